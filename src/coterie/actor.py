@@ -1,0 +1,178 @@
+"""The one shape everything has: an async function from a task to a message.
+
+Calling an actor inside a play opens a frame and gives its message. Outside, `run` performs it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast, get_type_hints, overload
+
+from coterie.errors import BadInput
+from coterie.kernel.frames import Call
+from coterie.kernel.joins import ANY, RACE, Join
+from coterie.tool import Tool
+from coterie.kernel.values import to_plain
+from coterie.typed import value_of
+from coterie.words.effect import Use
+from coterie.words.failure import FailFast, Failure, Policy, fail_fast
+from coterie.words.message import Message
+from coterie.words.result import Result
+from coterie.words.task import Task, task_of
+
+if TYPE_CHECKING:
+    from coterie.shell.run import Run
+
+T = TypeVar("T")
+Play: TypeAlias = Callable[[Task], Coroutine[Any, Any, "Message | str"]]
+"""The work of an actor: an async function of effects."""
+Given: TypeAlias = "Task | Message | str"
+"""Whatever a task may be given as."""
+
+
+class Actor:
+    """Anyone who can be given a task: an agent, a team, a person, a remote peer."""
+
+    name: str
+    versions: dict[str, str] | None = None
+    """What `manifest` found, once it has looked."""
+
+    def play(self, task: Task, /) -> Coroutine[Any, Any, Message]:
+        """The work itself, as a coroutine of effects."""
+        raise NotImplementedError
+
+    def describe(self) -> Any:
+        """What this actor is, as plain data: what it says names the actor's version."""
+        raise NotImplementedError
+
+    @property
+    def members(self) -> tuple[Actor, ...]:
+        """The actors below this one."""
+        return ()
+
+    def __call__(self, task: Given, /) -> Call:
+        return Call(self, task if type(task) is Task else task_of(task))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
+
+    async def run(self, task: Given, /, **options: Any) -> Result:
+        """Perform this actor on `task`; takes the options of `coterie.run`."""
+        from coterie.shell.run import run
+
+        return await run(self, task, **options)
+
+    def run_sync(self, task: Given, /, **options: Any) -> Result:
+        """Perform this actor where no event loop runs; takes the options of `coterie.run`."""
+        from coterie.shell.run import run_sync
+
+        return run_sync(self, task, **options)
+
+    def start(self, task: Given, /, **options: Any) -> Run:
+        """Begin to perform this actor and go on at once; takes the options of `coterie.run`."""
+        from coterie.shell.run import start
+
+        return start(self, task, **options)
+
+
+def named(name: str) -> str:
+    """`name`, if an actor can be called that.
+
+    Raises:
+        BadInput: if it is empty, or has a slash, a dot or white space in it.
+    """
+    if not name or any(letter in "/." or letter.isspace() for letter in name):
+        raise BadInput(f"{name!r} cannot name an actor: no slash, dot or white space, and not empty")
+    return name
+
+
+@overload
+def gather(*parts: Awaitable[T]) -> Awaitable[list[T]]: ...
+@overload
+def gather(*parts: Awaitable[T], on_failure: FailFast) -> Awaitable[list[T]]: ...
+@overload
+def gather(*parts: Awaitable[T], on_failure: Policy) -> Awaitable[list[T | Failure]]: ...
+def gather(*parts: Awaitable[T], on_failure: Policy = fail_fast) -> Awaitable[Any]:
+    """Run `parts` at once; their values in declared order, whatever finished first.
+
+    With a policy other than `fail_fast`, a `Failure` stands where a part has no value.
+
+    Raises:
+        BranchesFailed: if a quorum was not reached.
+        Exception: under `fail_fast`, the first error; the other parts are closed.
+    """
+    return Join(parts, on_failure)
+
+
+def first(*parts: Awaitable[T]) -> Awaitable[T]:
+    """The first value of `parts`; the others are closed.
+
+    Raises:
+        BranchesFailed: if every part failed; the first error is the cause.
+    """
+    return cast("Awaitable[T]", Join(parts, ANY))
+
+
+def race(*parts: Awaitable[T]) -> Awaitable[T]:
+    """The value or the error of whichever part ends first; the others are closed."""
+    return cast("Awaitable[T]", Join(parts, RACE))
+
+
+def within(seconds: float, part: Awaitable[T]) -> Awaitable[T]:
+    """The value of `part`, if it comes within `seconds`.
+
+    Raises:
+        Late: if it does not; `part` is closed.
+    """
+    return cast("Awaitable[T]", Join((part,), RACE, seconds))
+
+
+async def do(function: Callable[..., Awaitable[T] | T], /, *args: Any, **kwargs: Any) -> T:
+    """Call any function in the world, as one journaled step; gives its result.
+
+    The result is what its JSON shape says, made into the function's return type where it has
+    one. A plain function runs in a thread.
+
+    Raises:
+        ToolFailed: if the function raised.
+        Unstorable: if an argument or the result has no JSON shape.
+    """
+    by = function if isinstance(function, Tool) else _step(function)
+    arguments: dict[str, Any] = {"args": [to_plain(arg) for arg in args]}
+    if kwargs:
+        arguments["kwargs"] = {key: to_plain(value) for key, value in kwargs.items()}
+    value = await Use(by.name, arguments, by)
+    kind = _returns(by.function)
+    return cast("T", value if kind is None else value_of(value, kind))
+
+
+class Step:
+    """A function that a play calls itself: no schema, because no model ever sees it."""
+
+    __slots__ = ("function", "idempotent", "is_async", "name", "probe", "takes_key", "timeout")
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.name: str = getattr(function, "__name__", type(function).__name__).strip("<>")
+        self.is_async = inspect.iscoroutinefunction(function)
+        self.idempotent = False
+        self.probe = None
+        self.takes_key = False
+        self.timeout: float | None = None
+
+
+@lru_cache(maxsize=1024)
+def _step(function: Callable[..., Any]) -> Step:
+    return Step(function)
+
+
+@lru_cache(maxsize=1024)
+def _returns(function: Callable[..., Any]) -> Any:
+    """The declared return type, where converting to it would change anything."""
+    try:
+        kind = get_type_hints(function).get("return")
+    except (NameError, TypeError):  # an annotation that cannot be resolved says nothing
+        return None
+    return None if kind in (None, Any, str, int, float, bool, dict, list, type(None)) else kind

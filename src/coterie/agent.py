@@ -1,0 +1,168 @@
+"""An agent: an actor backed by a model, with tools and a typed answer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from coterie.actor import Actor, gather, named
+from coterie.check import Check, complaint
+from coterie.errors import BadInput, BadOutput, EffectFailed, NoProgress
+from coterie.tool import Tool, tool_of
+from coterie.kernel.values import to_plain
+from coterie.typed import parse, schema_of
+from coterie.words.brief import Brief
+from coterie.words.digest import digest
+from coterie.words.effect import Mark, Think, Use
+from coterie.words.message import Message, ToolCall
+from coterie.words.task import Task
+from coterie.words.thread import Thread
+
+TURNS = 16
+"""Model calls an agent may make for one task, unless it says otherwise."""
+REPAIRS = 2
+"""Times an agent is told what is wrong with its answer, unless it says otherwise."""
+
+
+class Agent(Actor):
+    """An actor backed by a model.
+
+    `model` is a name (`"embedded"`) or a model; without one the run's own is used. `tools` are
+    functions with typed signatures. `output` is the type of the answer: a msgspec struct, a
+    dataclass, a TypedDict or a pydantic model. An answer that does not fit it, or that
+    `done_when` finds wanting, goes back with the validator's message at most `repairs` times.
+    `turns` bounds the model calls for one task.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        instructions: str = "",
+        *,
+        model: str | Callable[[Think], Awaitable[Message]] | None = None,
+        tools: Sequence[Tool | Callable[..., Any]] = (),
+        output: Any = None,
+        settings: dict[str, Any] | None = None,
+        turns: int = TURNS,
+        repairs: int = REPAIRS,
+        done_when: Check | None = None,
+    ) -> None:
+        if turns < 1 or repairs < 0:
+            raise BadInput(f"agent {name!r}: turns is 1 or more and repairs 0 or more")
+        self.name = named(name)
+        self.instructions = instructions
+        self.model = None if isinstance(model, str) else model
+        self.model_name = model if isinstance(model, str) else _model_name(model)
+        self.tools = {made.name: made for made in map(tool_of, tools)}
+        if len(self.tools) != len(tools):
+            raise BadInput(f"agent {name!r}: two of its tools have one name")
+        self.output = output
+        self.turns = turns
+        self.repairs = repairs
+        self.done_when = done_when
+        self.brief = Brief(
+            instructions,
+            tuple(made.spec for made in self.tools.values()),
+            None if output is None or output is str else schema_of(output),
+            settings or {},
+        )
+
+    def describe(self) -> Any:
+        return [self.brief.digest, self.model_name, self.turns, self.repairs]
+
+    async def play(self, task: Task, /) -> Message:
+        thread = _thread(task)
+        mends = 0
+        for _ in range(self.turns):
+            reply = await Think(self.name, self.model_name, self.brief, thread, self.model)
+            if reply.calls:
+                thread = thread.add(reply, *await self._use(reply.calls))
+                continue
+            problem = ""
+            if self.output is not None:
+                reply, problem = self._typed(reply)
+            if not problem and self.done_when is not None:
+                problem = await complaint(self.done_when, reply)
+                reply = replace(reply, unverified=problem)
+            if not problem:
+                return reply
+            if mends == self.repairs:
+                return self._give_up(reply, problem)
+            mends += 1
+            thread = thread.add(reply, _mend(problem))
+        raise NoProgress(f"agent {self.name!r} has not answered after {self.turns} turns")
+
+    def _typed(self, reply: Message) -> tuple[Message, str]:
+        """The reply with its typed output, or with what is wrong with it."""
+        try:
+            return replace(reply, output=parse(reply.text, self.output)), ""
+        except (ValueError, TypeError) as error:  # pydantic's and msgspec's validators raise these
+            return reply, str(error)
+
+    def _give_up(self, reply: Message, problem: str) -> Message:
+        if reply.unverified:
+            return reply
+        tries = self.repairs + 1
+        message = f"agent {self.name!r}: the answer did not fit its type in {tries} tries: {problem}"
+        raise BadOutput(message, raw=reply.text)
+
+    async def _use(self, calls: tuple[ToolCall, ...]) -> list[Message]:
+        """The answers to the tools that a model asked for, in its order; they run at once."""
+        if len(calls) == 1:
+            answers = [await self._answer(calls[0])]
+        else:
+            answers = await gather(*(self._answer(call) for call in calls))
+        asked = [[call.name, call.arguments] for call in calls]
+        state = msgspec.json.encode([asked, [answer.text for answer in answers]]).decode()
+        await Mark(state if len(state) < 200 else f"{calls[0].name} {hash_of(state)}")
+        return answers
+
+    async def _answer(self, call: ToolCall) -> Message:
+        """What one tool call came to: its result, or what is wrong with the call."""
+        found = self.tools.get(call.name)
+        if found is None:
+            return _tool_message(call, f"error: no tool {call.name!r}; there are {sorted(self.tools)}")
+        try:
+            found.checked(call.arguments)
+        except ValueError as error:
+            return _tool_message(call, f"error: bad arguments: {error}")
+        try:
+            value = await Use(found.name, call.arguments, found)
+        except EffectFailed as error:
+            return _tool_message(call, f"error: {error.message}")
+        return _tool_message(call, value if isinstance(value, str) else _json(value), value)
+
+
+def hash_of(text: str) -> str:
+    """A short name for a long text."""
+    return digest(text.encode()).hex()[:16]
+
+
+def _model_name(model: Any) -> str:
+    if model is None:
+        return "default"
+    return str(getattr(model, "name", None) or getattr(model, "__name__", None) or type(model).__name__)
+
+
+def _thread(task: Task) -> Thread:
+    thread = task.context
+    if thread is None:
+        return Thread((Message(sender="user", text=task.text),))
+    return thread.add(Message(sender="user", text=task.text)) if task.text else thread
+
+
+def _mend(problem: str) -> Message:
+    text = f"That answer cannot be used: {problem}\nAnswer again, and mend just that."
+    return Message(sender="user", text=text)
+
+
+def _tool_message(call: ToolCall, text: str, value: Any = None) -> Message:
+    output = None if isinstance(value, str) else value
+    return Message(sender=call.name, text=text, output=output, answers=call.id)
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(to_plain(value)).decode()

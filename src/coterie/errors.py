@@ -1,0 +1,206 @@
+"""Every error that Coterie raises, in one family, split by who must act.
+
+* CoterieError
+  x RunError              the work failed: read the result, change the task, or resume
+    + EffectFailed        the world refused one step
+      - ModelFailed       a model could not answer
+      - ToolFailed        a tool raised
+      - TimedOut          one step took longer than its own timeout
+      - Unstorable        a value has no JSON shape or is too large
+      - InDoubt           started before a crash, and nobody can tell whether it happened
+    + BadOutput           an answer never fitted its type; `raw` holds the last try
+    + BadPlan             a plan that cannot be run
+    + BranchesFailed      a join has fewer successes than its policy asks for
+    + Late                a deadline passed
+    + Stuck               the run can never move again
+      - Deadlock          every strand waits, and nothing is under way
+      - NoProgress        a loop came back to where it was
+      - Circular          an actor was given, below itself, the very task it is working on
+    + Cancelled           somebody stopped the run
+  x PlayError             the programmer: a play does what a play must not do
+    + ForeignAwait        it awaited something that is not an effect
+    + Diverged            it no longer asks what its journal says it asked
+    + Unfit               the team is not the one that the run was opened with
+    + BadInput            an argument, a file or a name is wrong
+    + MissingExtra        a part of Coterie that is not installed
+  x StoreError            the operator: journals cannot be read or written
+    + Busy                another living writer holds the run
+    + Fenced              another writer took the run over
+    + Corrupt             the bytes are not what was written
+    + UnknownRun          there is no such run
+    + StoreUnavailable    the disk is full, the file is locked or is not a store
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from coterie.words.failure import Failure
+
+
+class CoterieError(Exception):
+    """Base of every error that Coterie raises on purpose."""
+
+    retryable = False
+
+    def __init__(self, message: str, *, path: str = "", raw: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.path = path
+        self.raw = raw
+
+    def __str__(self) -> str:
+        return f"{self.message} (at {self.path!r})" if self.path else self.message
+
+
+class RunError(CoterieError):
+    """The work itself failed; `finished` holds what its branches had answered by then."""
+
+    finished: tuple[Any, ...] = ()
+
+
+class EffectFailed(RunError):
+    """The world refused one step."""
+
+
+class ModelFailed(EffectFailed):
+    """A model could not answer."""
+
+    retryable = True
+
+
+class ToolFailed(EffectFailed):
+    """A tool raised."""
+
+
+class TimedOut(EffectFailed):
+    """One step took longer than its own timeout."""
+
+    retryable = True
+
+
+class Unstorable(EffectFailed):
+    """A value has no JSON shape or is too large to be journaled."""
+
+
+class InDoubt(EffectFailed):
+    """A step with consequences was under way at a crash, and nobody can tell whether it happened."""
+
+
+class BadOutput(RunError):
+    """An answer never fitted the type that was asked for; `raw` is the last one."""
+
+
+class BadPlan(RunError):
+    """A plan has a cycle, an unknown worker, a missing dependency or too many steps."""
+
+
+class BranchesFailed(RunError):
+    """A join has fewer successes than its policy asks for."""
+
+
+class Late(RunError):
+    """A deadline passed before the work was done."""
+
+    retryable = True
+
+
+class Stuck(RunError):
+    """The run can never move again."""
+
+
+class Deadlock(Stuck):
+    """Every strand waits and nothing is under way; the message names each wait."""
+
+
+class NoProgress(Stuck):
+    """A loop came back to where it was; the message names the cycle."""
+
+
+class Circular(Stuck):
+    """An actor was given, below itself, the very task it is working on."""
+
+
+class Cancelled(RunError):
+    """Somebody stopped the run."""
+
+
+class PlayError(CoterieError):
+    """A play does what a play must not do."""
+
+
+class ForeignAwait(PlayError):
+    """A play awaited something that is not an effect."""
+
+
+class Diverged(PlayError):
+    """A play no longer asks what its journal says it asked."""
+
+
+class Unfit(PlayError):
+    """The team is not the one that the run was opened with."""
+
+
+class BadInput(PlayError):
+    """An argument, a file or a name is wrong."""
+
+
+class MissingExtra(PlayError):
+    """A part of Coterie that is not installed."""
+
+    @classmethod
+    def of(cls, extra: str, needed_for: str) -> MissingExtra:
+        """The error that names the extra and how to get it."""
+        return cls(f"{needed_for} needs the extra [{extra}]: pip install 'coterie[{extra}]'")
+
+
+class StoreError(CoterieError):
+    """Journals cannot be read or written."""
+
+
+class Busy(StoreError):
+    """Another living writer holds the run."""
+
+
+class Fenced(StoreError):
+    """Another writer took the run over; this one has written nothing since."""
+
+
+class Corrupt(StoreError):
+    """The bytes are not what was written."""
+
+
+class UnknownRun(StoreError):
+    """There is no such run."""
+
+
+class StoreUnavailable(StoreError):
+    """The disk is full, the file is locked, or it is not a store."""
+
+
+def failure_of(error: BaseException, path: str = "") -> Failure:
+    """The failure that stands for `error` in a result or a journal."""
+    where = getattr(error, "path", "") or path
+    if isinstance(error, CoterieError):
+        kind, message, raw = type(error).__name__, error.message, error.raw
+        return Failure(kind=kind, message=message, path=where, raw=raw, retryable=error.retryable)
+    return Failure(kind=type(error).__name__, message=str(error) or repr(error), path=where)
+
+
+def error_of(failure: Failure) -> CoterieError:
+    """The error that stands for `failure`; the same failure gives the same error at every replay."""
+    known = _BY_NAME.get(failure.kind)
+    if known is None:
+        message = f"{failure.kind}: {failure.message}"
+        return ToolFailed(message, path=failure.path, raw=failure.raw)
+    return known(failure.message, path=failure.path, raw=failure.raw)
+
+
+def _family(root: type[CoterieError]) -> dict[str, type[CoterieError]]:
+    kinds = {root.__name__: root}
+    for kind in root.__subclasses__():
+        kinds |= _family(kind)
+    return kinds
+
+
+_BY_NAME = _family(CoterieError)

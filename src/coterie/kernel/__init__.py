@@ -1,0 +1,1 @@
+"""The quiet room: what follows from what happened. No clock, no loop, no socket, no random."""

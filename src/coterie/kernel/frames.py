@@ -1,0 +1,140 @@
+"""Frames and strands: who is working, below whom, and what each step is called.
+
+A *frame* is one call of an actor. Its path is its parent's path and its own name, with `.n`
+from the second occurrence on (`report/debate/hope.2`). A *strand* is one coroutine that the
+kernel moves, with the stack of the frames it is in. Counters belong to a frame, and a frame
+belongs to one strand, so a path depends on the order of that strand's own steps and never on
+which sibling finished first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Generator
+from typing import Any, Protocol
+
+from coterie.errors import Circular, RunError
+from coterie.kernel.joins import Join
+from coterie.words.message import Message
+from coterie.words.task import Task
+from coterie.words.usage import NOTHING, Usage
+
+DEEPEST = 64
+"""Frames below one another before a run is refused to go deeper."""
+
+
+class Playable(Protocol):
+    """What the kernel needs of an actor: a name, and a play for each task."""
+
+    @property
+    def name(self) -> str:
+        """The actor's name, as it appears in paths."""
+        ...
+
+    def play(self, task: Task, /) -> Coroutine[Any, Any, Message]:
+        """The work itself."""
+        ...
+
+
+class Call:
+    """An actor called with a task: awaiting it opens a frame and gives the actor's message."""
+
+    __slots__ = ("actor", "task")
+
+    def __init__(self, actor: Playable, task: Task) -> None:
+        self.actor = actor
+        self.task = task
+
+    def __await__(self) -> Generator[Call, Message, Message]:
+        return (yield self)
+
+
+class Frame:
+    """One call of an actor, or one plain coroutine that runs beside others."""
+
+    __slots__ = ("actor", "counts", "depth", "finished", "marks", "name", "parent", "path", "task", "usage")
+
+    def __init__(self, name: str, parent: Frame | None, call: Call | None = None) -> None:
+        self.name = name
+        self.parent = parent
+        self.path = parent.step(name) if parent is not None else name
+        self.depth: int = parent.depth + 1 if parent is not None else 0
+        self.counts: dict[str, int] = {}
+        self.usage: Usage = NOTHING
+        self.marks: list[str] | None = None
+        self.finished: list[Message] = []
+        self.actor: Playable | None = None
+        self.task: Task | None = None
+        if call is not None:
+            self.actor, self.task = call.actor, call.task
+
+    def step(self, name: str) -> str:
+        """The path of the next child frame called `name`."""
+        count = self.counts[name] = self.counts.get(name, 0) + 1
+        return f"{self.path}/{name}" if count == 1 else f"{self.path}/{name}.{count}"
+
+    def effect(self, name: str) -> str:
+        """The path of the next effect called `name`."""
+        key = name + "."
+        count = self.counts[key] = self.counts.get(key, 0) + 1
+        return f"{self.path}/{name}.{count}"
+
+    def spend(self, usage: Usage) -> None:
+        """Count what was spent below this frame."""
+        if usage is not NOTHING:
+            self.usage = usage if self.usage is NOTHING else self.usage + usage
+
+
+def open_frame(parent: Frame, call: Call) -> Frame:
+    """The frame of `call` below `parent`.
+
+    Raises:
+        Circular: if the actor is already working on this task above.
+        RunError: if the run would be more than `DEEPEST` frames deep.
+    """
+    frame = Frame(call.actor.name, parent, call)
+    if frame.depth > DEEPEST:
+        raise RunError(f"{DEEPEST} frames deep: does a team call itself?", path=frame.path)
+    above: Frame | None = parent
+    while above is not None:
+        if above.actor is call.actor and above.task == call.task:
+            names = " -> ".join([*_names(frame, above)])
+            raise Circular(f"circular delegation of the same task: {names}", path=frame.path)
+        above = above.parent
+    return frame
+
+
+def _names(frame: Frame, top: Frame) -> list[str]:
+    names = [frame.name]
+    while frame is not top and frame.parent is not None:
+        frame = frame.parent
+        names.append(frame.name)
+    return names[::-1]
+
+
+class Strand:
+    """One coroutine that the kernel moves, and where it stands."""
+
+    __slots__ = ("closed", "coro", "frame", "join", "owner", "slot", "stack", "wait")
+
+    def __init__(
+        self, coro: Coroutine[Any, Any, Any], frame: Frame, owner: Join | None = None, slot: int = 0
+    ) -> None:
+        self.coro = coro
+        self.frame = frame
+        self.stack: list[tuple[Coroutine[Any, Any, Any], Frame]] = []
+        self.owner = owner
+        self.slot = slot
+        self.closed = False
+        self.join: Join | None = None
+        self.wait: Any = None
+
+    def push(self, coro: Coroutine[Any, Any, Any], frame: Frame) -> None:
+        """Go on in `coro`, inside `frame`."""
+        self.stack.append((self.coro, self.frame))
+        self.coro, self.frame = coro, frame
+
+    def pop(self) -> Frame:
+        """Go back to the caller; give the frame that was left."""
+        left = self.frame
+        self.coro, self.frame = self.stack.pop()
+        return left

@@ -1,0 +1,375 @@
+"""The machine: turns awaits into effects, and outcomes into progress.
+
+Theory of operation
+===================
+
+1. The machine performs nothing. It takes `settle(event)` and gives `wants()`, `dropped()`,
+   `notes()` and `done`. The order of settles is its only input: the same settles give the same
+   machine. That is the whole of replay, and of simulation.
+2. A strand moves by `send` until it awaits. A call opens a frame, a join opens strands, talk
+   and the board are settled here and now, any other effect parks the strand and is wanted of
+   the world. Anything else is thrown back as `ForeignAwait`.
+3. Strands that can move do so in the order in which they became able to.
+4. A failed effect is data until here; here it becomes an exception in the strand that asked.
+5. Closing is in order, the deepest first; what a closed strand had asked for is `dropped()`.
+6. If nothing is under way in the world, nothing can move and the run is not done, it never
+   will be: the run ends with `Deadlock`. Talk that goes round without ever asking anything of
+   the world ends with `NoProgress`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from msgspec.structs import replace
+
+from coterie.errors import Cancelled, CoterieError, NoProgress, error_of
+from coterie.kernel.board import Board
+from coterie.kernel.frames import Call, Frame, Playable, Strand, open_frame
+from coterie.kernel.joins import Join
+from coterie.kernel.stuck import deadlock, foreign, not_a_message, repeated
+from coterie.kernel.topics import NOTHING, Topic
+from coterie.kernel.values import storable
+from coterie.words.effect import Effect, Get, Hear, Mark, Put, Send, Sleep, Watch
+from coterie.words.event import Asked, Noted, Settled
+from coterie.words.message import Message
+from coterie.words.task import Task
+from coterie.words.usage import NOTHING as FREE
+
+PARKED: Any = object()
+"""What a handler gives when its strand has to wait."""
+SPIN = 5_000_000
+"""Moves without asking anything of the world before a run counts as going round in circles."""
+
+
+class Machine:
+    """One run, moved by what happened. With `noting` off, talk and frames leave no facts behind."""
+
+    def __init__(self, actor: Playable, task: Task, *, noting: bool = True) -> None:
+        self.value: Message | None = None
+        self.error: Exception | None = None
+        self.done = False
+        self.parked: dict[str, Strand] = {}
+        self.topics: dict[str, Topic] = {}
+        self.board = Board()
+        self._asked: list[Asked] = []
+        self._dropped: list[str] = []
+        self._notes: list[Noted] | None = [] if noting else None
+        self._ready: deque[tuple[Strand, Any, Exception | None]] = deque()
+        self._outside = 0
+        self.root = Frame(actor.name, None, Call(actor, task))
+        self.note(self.root.path, "entered", task.text[:80])
+        self._top = Strand(actor.play(task), self.root)
+        self._ready.append((self._top, None, None))
+        self._spin()
+
+    def wants(self) -> list[Asked]:
+        """Effects asked for since the last call, oldest first, that somebody still waits for."""
+        asked, self._asked = self._asked, []
+        if not self._dropped:
+            return asked
+        parked = self.parked
+        return [ask for ask in asked if ask.path in parked]
+
+    def dropped(self) -> list[str]:
+        """Paths of effects that nobody waits for any more."""
+        paths, self._dropped = self._dropped, []
+        return paths
+
+    def notes(self) -> list[Noted]:
+        """What the kernel settled itself since the last call, oldest first."""
+        if not self._notes:
+            return []
+        notes, self._notes = self._notes, []
+        return notes
+
+    def settle(self, settled: Settled) -> None:
+        """Take how an effect ended. One that nobody waits for any more changes nothing."""
+        strand = self.parked.pop(settled.path, None)
+        if strand is None:
+            return
+        if settled.usage is not FREE:
+            strand.frame.spend(settled.usage)
+        failure = settled.failure
+        self._move(strand, settled.value, None if failure is None else error_of(failure))
+        if self._ready or not self.parked:
+            self._spin()
+
+    def tell(self, topic: str, message: Any, priority: int = 1) -> None:
+        """Take a message from outside."""
+        self._deliver(topic, message, priority)
+        self._spin()
+
+    @property
+    def listening(self) -> bool:
+        """Whether a message from outside could move the run."""
+        return self._outside > 0
+
+    def cancel(self, reason: str = "cancelled") -> None:
+        """Close every strand; the run is done."""
+        if not self.done:
+            self._end(Cancelled(reason, path=self.root.path))
+
+    def note(self, path: str, fact: str, about: str = "", value: Any = None) -> None:
+        """Remember that the kernel settled something."""
+        if self._notes is not None:
+            self._notes.append(Noted(path, fact, about, value))
+
+    def _note_value(self, path: str, fact: str, about: str, value: Any) -> None:
+        shape = value if type(value) is Message else storable(value, path)
+        self.note(path, fact, about, shape)
+
+    def _spin(self) -> None:
+        ready, moves = self._ready, 0
+        while ready:
+            self._move(*ready.popleft())
+            moves += 1
+            if moves > SPIN:
+                self._end(NoProgress(f"{SPIN:,} moves without asking anything of the world"))
+        if not self.done and not self.parked and not self._outside:
+            self._end(deadlock(self._top))
+
+    def _move(self, strand: Strand, value: Any, error: Exception | None) -> None:
+        """Move one strand until it parks or ends."""
+        handlers = _HANDLERS
+        while not strand.closed:
+            strand.wait = None
+            try:
+                wait = strand.coro.send(value) if error is None else strand.coro.throw(error)
+            except StopIteration as stop:
+                value, error = self._leave(strand, stop.value)
+                if value is PARKED:
+                    return
+                continue
+            except Exception as failure:  # a play may raise anything
+                value, error = None, self._fail(strand, failure)
+                if error is None:
+                    return
+                continue
+            try:
+                value, error = handlers.get(type(wait), _ask)(self, strand, wait), None
+            except Exception as failure:  # refused: thrown into the strand that asked
+                value, error = None, failure
+            if value is PARKED:
+                return
+
+    def _leave(self, strand: Strand, value: Any) -> tuple[Any, Exception | None]:
+        """A play returned: its message goes to the caller, or decides a join, or ends the run."""
+        frame = strand.frame
+        if frame.actor is not None:
+            if type(value) is str:
+                value = Message(sender=frame.name, text=value)
+            elif not isinstance(value, Message):
+                error = self._fail(strand, not_a_message(frame, value))
+                return (PARKED, None) if error is None else (None, error)
+            if frame.usage is not FREE and value.usage is not frame.usage:
+                value = replace(value, usage=frame.usage)
+            self.note(frame.path, "left")
+        if frame.parent is not None:
+            frame.parent.spend(frame.usage)
+        if strand.stack:
+            strand.pop()
+            if strand.frame.parent is None:
+                strand.frame.finished.append(value)
+            return value, None
+        self._finish(strand, value)
+        return PARKED, None
+
+    def _finish(self, strand: Strand, value: Any) -> None:
+        strand.closed = True
+        join = strand.owner
+        if join is None:
+            self.value, self.done = value, True
+        elif strand.slot < 0:
+            self._decide(join)  # the timer of a join
+        elif join.succeed(strand.slot, value):
+            self._decide(join)
+
+    def _fail(self, strand: Strand, error: Exception) -> Exception | None:
+        """A play raised: the error goes to the caller (returned), or decides a join or the run."""
+        frame = strand.frame
+        if isinstance(error, CoterieError) and not error.path:
+            error.path = frame.path
+        if frame.actor is not None:
+            self.note(frame.path, "failed", str(error)[:200])
+        if frame.parent is not None:
+            frame.parent.spend(frame.usage)
+        if strand.stack:
+            strand.pop()
+            return error
+        strand.closed = True
+        join = strand.owner
+        if join is None:
+            self.error, self.done = error, True
+        elif join.fail(strand.slot, error, frame.path):
+            self._decide(join)
+        return None
+
+    def _decide(self, join: Join) -> None:
+        """A join is decided: close what is left of it and wake who waits for it."""
+        waiter = join.waiter
+        if waiter is None or waiter.join is not join:
+            return
+        self._close_join(waiter)
+        try:
+            self._ready.append((waiter, join.result(), None))
+        except Exception as error:  # what the policy makes of failed branches
+            self._ready.append((waiter, None, error))
+
+    def _close_join(self, waiter: Strand) -> None:
+        join, waiter.join = waiter.join, None
+        if join is None:
+            return
+        if waiter.frame.parent is None:
+            good = [value for value in join.outcomes if isinstance(value, Message)]
+            waiter.frame.finished.extend(good)
+        for strand in join.strands:
+            self._close(strand)
+
+    def _close(self, strand: Strand) -> None:
+        """Close a strand and everything below it; nobody waits for them now."""
+        if strand.closed:
+            return
+        strand.closed = True
+        self._close_join(strand)
+        wait, strand.wait = strand.wait, None
+        if type(wait) is str:
+            del self.parked[wait]
+            self._dropped.append(wait)
+        elif type(wait) is Hear and wait.outside:
+            self._outside -= 1
+        coros = [strand.coro, *(coro for coro, _ in reversed(strand.stack))]
+        for coro in coros:
+            try:
+                coro.close()
+            except Exception as error:  # a `finally` that raises or awaits must not stop the closing
+                self.note(strand.frame.path, "failed", f"while closing: {error}"[:200])
+
+    def _end(self, error: Exception) -> None:
+        """End the run now, with everything closed."""
+        self._ready.clear()
+        self._close(self._top)
+        self.error, self.done = error, True
+
+    def _deliver(self, topic: str, message: Any, priority: int) -> bool:
+        queue = self.topics.get(topic)
+        if queue is None:
+            queue = self.topics[topic] = Topic()
+        hearer = queue.put(message, priority)
+        if hearer is None:
+            return False
+        if hearer.wait.outside:
+            self._outside -= 1
+        self._ready.append((hearer, message, None))
+        return True
+
+    # Handlers: each takes an awaited thing and gives its value at once, or PARKED.
+
+    def _ask(self, strand: Strand, effect: Any) -> Any:
+        if not isinstance(effect, Effect):
+            raise foreign(strand.frame, effect)
+        frame = strand.frame
+        path = frame.effect(effect.step)
+        strand.wait = path
+        self.parked[path] = strand
+        self._asked.append(Asked(path, effect))
+        return PARKED
+
+    def _call(self, strand: Strand, call: Call) -> Any:
+        frame = open_frame(strand.frame, call)
+        self.note(frame.path, "entered", call.task.text[:80])
+        strand.push(call.actor.play(call.task), frame)
+        return None
+
+    def _fork(self, strand: Strand, join: Join) -> Any:
+        strand.join = join
+        join.waiter = strand
+        strand.wait = join
+        join.strands = [self._branch(strand, part, join, n) for n, part in enumerate(join.parts)]
+        if join.seconds is not None:
+            join.strands.append(self._branch(strand, Sleep(join.seconds), join, -1))
+        if not join.parts:
+            self._close_join(strand)
+            return join.result()
+        self._ready.extend([(branch, None, None) for branch in join.strands])
+        return PARKED
+
+    def _branch(self, strand: Strand, part: Any, join: Join, slot: int) -> Strand:
+        if type(part) is Call:
+            frame = open_frame(strand.frame, part)
+            self.note(frame.path, "entered", part.task.text[:80])
+            return Strand(part.actor.play(part.task), frame, join, slot)
+        coro = part if inspect.iscoroutine(part) else _wait(part)
+        return Strand(coro, Frame(_name(part), strand.frame), join, slot)
+
+    def _send(self, strand: Strand, send: Send) -> Any:
+        if self._notes is not None:
+            self._note_value(strand.frame.path, "sent", send.topic, send.message)
+        if self._deliver(send.topic, send.message, send.priority):
+            self._ready.append((strand, None, None))  # the hearer goes first
+            return PARKED
+        return None
+
+    def _hear(self, strand: Strand, hear: Hear) -> Any:
+        queue = self.topics.get(hear.topic)
+        if queue is None:
+            queue = self.topics[hear.topic] = Topic()
+        message = queue.take()
+        if message is not NOTHING:
+            return message
+        strand.wait = hear
+        self._outside += hear.outside
+        queue.waiting.append((strand, hear))
+        return PARKED
+
+    def _put(self, strand: Strand, put: Put) -> Any:
+        path = strand.frame.path
+        shape = storable(put.value, path)
+        entry = self.board.put(put, path)
+        if entry is None:
+            return 0
+        self.note(path, "put", put.key, shape)
+        for watcher in self.board.woken(entry):
+            self._ready.append((watcher, entry, None))
+        return entry.version
+
+    def _get(self, strand: Strand, get: Get) -> Any:
+        return self.board.get(get.key)
+
+    def _watch(self, strand: Strand, watch: Watch) -> Any:
+        entry = self.board.get(watch.key)
+        if entry.version > watch.after:
+            return entry
+        strand.wait = watch
+        self.board.watch(strand, watch)
+        return PARKED
+
+    def _mark(self, strand: Strand, mark: Mark) -> Any:
+        repeated(strand.frame, mark)
+        return None
+
+
+_HANDLERS: dict[type, Callable[[Machine, Strand, Any], Any]] = {
+    Call: Machine._call,
+    Join: Machine._fork,
+    Send: Machine._send,
+    Hear: Machine._hear,
+    Put: Machine._put,
+    Get: Machine._get,
+    Watch: Machine._watch,
+    Mark: Machine._mark,
+}
+_ask = Machine._ask
+
+
+async def _wait(part: Any) -> Any:
+    return await part
+
+
+def _name(part: Any) -> str:
+    """What a branch that is no actor is called: its function, or its effect."""
+    return getattr(part, "__name__", None) or getattr(part, "step", None) or type(part).__name__.lower()
+

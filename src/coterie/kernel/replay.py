@@ -1,0 +1,116 @@
+"""Replay: a machine lives through a journal again, and says so where the two disagree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from coterie.errors import Diverged
+from coterie.kernel.machine import Machine
+from coterie.words.effect import Effect, body_of, kind_of
+from coterie.words.event import Asked, Closed, Noted, Record, Settled, Signalled
+
+
+def counted(records: Sequence[Record]) -> list[Record]:
+    """The records that still count: a `resume` signal takes back the numbers it names."""
+    kept = list(records)
+    for record in records:
+        event = record.event
+        if isinstance(event, Signalled) and event.kind == "resume":
+            back = {*event.value, record.seq}
+            kept = [one for one in kept if one.seq not in back]
+    return kept
+
+
+def reopening(records: Sequence[Record]) -> Signalled:
+    """The signal that lets a closed run go on: it takes back its closing and what led straight to it.
+
+    That is a cancel, or every failure that arrived with the one that ended the run; what
+    succeeded beside them stays.
+    """
+    back: list[int] = []
+    rest = list(records)
+    while rest and isinstance(rest[-1].event, (Closed, Noted, Asked)):
+        record = rest.pop()
+        kept = isinstance(record.event, Noted) and record.event.fact != "failed"
+        if not kept:
+            back.append(record.seq)
+    while rest and isinstance(rest[-1].event, (Settled, Signalled)):
+        record = rest.pop()
+        event = record.event
+        if isinstance(event, Signalled) or (isinstance(event, Settled) and event.failure):
+            back.append(record.seq)
+    return Signalled("resume", value=sorted(back))
+
+
+class Resumed(Struct, frozen=True):
+    """Where a machine stands after a replay: what it wants, and since when the journal knows of it."""
+
+    asked: list[Asked]
+    since: dict[str, float]
+
+
+def replay(machine: Machine, records: Iterable[Record]) -> Resumed:
+    """Settle all that was settled; give what is wanted then.
+
+    Raises:
+        Diverged: if the journal holds an ask that the machine does not make, or makes otherwise.
+    """
+    wanted: dict[str, Asked] = {}
+    since: dict[str, float] = {}
+    for record in records:
+        event = record.event
+        if type(event) is Settled:
+            wanted.pop(event.path, None)
+            since.pop(event.path, None)
+            machine.settle(event)
+        elif type(event) is Asked:
+            for asked in machine.wants():
+                wanted[asked.path] = asked
+            compare(event, wanted.get(event.path))
+            since[event.path] = record.time
+        elif type(event) is Signalled:
+            _signal(machine, event)
+    for asked in machine.wants():
+        wanted[asked.path] = asked
+    machine.notes()
+    machine.dropped()
+    asked_now = [asked for path, asked in wanted.items() if path in machine.parked]
+    return Resumed(asked_now, {path: time for path, time in since.items() if path in machine.parked})
+
+
+def _signal(machine: Machine, event: Signalled) -> None:
+    if event.kind == "message":
+        machine.tell(event.about, event.value)
+    elif event.kind == "cancel":
+        machine.cancel(event.about)
+
+
+def compare(then: Asked, now: Asked | None) -> None:
+    """Check that a play asks what its journal says.
+
+    Raises:
+        Diverged: if it does not; the message shows both.
+    """
+    if now is None:
+        raise Diverged(
+            f"the journal has {kind_of(then.effect)} here, and the play asks nothing. "
+            "Was the team changed? Resume with the code that opened the run, or fork it",
+            path=then.path,
+        )
+    was, asks = then.effect, now.effect
+    if kind_of(was) != kind_of(asks) or body_of(was) != body_of(asks):
+        raise Diverged(
+            f"the play asks something else than its journal.\n  journal: {shown(was)}\n  play:    {shown(asks)}",
+            path=then.path,
+        )
+
+
+def shown(effect: Effect[Any]) -> str:
+    """An effect's request on one line, for people."""
+    parts = msgspec.msgpack.decode(body_of(effect))
+    texts = [part.hex()[:12] if isinstance(part, bytes) else repr(part) for part in parts]
+    return f"{kind_of(effect)}({', '.join(texts)})"[:400]

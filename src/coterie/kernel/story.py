@@ -1,0 +1,223 @@
+"""The story of a run: folds of its journal. Nothing here is stored; all of it follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from coterie.errors import Corrupt
+from coterie.kernel.replay import counted
+from coterie.words.effect import Ask, Effect, kind_of
+from coterie.words.event import Asked, Closed, Noted, Opened, Record, Settled
+from coterie.words.failure import Failure
+from coterie.words.message import Message
+from coterie.words.result import Overview, Result, Status
+from coterie.words.usage import NOTHING, Usage
+
+
+def opened(records: Sequence[Record]) -> Opened:
+    """How a run began.
+
+    Raises:
+        Corrupt: if its journal does not begin with that.
+    """
+    if not records or not isinstance(records[0].event, Opened):
+        raise Corrupt("the journal does not begin with the opening of a run")
+    return records[0].event
+
+
+def closed(records: Sequence[Record]) -> Closed | None:
+    """How a run ended; None if it did not."""
+    for record in reversed(counted(records)):
+        if isinstance(record.event, Closed):
+            return record.event
+    return None
+
+
+def under_way(records: Iterable[Record]) -> dict[str, Effect[object]]:
+    """What was asked and not settled, by path."""
+    open_: dict[str, Effect[object]] = {}
+    for record in records:
+        event = record.event
+        if isinstance(event, Asked):
+            open_[event.path] = event.effect
+        elif isinstance(event, Settled):
+            open_.pop(event.path, None)
+        elif isinstance(event, Closed):
+            open_.clear()
+    return open_
+
+
+def state(records: Sequence[Record]) -> Status:
+    """Where a run stands by its journal alone."""
+    end = closed(records)
+    if end is not None:
+        return end.status
+    waits = under_way(counted(records))
+    only_people = waits and all(kind_of(effect) == Ask.step for effect in waits.values())
+    return "waiting" if only_people else "running"
+
+
+def overview(run: str, records: Sequence[Record]) -> Overview:
+    """One run at a glance."""
+    began = opened(records)
+    return Overview(
+        id=run,
+        actor=began.actor,
+        task=began.task,
+        status=state(records),
+        events=len(records),
+        started=records[0].time,
+        updated=records[-1].time,
+    )
+
+
+def result(run: str, records: Sequence[Record]) -> Result:
+    """What a run came to, as far as its journal goes."""
+    end = closed(records)
+    if end is None:
+        return Result(id=run, status=state(records), usage=usage(records)[""])
+    message = end.message
+    return Result(
+        id=run,
+        status=end.status,
+        message=message,
+        failure=end.failure,
+        usage=end.usage,
+        parts=end.parts or (message.parts if message else ()),
+        missing=message.missing if message else (),
+    )
+
+
+def usage(records: Iterable[Record]) -> dict[str, Usage]:
+    """What was spent below each frame's path; the whole run is the path `""`."""
+    spent: dict[str, Usage] = {"": NOTHING}
+    for record in records:
+        event = record.event
+        if isinstance(event, Settled) and event.usage != NOTHING:
+            spent[""] += event.usage
+            path = event.path
+            while "/" in path:
+                path = path.rpartition("/")[0]
+                spent[path] = spent.get(path, NOTHING) + event.usage
+    return spent
+
+
+class Branch(Struct, kw_only=True):
+    """One frame in the tree of a run. Times are seconds since the epoch; 0 means not yet."""
+
+    path: str
+    name: str
+    task: str = ""
+    state: str = "running"
+    why: str = ""
+    began: float = 0.0
+    ended: float = 0.0
+    usage: Usage = NOTHING
+    steps: int = 0
+    under_way: int = 0
+    children: list[Branch] = []
+
+
+def tree(records: Sequence[Record]) -> Branch:
+    """The frames of a run, each below the frame that called it."""
+    root = opened(records)
+    grown = Tree(root.actor)
+    for record in counted(records):
+        grown.add(record)
+    return grown.root
+
+
+class Tree:
+    """The tree of a run while it grows, one record at a time: a live view keeps one of these."""
+
+    def __init__(self, name: str) -> None:
+        self.root = Branch(path=name, name=name)
+        self.branches: dict[str, Branch] = {name: self.root}
+
+    def add(self, record: Record) -> None:
+        """Take one record."""
+        match record.event:
+            case Noted(path=path, fact="entered", about=task):
+                branch = self.at(path)
+                branch.task, branch.began = task, record.time
+            case Noted(path=path, fact="left"):
+                self._end(path, "done", "", record.time)
+            case Noted(path=path, fact="failed", about=why):
+                self._end(path, "failed", why, record.time)
+            case Asked(path=path):
+                branch = self.at(path.rpartition("/")[0])
+                branch.steps += 1
+                branch.under_way += 1
+            case Settled():
+                self._settle(record.event)
+            case Closed():
+                self._close(record)
+            case _:
+                pass
+
+    def at(self, path: str) -> Branch:
+        """The branch of a frame's path, grown if need be."""
+        branch = self.branches.get(path)
+        if branch is None:
+            above, _, name = path.rpartition("/")
+            branch = self.branches[path] = Branch(path=path, name=name)
+            if above:
+                self.at(above).children.append(branch)
+        return branch
+
+    def _settle(self, settled: Settled) -> None:
+        path = settled.path.rpartition("/")[0]
+        self.at(path).under_way -= 1
+        while path:
+            branch = self.at(path)
+            branch.usage += settled.usage
+            path = path.rpartition("/")[0]
+
+    def _end(self, path: str, how: str, why: str, time: float) -> None:
+        branch = self.at(path)
+        branch.state, branch.why, branch.ended = how, why, time
+
+    def _close(self, record: Record) -> None:
+        for branch in self.branches.values():
+            if branch.state == "running":
+                branch.state, branch.ended = "closed", record.time
+        if isinstance(record.event, Closed):
+            self.root.state = record.event.status
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """One line of a transcript: what an actor or a tool said at a path, and when."""
+
+    seq: int
+    time: float
+    path: str
+    sender: str
+    text: str
+    usage: Usage = NOTHING
+
+
+def transcript(records: Sequence[Record]) -> list[Line]:
+    """What was said in a run, oldest first: model answers, tool results, talk, failures."""
+    return [line for record in counted(records) if (line := _line(record)) is not None]
+
+
+def _line(record: Record) -> Line | None:
+    match record.event:
+        case Opened(task=task):
+            return Line(seq=record.seq, time=record.time, path="", sender="user", text=task)
+        case Settled(path=path, failure=Failure() as failure):
+            return Line(seq=record.seq, time=record.time, path=path, sender="failure", text=str(failure))
+        case Settled(path=path, value=Message() as message, usage=spent):
+            text = message.text or ", ".join(f"{call.name}({call.arguments})" for call in message.calls)
+            return Line(
+                seq=record.seq, time=record.time, path=path, sender=message.sender, text=text, usage=spent
+            )
+        case Settled(path=path, value=value) if value is not None:
+            step = path.rpartition("/")[2].rpartition(".")[0]
+            return Line(seq=record.seq, time=record.time, path=path, sender=step, text=str(value))
+        case Noted(path=path, fact="sent", about=topic, value=value):
+            return Line(seq=record.seq, time=record.time, path=path, sender=f"-> {topic}", text=str(value))
+        case _:
+            return None

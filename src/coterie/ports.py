@@ -1,0 +1,86 @@
+"""What the house asks of the outside. Structural: nobody has to inherit."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from msgspec import Struct
+
+from coterie.words.effect import Think
+from coterie.words.event import Record
+from coterie.words.message import Message
+from coterie.words.result import Overview
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@runtime_checkable
+class Model(Protocol):
+    """Something that can continue a thread: any async function from a `Think` to a message.
+
+    The message's `usage` says what it cost; `calls` are the tools it wants used. Whatever it
+    raises becomes a journaled failure of that one step.
+    """
+
+    def __call__(self, think: Think, /) -> Awaitable[Message]: ...
+
+
+class Embedder(Protocol):
+    """Something that places texts in a vector space, a row of unit length a text."""
+
+    def __call__(self, texts: Sequence[str], /) -> NDArray[np.float32]: ...
+
+
+class Lease(Struct, frozen=True):
+    """The right to append to one run. `epoch` is the fencing token: a newer one ends it."""
+
+    run: str
+    epoch: int
+
+
+class Store(Protocol):
+    """Append-only journals, one a run, with one writer each."""
+
+    async def claim(self, run: str, /) -> Lease:
+        """Become the only writer of `run`, new or not.
+
+        Raises:
+            Busy: if another living writer holds it.
+        """
+        ...
+
+    async def release(self, lease: Lease, /) -> None:
+        """Give the run back, so that anybody may claim it at once."""
+        ...
+
+    async def append(self, lease: Lease, records: Sequence[Record], /) -> None:
+        """Write `records` after everything there, all or nothing; durable when this returns.
+
+        Raises:
+            Fenced: if somebody else has claimed the run since. Nothing was written.
+            Unstorable: if a value cannot be stored. Nothing was written.
+        """
+        ...
+
+    async def read(self, run: str, /) -> list[Record]:
+        """Everything that happened in `run`, oldest first; empty for an unknown run.
+
+        Raises:
+            Corrupt: if the bytes are not what was written.
+        """
+        ...
+
+    async def runs(self) -> list[Overview]:
+        """Every run there is, the newest first."""
+        ...
+
+    async def close(self) -> None:
+        """Write what is pending and let go of every resource."""
+        ...
+
+
+Performer = Callable[[Any], Awaitable[Any]]
+"""Does one effect in the world."""

@@ -1,0 +1,112 @@
+"""A run under way, as the program that started it sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Generator
+from types import TracebackType
+from typing import Any
+
+from coterie.errors import RunError
+from coterie.kernel.values import storable
+from coterie.shell.job import Job
+from coterie.shell.runner import Runner
+from coterie.words.effect import Ask
+from coterie.words.event import Record, Signalled
+from coterie.words.result import Result
+
+
+class Run:
+    """A run that is being performed. Used as a context manager, it is cancelled on the way out."""
+
+    def __init__(self, job: Job) -> None:
+        job.attended = True
+        job.attach = self._attach
+        self.id = job.id
+        self._records: list[Record] = []
+        self._more = asyncio.Event()
+        self._runner: Runner | None = None
+        self._task = asyncio.get_running_loop().create_task(job.perform())
+        self._task.add_done_callback(self._ended)
+
+    async def result(self) -> Result:
+        """What the run comes to. Cancelling the caller does not cancel the run."""
+        return await asyncio.shield(self._task)
+
+    def __await__(self) -> Generator[Any, None, Result]:
+        return self.result().__await__()
+
+    async def __aenter__(self) -> Run:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._task.done():
+            await self.cancel("left")
+
+    @property
+    def done(self) -> bool:
+        """Whether the run has ended or was parked."""
+        return self._task.done()
+
+    @property
+    def waiting(self) -> dict[str, Ask]:
+        """The questions that are open now, by their path."""
+        return {} if self._runner is None else dict(self._runner.waiting)
+
+    async def events(self, after: int = -1) -> AsyncIterator[Record]:
+        """Every record of the journal numbered above `after`, in order, each once, to the run's end."""
+        at = 0
+        while True:
+            while at < len(self._records):
+                record = self._records[at]
+                at += 1
+                if record.seq > after:
+                    yield record
+            if self._task.done():
+                return
+            self._more.clear()
+            await self._more.wait()
+
+    async def cancel(self, reason: str = "cancelled") -> Result:
+        """Stop the run: recorded first, then done. What was finished stays, and it can be resumed."""
+        while self._runner is None and not self._task.done():
+            await asyncio.sleep(0)
+        if self._runner is not None and not self._task.done():
+            self._runner.arrive(Signalled("cancel", reason))
+        return await self.result()
+
+    def answer(self, path: str, value: Any) -> None:
+        """Answer the open question at `path`.
+
+        Raises:
+            RunError: if nothing is asked there, or the answer is not one of its choices.
+        """
+        self._live().answer(path, value)
+
+    def send(self, topic: str, message: Any) -> None:
+        """Send a message from outside on a topic; it is in the journal before anybody hears it.
+
+        Raises:
+            Unstorable: if the message has no JSON shape.
+            RunError: if the run is over.
+        """
+        self._live().arrive(Signalled("message", topic, storable(message, topic)))
+
+    def _live(self) -> Runner:
+        if self._runner is None or self._task.done():
+            raise RunError(f"run {self.id!r} is not under way")
+        return self._runner
+
+    def _attach(self, runner: Runner, records: list[Record]) -> None:
+        self._runner = runner
+        self._records.extend(records)
+        runner.watch = self._grow
+
+    def _grow(self, records: list[Record]) -> None:
+        self._records.extend(records)
+        self._more.set()
+
+    def _ended(self, _: object) -> None:
+        self._more.set()

@@ -1,0 +1,125 @@
+"""A job: what it takes to perform one run, from its claim to its result."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from coterie.actor import Actor
+from coterie.errors import Diverged, Unfit, failure_of
+from coterie.kernel.machine import Machine
+from coterie.kernel.replay import Resumed, counted, reopening, replay
+from coterie.kernel.story import closed, opened, usage
+from coterie.kernel.values import to_plain
+from coterie.ports import Lease, Store
+from coterie.shell.reuse import Memo
+from coterie.shell.runner import Runner, result_of
+from coterie.shell.world import World
+from coterie.team import manifest
+from coterie.words.event import Event, Opened, Record
+from coterie.words.result import Result
+from coterie.words.task import Task
+
+AGAIN = ("cancelled", "failed", "stuck")
+"""How a run may have ended that can go on."""
+
+
+def new_id() -> str:
+    """A run id: when, in milliseconds, and 40 random bits; ids sort by age."""
+    return f"{time.time_ns() // 1_000_000:011x}{os.urandom(5).hex()}"
+
+
+class Job:
+    """One run to be performed: the actor, the task, and what it is performed with."""
+
+    def __init__(self, actor: Actor, task: Task, world: World, store: Store, id: str) -> None:
+        self.actor = actor
+        self.task = task
+        self.world = world
+        self.store = store
+        self.id = id
+        self.answers: Mapping[str, Any] = {}
+        self.again = False
+        self.attended = False
+        self.memo: Memo | None = None
+        self.origin: dict[str, Any] = {}
+        self.attach: Callable[[Runner, list[Record]], None] | None = None
+
+    async def perform(self) -> Result:
+        """Begin the run or go on with it, to its end or until it has to be parked."""
+        lease = await self.store.claim(self.id)
+        try:
+            records = await self.store.read(self.id)
+            if not records:
+                runner, events, standing = self._begun(lease)
+            elif (end := closed(records)) is not None and not (self.again and end.status in AGAIN):
+                await self.store.release(lease)
+                return result_of(self.id, end)
+            else:
+                runner, events, standing = self._resumed(lease, records)
+        except (Diverged, Unfit) as misfit:
+            await self.store.release(lease)
+            spent = usage(records)[""]
+            return Result(id=self.id, status="needs_migration", failure=failure_of(misfit), usage=spent)
+        except BaseException:
+            await self.store.release(lease)
+            raise
+        if self.attach is not None:
+            self.attach(runner, records)
+        return await runner.finish(events, standing)
+
+    def _begun(self, lease: Lease) -> tuple[Runner, list[Event], None]:
+        task = self.task
+        began = Opened(
+            run=self.id,
+            actor=self.actor.name,
+            task=task.text,
+            data=None if task.data is None else to_plain(task.data),
+            manifest=manifest(self.actor),
+            origin=self.origin,
+        )
+        return self._runner(lease, 0), [began], None
+
+    def _resumed(self, lease: Lease, records: list[Record]) -> tuple[Runner, list[Event], Resumed]:
+        """A runner that stands where the journal ends.
+
+        Raises:
+            Unfit: if the actor is not what the run was opened with.
+            Diverged: if its play no longer asks what the journal says.
+        """
+        self._fits(opened(records).manifest)
+        runner = self._runner(lease, len(records))
+        events: list[Event] = []
+        kept = counted(records)
+        if closed(records) is not None:
+            signal = reopening(kept)
+            events.append(signal)
+            kept = [record for record in kept if record.seq not in signal.value]
+        return runner, events, replay(runner.machine, kept)
+
+    def _runner(self, lease: Lease, seq: int) -> Runner:
+        machine = Machine(self.actor, self.task)
+        return Runner(
+            machine,
+            self.world,
+            self.store,
+            lease,
+            seq,
+            attended=self.attended,
+            memo=self.memo,
+            answers=self.answers,
+        )
+
+    def _fits(self, then: Mapping[str, str]) -> None:
+        now = manifest(self.actor)
+        if now == then:
+            return
+        gone = sorted(set(then) - set(now))
+        new = sorted(set(now) - set(then))
+        changed = sorted(path for path in then if path in now and now[path] != then[path])
+        raise Unfit(
+            f"run {self.id!r} was opened with another version of this team: changed {changed}, gone {gone}, "
+            f"new {new}. Resume it with the code that opened it, or fork it to go on with this one"
+        )

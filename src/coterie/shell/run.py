@@ -1,0 +1,156 @@
+"""Running an actor: from a task to a result, now or after a crash."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from coterie.actor import Actor, Given, Play
+from coterie.errors import BadInput, UnknownRun
+from coterie.kernel.story import opened
+from coterie.ports import Model, Store
+from coterie.shell.handle import Run
+from coterie.shell.job import Job, new_id
+from coterie.shell.reuse import Memo
+from coterie.shell.world import Asker, World
+from coterie.stores.memory import MemoryStore
+from coterie.team import actor_of
+from coterie.words.event import Record
+from coterie.words.result import Result
+from coterie.words.task import Task, task_of
+
+
+async def run(
+    actor: Actor | Play,
+    task: Given = "",
+    /,
+    *,
+    model: Model | str | None = None,
+    models: Mapping[str, Model] | None = None,
+    store: Store | None = None,
+    id: str | None = None,
+    ask: Asker | None = None,
+    seed: int | None = None,
+) -> Result:
+    """Give `task` to `actor` and wait for what it comes to.
+
+    `model` answers for agents that have none of their own; `models` puts others in the place of
+    names. With a `store` and the `id` of a run in it, that run goes on: what is in its journal
+    is not done again. `ask` puts questions to a person; without it a run with only questions
+    open comes back as `waiting`. `seed` makes `Draw` repeatable.
+
+    A failure of the work is in the result (`status`, `failure`), with what was finished and
+    spent; errors of the store or of the programmer are raised.
+    """
+    world = World(model, models, ask, seed=seed)
+    job = Job(actor_of(actor), task_of(task), world, store or MemoryStore(), id or new_id())
+    return await job.perform()
+
+
+def run_sync(actor: Actor | Play, task: Given = "", /, **options: Any) -> Result:
+    """`run`, where no event loop runs.
+
+    Raises:
+        BadInput: inside a running event loop: write `await run(...)` there.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(run(actor, task, **options))
+    raise BadInput("run_sync() was called inside a running event loop: write `await run(...)` there")
+
+
+def start(
+    actor: Actor | Play,
+    task: Given = "",
+    /,
+    *,
+    model: Model | str | None = None,
+    models: Mapping[str, Model] | None = None,
+    store: Store | None = None,
+    id: str | None = None,
+    ask: Asker | None = None,
+    seed: int | None = None,
+) -> Run:
+    """Begin to perform `actor` on `task`, and go on at once; takes the options of `run`."""
+    world = World(model, models, ask, seed=seed)
+    job = Job(actor_of(actor), task_of(task), world, store or MemoryStore(), id or new_id())
+    return Run(job)
+
+
+async def resume(
+    actor: Actor | Play,
+    id: str,
+    /,
+    *,
+    store: Store,
+    answers: Mapping[str, Any] | None = None,
+    model: Model | str | None = None,
+    models: Mapping[str, Model] | None = None,
+    ask: Asker | None = None,
+) -> Result:
+    """Go on with a run that was interrupted, waits for `answers`, was cancelled, or failed.
+
+    A cancelled run goes on where it was stopped. A failed one goes on from just before the
+    step whose failure ended it. A run that succeeded gives its result again.
+
+    Raises:
+        UnknownRun: if the store has no such run.
+    """
+    records = await journal(store, id)
+    began = opened(records)
+    task = Task(began.task, data=began.data)
+    job = Job(actor_of(actor), task, World(model, models, ask), store, id)
+    job.answers = answers or {}
+    job.again = True
+    return await job.perform()
+
+
+async def fork(
+    actor: Actor | Play,
+    id: str,
+    /,
+    *,
+    store: Store,
+    at: int | None = None,
+    new: str | None = None,
+    model: Model | str | None = None,
+    models: Mapping[str, Model] | None = None,
+    ask: Asker | None = None,
+    **change: Any,
+) -> Result:
+    """Run `id` again under a new id, with one thing changed; only what depends on it is done again.
+
+    Everything before event `at` stays as it happened. What event `at` is about is done again,
+    or comes out as `value=` says. From there on, what is asked as before comes from the journal
+    of `id` and costs nothing. `task=` changes the task; to change a prompt or a model, give an
+    `actor` with the change.
+
+    Raises:
+        UnknownRun: if the store has no such run.
+        BadInput: if `at` is no event of it, or the change is neither `task` nor `value`.
+    """
+    records = await journal(store, id)
+    unknown = set(change) - {"task", "value"}
+    if unknown or (at is not None and not 0 < at < len(records)):
+        raise BadInput(f"fork {id!r}: at is 1 to {len(records) - 1}, and the change is task= or value=")
+    began = opened(records)
+    task = task_of(change["task"]) if "task" in change else Task(began.task, data=began.data)
+    values = {"value": change["value"]} if "value" in change else {}
+    job = Job(actor_of(actor), task, World(model, models, ask), store, new or new_id())
+    job.memo = Memo(id, records, at, **values)
+    job.origin = {"run": id, "at": at, "change": {name: str(made) for name, made in change.items()}}
+    return await job.perform()
+
+
+async def journal(store: Store, id: str) -> list[Record]:
+    """The journal of a run.
+
+    Raises:
+        UnknownRun: if the store has no such run.
+    """
+    records = await store.read(id)
+    if not records:
+        raise UnknownRun(f"no run {id!r} in this store; `coterie runs` lists them")
+    return records

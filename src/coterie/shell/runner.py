@@ -1,0 +1,283 @@
+"""The runner: performs what a machine wants until it is done.
+
+Theory of operation
+===================
+
+1. One turn of the runner is a *burst*: settle everything that has arrived, write all that came
+   of it (what settled, what the kernel noted, what is asked now) as one append, then perform.
+   Nothing is performed before what led to it is in the store.
+2. A run with one thing to do does it itself; tasks are made only where there are several.
+3. What arrives from outside (answers, messages, a cancel) arrives in the same inbox as what the
+   world answers, and is in the journal before it has any effect.
+4. A cancel is recorded first, then done: strands are closed in order, jobs are told to stop.
+5. When only people or outside messages can move the run, it waits; one that nobody attends to
+   is parked: its lease is given back and nothing of it stays in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from coterie.errors import Cancelled, Diverged, InDoubt, RunError, Stuck, Unfit, failure_of
+from coterie.kernel.machine import Machine
+from coterie.kernel.replay import Resumed
+from coterie.kernel.values import storable
+from coterie.ports import Lease, Store
+from coterie.shell.reuse import Memo
+from coterie.shell.world import World
+from coterie.words.effect import Ask, Use
+from coterie.words.event import Asked, Closed, Event, Record, Settled, Signalled
+from coterie.words.result import Result, Status
+
+BREATH = 64
+"""Bursts after which a run lets the others on its loop have a turn, however busy it is."""
+
+
+class Runner:
+    """One run being performed."""
+
+    def __init__(
+        self,
+        machine: Machine,
+        world: World,
+        store: Store,
+        lease: Lease,
+        seq: int,
+        *,
+        attended: bool = False,
+        memo: Memo | None = None,
+        answers: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.machine = machine
+        self.world = world
+        self.waiting: dict[str, Ask] = {}
+        self.watch: Callable[[list[Record]], None] | None = None
+        self._store = store
+        self._lease = lease
+        self._seq = seq
+        self._attended = attended
+        self._memo = memo
+        self._answers = dict(answers or {})
+        self._doubts: dict[str, float] = {}
+        self._jobs: dict[str, asyncio.Task[None]] = {}
+        self._arrived: list[Event] = []
+        self._waker: asyncio.Future[None] | None = None
+        self._alone: asyncio.Task[Any] | None = None
+        self._in_doubt: dict[str, Asked] = {}
+
+    async def finish(self, events: list[Event], standing: Resumed | None = None) -> Result:
+        """Perform the run to its end, or until it has to be parked.
+
+        `events` is what has happened already and is not written yet; `standing` is where a replay
+        of the journal left the machine.
+        """
+        machine, bursts = self.machine, 0
+        asked = machine.wants() if standing is None else standing.asked
+        self._doubts = {} if standing is None else dict(standing.since)
+        try:
+            while True:
+                await self._write(events, asked)
+                if machine.done:
+                    return self._result()
+                self._stop(machine.dropped())
+                events = await self._perform(asked)
+                if not events:
+                    return self._parked()
+                for event in events:
+                    self._settle(event)
+                asked = machine.wants()
+                bursts += 1
+                if bursts % BREATH == 0:
+                    await asyncio.sleep(0)
+        finally:
+            if self._jobs:
+                await self._stop_all()
+            await self._store.release(self._lease)
+
+    def arrive(self, event: Event) -> None:
+        """Take something from the world or from outside."""
+        self._arrived.append(event)
+        if self._waker is not None and not self._waker.done():
+            self._waker.set_result(None)
+        elif self._alone is not None and isinstance(event, Signalled) and event.kind == "cancel":
+            self._alone.cancel()
+
+    def answer(self, path: str, value: Any) -> None:
+        """Take a person's answer to the question at `path`.
+
+        Raises:
+            RunError: if nothing is asked there, or the answer is not one of the choices.
+        """
+        question = self.waiting.get(path)
+        if question is None:
+            raise RunError(f"no question is open at {path!r}; open are {sorted(self.waiting)}", path=path)
+        if question.choices and value not in question.choices:
+            raise RunError(f"{value!r} is none of the choices {list(question.choices)}", path=path)
+        plain = storable(value, path)
+        del self.waiting[path]
+        asked = self._in_doubt.pop(path, None)
+        if asked is None:
+            self.arrive(Settled(path, plain))
+        elif plain == "again":
+            self._doubts.pop(path, None)
+            self._begin(asked)
+        else:
+            failure = failure_of(InDoubt(f"a person gave {asked.path!r} up"), path)
+            self.arrive(Settled(path, failure=failure))
+
+    async def _write(self, events: list[Event], asked: list[Asked]) -> None:
+        """Append one burst; asks of an earlier runner are in the journal already."""
+        known = self._doubts
+        fresh = [ask for ask in asked if ask.path not in known] if known else asked
+        batch: list[Event] = [*events, *self.machine.notes(), *fresh]
+        if self.machine.done:
+            batch.append(self._closing())
+        if not batch:
+            return
+        now, seq = self.world.clock(), self._seq
+        records = [Record(seq + n, now, event) for n, event in enumerate(batch)]
+        await self._store.append(self._lease, records)
+        self._seq += len(records)
+        if self.watch is not None:
+            self.watch(records)
+
+    def _settle(self, event: Event) -> None:
+        if type(event) is Settled:
+            self._jobs.pop(event.path, None)
+            self.machine.settle(event)
+        elif type(event) is Signalled:
+            if event.kind == "cancel":
+                self.machine.cancel(event.about or "cancelled")
+            else:
+                self.machine.tell(event.about, event.value)
+
+    async def _perform(self, asked: list[Asked]) -> list[Event]:
+        """Do what is asked now; what has happened since, or nothing if the run has to be parked."""
+        if len(asked) == 1 and self._is_alone(asked[0]):
+            return await self._by_itself(asked[0])
+        for ask in asked:
+            self._take_on(ask)
+        for path in [path for path in self._answers if path in self.waiting]:
+            self.answer(path, self._answers.pop(path))
+        if not self._arrived:
+            if not self._jobs and not self._attended:
+                return []
+            self._waker = asyncio.get_running_loop().create_future()
+            await self._waker
+            self._waker = None
+        events, self._arrived = self._arrived, []
+        return events
+
+    def _is_alone(self, ask: Asked) -> bool:
+        """Whether `ask` is all there is to do, and can be done at once."""
+        busy = self._jobs or self._arrived or self.waiting or self._memo or self._doubts
+        return not (busy or self.machine.listening) and not (type(ask.effect) is Ask and self.world.ask is None)
+
+    async def _by_itself(self, ask: Asked) -> list[Event]:
+        """Do the one thing there is to do here, without a task of its own."""
+        self._alone = asyncio.current_task()
+        try:
+            settled: list[Event] = [await self.world.perform(ask, self._lease.run)]
+        except asyncio.CancelledError:
+            if not self._arrived or self._alone is None:
+                raise
+            self._alone.uncancel()  # it was our own cancel(): it is in the inbox, to be recorded first
+            settled = []
+        finally:
+            self._alone = None
+        if self._arrived:
+            settled += self._arrived
+            self._arrived = []
+        return settled
+
+    def _take_on(self, ask: Asked) -> None:
+        """Begin one of several things: from memory, by a person, or as a job."""
+        effect, path = ask.effect, ask.path
+        if self._memo is not None and (known := self._memo.recall(ask)) is not None:
+            self._arrived.append(known)
+        elif type(effect) is Ask and self.world.ask is None:
+            self.waiting[path] = effect
+        elif type(effect) is Use and path in self._doubts and not (effect.by.idempotent or effect.by.probe):
+            self._in_doubt[path] = ask
+            self.waiting[path] = _doubtful(effect)
+        else:
+            self._begin(ask)
+
+    def _begin(self, ask: Asked) -> None:
+        job = self._do(ask, self._doubts.pop(ask.path, None))
+        self._jobs[ask.path] = asyncio.get_running_loop().create_task(job)
+
+    async def _do(self, ask: Asked, doubt: float | None) -> None:
+        self.arrive(await self.world.perform(ask, self._lease.run, doubt))
+
+    def _stop(self, paths: list[str]) -> None:
+        """Tell the jobs that nobody waits for any more to stop."""
+        for path in paths:
+            self.waiting.pop(path, None)
+            job = self._jobs.pop(path, None)
+            if job is not None:
+                job.cancel()
+
+    async def _stop_all(self) -> None:
+        jobs = list(self._jobs.values())
+        self._jobs.clear()
+        for job in jobs:
+            job.cancel()
+        await asyncio.wait(jobs)
+
+    def _closing(self) -> Closed:
+        machine = self.machine
+        spent = machine.root.usage
+        if machine.error is None:
+            message = machine.value
+            status: Status = "unverified" if message is not None and message.unverified else "succeeded"
+            return Closed(status=status, message=message, usage=spent)
+        parts = tuple(machine.root.finished)
+        failure = failure_of(machine.error, machine.root.path)
+        return Closed(status=status_of(machine.error), failure=failure, usage=spent, parts=parts)
+
+    def _result(self) -> Result:
+        return result_of(self._lease.run, self._closing())
+
+    def _parked(self) -> Result:
+        waiting = dict(self.waiting)
+        parts = tuple(self.machine.root.finished)
+        spent = self.machine.root.usage
+        return Result(id=self._lease.run, status="waiting", waiting=waiting, parts=parts, usage=spent)
+
+
+def result_of(run: str, closed: Closed) -> Result:
+    """The result that a run's closing says."""
+    message = closed.message
+    if message is None:
+        parts, missing = closed.parts, ()
+    else:
+        parts, missing = message.parts, message.missing
+    return Result(
+        id=run,
+        status=closed.status,
+        message=message,
+        failure=closed.failure,
+        usage=closed.usage,
+        parts=parts,
+        missing=missing,
+    )
+
+
+def status_of(error: Exception) -> Status:
+    """The status of a run that ended with `error`."""
+    if isinstance(error, Cancelled):
+        return "cancelled"
+    if isinstance(error, (Diverged, Unfit)):
+        return "needs_migration"
+    return "stuck" if isinstance(error, Stuck) else "failed"
+
+
+def _doubtful(use: Use) -> Ask:
+    question = (
+        f"{use.tool}({use.arguments}) was under way when the run was interrupted, and nobody can tell "
+        "whether it happened. Do it again, or give it up?"
+    )
+    return Ask(question, "in_doubt", ("again", "give up"))

@@ -1,0 +1,158 @@
+"""The world: how each kind of effect is performed."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeAlias
+
+from msgspec.structs import replace
+
+from coterie.errors import CoterieError, InDoubt, ModelFailed, TimedOut, failure_of
+from coterie.kernel.values import storable
+from coterie.models.find import find
+from coterie.ports import Model
+from coterie.tool import KEY, Tool
+from coterie.words.effect import Ask, Draw, Effect, Now, Sleep, Think, Use
+from coterie.words.event import Asked, Settled
+from coterie.words.message import Message
+from coterie.words.usage import NOTHING, ONE_REQUEST, ONE_TOOL_CALL
+
+Asker: TypeAlias = Callable[[str, Ask], Awaitable[Any]]
+"""Puts a question to a person: its path and the question in, the answer out."""
+
+
+class World:
+    """What effects are performed with: models by name, a clock, a die, and a way to ask people."""
+
+    __slots__ = ("ask", "clock", "default", "models", "random")
+
+    def __init__(
+        self,
+        model: Model | str | None = None,
+        models: Mapping[str, Model] | None = None,
+        ask: Asker | None = None,
+        clock: Callable[[], float] = time.time,
+        seed: int | None = None,
+    ) -> None:
+        self.default = model
+        self.models = models
+        self.ask = ask
+        self.clock = clock
+        self.random = random.random if seed is None else random.Random(seed).random  # noqa: S311 - no secret
+
+    def model(self, think: Think) -> Model:
+        """Who answers `think`: the one named for it here, the agent's own, or the run's."""
+        if self.models is not None and think.model in self.models:
+            return self.models[think.model]
+        if think.by is not None:
+            own: Model = think.by
+            return own
+        chosen = self.default if think.model == "default" else think.model
+        return find(chosen or "embedded") if chosen is None or isinstance(chosen, str) else chosen
+
+    async def perform(self, asked: Asked, run: str, doubt: float | None = None) -> Settled:
+        """Do one effect; whatever the world throws is data in what comes back.
+
+        `doubt` is when the effect was first asked, if that was before a crash.
+        """
+        effect = asked.effect
+        try:
+            return await _PERFORM[type(effect)](self, asked.path, effect, run, doubt)
+        except CoterieError as error:
+            return Settled(asked.path, failure=failure_of(error, asked.path))
+        except Exception as error:  # the world meets the shell here, and may throw anything
+            if isinstance(effect, Think):
+                error = ModelFailed(f"model {effect.model!r}: {type(error).__name__}: {error}")
+            return Settled(asked.path, failure=failure_of(error, asked.path), usage=_cost(effect))
+
+    async def _think(self, path: str, think: Think, run: str, doubt: float | None) -> Settled:
+        message = await self.model(think)(think)
+        if type(message) is not Message:
+            message = _message(think, message)
+        usage = message.usage
+        if usage is NOTHING:
+            usage = ONE_REQUEST
+            message = replace(message, usage=usage)
+        return Settled(path, message, None, usage)
+
+    async def _use(self, path: str, use: Use, run: str, doubt: float | None) -> Settled:
+        tool = use.by
+        args, kwargs = _arguments(tool, use.arguments)
+        if tool.takes_key:
+            kwargs[KEY] = f"{run}:{path}"
+        if doubt is not None and not tool.idempotent:
+            return await _probe(path, tool, args, kwargs)
+        value = await _call(tool, args, kwargs)
+        return Settled(path, storable(value, path), None, ONE_TOOL_CALL)
+
+    async def _sleep(self, path: str, sleep: Sleep, run: str, doubt: float | None) -> Settled:
+        passed = 0.0 if doubt is None else self.clock() - doubt
+        await asyncio.sleep(max(0.0, sleep.seconds - passed))
+        return Settled(path)
+
+    async def _now(self, path: str, now: Now, run: str, doubt: float | None) -> Settled:
+        return Settled(path, self.clock())
+
+    async def _draw(self, path: str, draw: Draw, run: str, doubt: float | None) -> Settled:
+        return Settled(path, self.random())
+
+    async def _ask(self, path: str, ask: Ask, run: str, doubt: float | None) -> Settled:
+        assert self.ask is not None  # the runner parks questions that nobody is here to put
+        return Settled(path, storable(await self.ask(path, ask), path))
+
+
+_PERFORM: dict[type[Effect[Any]], Callable[..., Awaitable[Settled]]] = {
+    Think: World._think,
+    Use: World._use,
+    Sleep: World._sleep,
+    Now: World._now,
+    Draw: World._draw,
+    Ask: World._ask,
+}
+
+
+def _message(think: Think, said: Any) -> Message:
+    if isinstance(said, str):
+        return Message(sender=think.actor, text=said)
+    raise ModelFailed(f"model {think.model!r} gave {type(said).__name__}; a model gives a Message or a str")
+
+
+def _arguments(tool: Any, arguments: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    if isinstance(tool, Tool) and "args" not in arguments:
+        return [], tool.checked(arguments)
+    return arguments["args"], dict(arguments.get("kwargs", ()))
+
+
+async def _call(tool: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    if not tool.is_async:
+        work = asyncio.to_thread(tool.function, *args, **kwargs)
+    elif tool.timeout is None:
+        return await tool.function(*args, **kwargs)
+    else:
+        work = tool.function(*args, **kwargs)
+    try:
+        async with asyncio.timeout(tool.timeout) as deadline:
+            return await work
+    except TimeoutError as error:
+        if not deadline.expired():
+            raise
+        raise TimedOut(f"tool {tool.name!r} took longer than {tool.timeout:g} s") from error
+
+
+async def _probe(path: str, tool: Any, args: list[Any], kwargs: dict[str, Any]) -> Settled:
+    """After a crash: ask the tool's probe whether the call happened; run it only if it did not."""
+    if tool.probe is None:
+        raise InDoubt(f"tool {tool.name!r} was under way at a crash, and has no probe")
+    found = await tool.probe(*args, **kwargs)
+    value = found[0] if found else await _call(tool, args, kwargs)
+    return Settled(path, storable(value, path), None, ONE_TOOL_CALL)
+
+
+def _cost(effect: Effect[Any]) -> Any:
+    """What a failed effect cost at least."""
+    if isinstance(effect, Think):
+        return ONE_REQUEST
+    return ONE_TOOL_CALL if isinstance(effect, Use) else NOTHING

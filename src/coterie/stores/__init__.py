@@ -1,0 +1,4 @@
+"""Where journals live. One module a place; each keeps `coterie.testing.StorePromises`."""
+
+from coterie.stores.memory import MemoryStore as MemoryStore
+from coterie.stores.memory import NullStore as NullStore

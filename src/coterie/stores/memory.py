@@ -1,0 +1,56 @@
+"""Journals in a dict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from coterie.errors import Busy, Fenced
+from coterie.kernel.story import overview
+from coterie.ports import Lease
+from coterie.words.event import Record
+from coterie.words.result import Overview
+
+
+class MemoryStore:
+    """Keeps every event as it is, and forgets everything at exit."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, list[Record]] = {}
+        self._epochs: dict[str, int] = {}
+        self._held: set[str] = set()
+
+    async def claim(self, run: str, /) -> Lease:
+        if run in self._held:
+            raise Busy(f"run {run!r} is being worked on in this process")
+        self._held.add(run)
+        epoch = self._epochs[run] = self._epochs.get(run, 0) + 1
+        return Lease(run, epoch)
+
+    async def release(self, lease: Lease, /) -> None:
+        if self._epochs.get(lease.run) == lease.epoch:
+            self._held.discard(lease.run)
+
+    async def append(self, lease: Lease, records: Sequence[Record], /) -> None:
+        run = lease.run
+        if self._epochs.get(run) != lease.epoch:
+            raise Fenced(f"run {run!r} was taken over: epoch {lease.epoch} is not the newest")
+        journal = self._runs.get(run)
+        if journal is None:
+            journal = self._runs[run] = []
+        journal.extend(records)
+
+    async def read(self, run: str, /) -> list[Record]:
+        return list(self._runs.get(run, ()))
+
+    async def runs(self) -> list[Overview]:
+        return [overview(run, records) for run, records in reversed(self._runs.items())]
+
+    async def close(self) -> None:
+        self._held.clear()
+
+
+class NullStore(MemoryStore):
+    """Keeps nothing at all: for work that nobody will resume, replay or look at."""
+
+    async def append(self, lease: Lease, records: Sequence[Record], /) -> None:
+        return

@@ -1,0 +1,92 @@
+"""Teams: actors made of actors, and what names their version."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Sequence
+from typing import Any, cast
+
+from msgspec.structs import replace
+
+from coterie.actor import Actor, Play, named
+from coterie.check import Check, complaint
+from coterie.errors import BadInput
+from coterie.words.digest import digest_of
+from coterie.words.message import Message
+from coterie.words.task import Task
+
+
+class Team(Actor):
+    """An actor made of actors: a name, its members, and the play they follow.
+
+    `settings` are what the play was built with, as plain data: part of the team's version.
+    `done_when` is checked on the play's message; where it does not hold, the message comes out
+    as unverified, with the complaint.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        members: Sequence[Actor],
+        play: Play,
+        *,
+        settings: dict[str, Any] | None = None,
+        done_when: Check | None = None,
+    ) -> None:
+        for member in members:
+            if not isinstance(member, Actor):
+                raise BadInput(f"team {name!r}: a member is an Actor, not {type(member).__name__}")
+        self.name = named(name)
+        self.settings = settings or {}
+        self.done_when = done_when
+        self._members = tuple(members)
+        self._play = play
+
+    @property
+    def members(self) -> tuple[Actor, ...]:
+        return self._members
+
+    def play(self, task: Task, /) -> Coroutine[Any, Any, Message]:
+        # A play may return a str; the kernel makes a message of it.
+        played = cast("Coroutine[Any, Any, Message]", self._play(task))
+        return played if self.done_when is None else self._checked(played, self.done_when)
+
+    def describe(self) -> Any:
+        play = self._play
+        names = [member.name for member in self._members]
+        return [f"{play.__module__}.{play.__qualname__}", names, self.settings]
+
+    async def _checked(self, played: Coroutine[Any, Any, Message], check: Check) -> Message:
+        said = await played
+        message = said if isinstance(said, Message) else Message(sender=self.name, text=str(said))
+        return replace(message, unverified=await complaint(check, message))
+
+
+def actor_of(given: Actor | Play) -> Actor:
+    """The actor that an async function stands for; an actor stays itself.
+
+    Raises:
+        BadInput: if `given` is neither.
+    """
+    if isinstance(given, Actor):
+        return given
+    if not callable(given):
+        raise BadInput(f"an actor is an Actor or an async function, not {type(given).__name__}")
+    return Team(getattr(given, "__name__", type(given).__name__).strip("<>"), (), given)
+
+
+def manifest(actor: Actor) -> dict[str, str]:
+    """The version of every actor in a tree: its path from `actor` down, and a digest of what it is."""
+    if actor.versions is None:
+        found: dict[str, str] = {}
+        _collect(actor, actor.name, found, frozenset())
+        actor.versions = found
+    return actor.versions
+
+
+def _collect(actor: Actor, path: str, found: dict[str, str], above: frozenset[int]) -> None:
+    while path in found:
+        path += "'"
+    found[path] = digest_of(actor.describe()).hex()[:16]
+    if id(actor) not in above:
+        for member in actor.members:
+            _collect(member, f"{path}/{member.name}", found, above | {id(actor)})

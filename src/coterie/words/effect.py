@@ -1,0 +1,183 @@
+"""What a strand may await of the world, and of the kernel.
+
+An effect is a value and an awaitable at once: a play awaits it, the kernel records it, the
+shell performs it, and the outcome comes back as the value of the `await`. `request()` is the
+effect as plain data, which is what the journal keeps and what replay compares; whoever
+performs it (`by`) is never part of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any, ClassVar, Generic, TypeVar
+
+from msgspec import Struct
+
+from coterie.words.brief import Brief
+from coterie.words.digest import encode
+from coterie.words.message import Message
+from coterie.words.thread import Thread
+
+T = TypeVar("T")
+
+
+class Effect(Struct, Generic[T], frozen=True):
+    """Base of everything a play can wait for."""
+
+    step: ClassVar[str] = "effect"
+    """The name of the step in a path, such as `think` in `debate/hope/think.1`."""
+
+    def __await__(self) -> Generator[Effect[T], T, T]:
+        return (yield self)
+
+    def request(self) -> tuple[Any, ...]:
+        """What is asked, as plain data."""
+        raise NotImplementedError
+
+
+class Think(Effect[Message], frozen=True):
+    """Ask a model to continue a thread; gives its message."""
+
+    step: ClassVar[str] = "think"
+    actor: str
+    model: str
+    brief: Brief
+    thread: Thread
+    by: Any = None
+
+    def request(self) -> tuple[Any, ...]:
+        return (self.actor, self.model, self.brief.digest, self.thread.digest)
+
+
+class Use(Effect[Any], frozen=True):
+    """Call a tool; gives its result as JSON-shaped data."""
+
+    step: ClassVar[str] = "use"
+    tool: str
+    arguments: dict[str, Any]
+    by: Any = None
+
+    def request(self) -> tuple[Any, ...]:
+        return (self.tool, self.arguments)
+
+
+class Ask(Effect[Any], frozen=True):
+    """Ask a person; gives the answer. The run waits for it without a deadline of its own.
+
+    `kind` is `question`, `choice` or `approval`; `choices` are the answers that are accepted,
+    empty for any.
+    """
+
+    step: ClassVar[str] = "ask"
+    question: str
+    kind: str = "question"
+    choices: tuple[str, ...] = ()
+
+    def request(self) -> tuple[Any, ...]:
+        return (self.question, self.kind, self.choices)
+
+
+class Sleep(Effect[None], frozen=True):
+    """Let `seconds` pass."""
+
+    step: ClassVar[str] = "sleep"
+    seconds: float
+
+    def request(self) -> tuple[Any, ...]:
+        return (self.seconds,)
+
+
+class Now(Effect[float], frozen=True):
+    """The time, in seconds since the Unix epoch."""
+
+    step: ClassVar[str] = "now"
+
+    def request(self) -> tuple[Any, ...]:
+        return ()
+
+
+class Draw(Effect[float], frozen=True):
+    """A random number in [0, 1)."""
+
+    step: ClassVar[str] = "draw"
+
+    def request(self) -> tuple[Any, ...]:
+        return ()
+
+
+class Send(Effect[None], frozen=True):
+    """Put a message on a topic. Settled by the kernel; a later `Hear` gets it.
+
+    `priority` runs from 0 (low) over 1 (normal) and 2 (high) to 3 (urgent).
+    """
+
+    topic: str
+    message: Any
+    priority: int = 1
+
+
+class Hear(Effect[Any], frozen=True):
+    """Wait for the most urgent, then oldest, message on a topic; each is heard once.
+
+    With `outside` the message may come from outside the run, so waiting is not being stuck.
+    """
+
+    topic: str
+    outside: bool = False
+
+
+class Put(Effect[int], frozen=True):
+    """Write a board entry and get its new version; settled by the kernel.
+
+    With `version` the write happens only if the entry still has that version (0: absent).
+    """
+
+    key: str
+    value: Any
+    version: int | None = None
+
+
+class Get(Effect["Entry"], frozen=True):
+    """Read a board entry; version 0 says that there is none."""
+
+    key: str
+
+
+class Watch(Effect["Entry"], frozen=True):
+    """Wait until a board entry has a version above `after`."""
+
+    key: str
+    after: int = 0
+
+
+class Mark(Effect[None], frozen=True):
+    """Say where a loop stands. The same `state` at the `limit`-th mark of a frame is `NoProgress`."""
+
+    state: str
+    limit: int = 3
+
+
+class Entry(Struct, frozen=True):
+    """One board entry: its value, its version from 1 up, and the path of who wrote it."""
+
+    key: str
+    value: Any = None
+    version: int = 0
+    author: str = ""
+
+
+class Stored(Effect[Any], frozen=True):
+    """An effect as a journal remembers it: its kind, and its request in canonical bytes."""
+
+    kind: str
+    body: bytes
+
+
+def body_of(effect: Effect[Any]) -> bytes:
+    """An effect's request in canonical bytes: the same for a live effect and for its memory."""
+    return effect.body if isinstance(effect, Stored) else encode(effect.request())
+
+
+def kind_of(effect: Effect[Any]) -> str:
+    """What an effect asks for, in a word: `think`, `use`, `sleep` ..."""
+    return effect.kind if isinstance(effect, Stored) else effect.step

@@ -1,0 +1,84 @@
+"""What happened. The journal of a run is a list of these and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from msgspec import Struct
+
+from coterie.words.effect import Effect
+from coterie.words.failure import Failure
+from coterie.words.message import Message
+from coterie.words.result import Status
+from coterie.words.usage import NOTHING, Usage
+
+
+class Opened(Struct, frozen=True, kw_only=True, tag="opened"):
+    """A run began. `manifest` names the version of every actor that takes part."""
+
+    run: str
+    actor: str
+    task: str
+    data: Any = None
+    manifest: dict[str, str] = {}
+    origin: dict[str, Any] = {}
+    """For a fork: the run it came from, the event, and what was changed."""
+
+
+class Asked(Struct, frozen=True, tag="asked"):
+    """A strand reached an effect of the world."""
+
+    path: str
+    effect: Effect[Any]
+
+
+class Settled(Struct, frozen=True, tag="settled"):
+    """The world answered: with a value, or with a failure. `reused` names the run it was taken from."""
+
+    path: str
+    value: Any = None
+    failure: Failure | None = None
+    usage: Usage = NOTHING
+    reused: str = ""
+
+
+class Noted(Struct, frozen=True, tag="noted"):
+    """The kernel settled something itself. `fact` is `entered`, `left`, `failed`, `sent`, `heard` or `put`."""
+
+    path: str
+    fact: str
+    about: str = ""
+    value: Any = None
+
+
+class Signalled(Struct, frozen=True, tag="signalled"):
+    """Something came from outside: `cancel`, `message` (on topic `about`), or `resume`.
+
+    A `resume` with `value` n says that events n and later, up to this one, no longer count.
+    """
+
+    kind: str
+    about: str = ""
+    value: Any = None
+
+
+class Closed(Struct, frozen=True, kw_only=True, tag="closed"):
+    """A run ended."""
+
+    status: Status
+    message: Message | None = None
+    failure: Failure | None = None
+    usage: Usage = NOTHING
+    parts: tuple[Message, ...] = ()
+    """What the members had said by then, where there is no message to carry it."""
+
+
+Event: TypeAlias = Opened | Asked | Settled | Noted | Signalled | Closed
+
+
+class Record(Struct, frozen=True):
+    """One line of a journal: its gap-free number from 0, when (seconds since the epoch), and what."""
+
+    seq: int
+    time: float
+    event: Event
