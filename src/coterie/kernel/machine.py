@@ -371,5 +371,5 @@ async def _wait(part: Any) -> Any:
 
 def _name(part: Any) -> str:
     """What a branch that is no actor is called: its function, or its effect."""
-    return getattr(part, "__name__", None) or getattr(part, "step", None) or type(part).__name__.lower()
+    return getattr(part, "__name__", None) or getattr(part, "kind", None) or type(part).__name__.lower()
 

@@ -38,11 +38,17 @@ def reopening(records: Sequence[Record]) -> Signalled:
         kept = isinstance(record.event, Noted) and record.event.fact != "failed"
         if not kept:
             back.append(record.seq)
+    failed: set[str] = set()
     while rest and isinstance(rest[-1].event, (Settled, Signalled)):
         record = rest.pop()
         event = record.event
-        if isinstance(event, Signalled) or (isinstance(event, Settled) and event.failure):
+        if isinstance(event, Signalled):
             back.append(record.seq)
+        elif isinstance(event, Settled) and event.failure:
+            back.append(record.seq)
+            failed.add(event.path)
+    # A step that is known to have failed is not in doubt: it is asked anew.
+    back += [one.seq for one in rest if isinstance(one.event, Asked) and one.event.path in failed]
     return Signalled("resume", value=sorted(back))
 
 

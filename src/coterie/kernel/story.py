@@ -55,7 +55,7 @@ def state(records: Sequence[Record]) -> Status:
     if end is not None:
         return end.status
     waits = under_way(counted(records))
-    only_people = waits and all(kind_of(effect) == Ask.step for effect in waits.values())
+    only_people = waits and all(kind_of(effect) == Ask.kind for effect in waits.values())
     return "waiting" if only_people else "running"
 
 

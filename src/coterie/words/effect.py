@@ -24,8 +24,12 @@ T = TypeVar("T")
 class Effect(Struct, Generic[T], frozen=True):
     """Base of everything a play can wait for."""
 
-    step: ClassVar[str] = "effect"
-    """The name of the step in a path, such as `think` in `debate/hope/think.1`."""
+    kind: ClassVar[str] = "effect"
+
+    @property
+    def step(self) -> str:
+        """What the step is called in a path, such as `think` in `debate/hope/think.1`."""
+        return self.kind
 
     def __await__(self) -> Generator[Effect[T], T, T]:
         return (yield self)
@@ -38,7 +42,7 @@ class Effect(Struct, Generic[T], frozen=True):
 class Think(Effect[Message], frozen=True):
     """Ask a model to continue a thread; gives its message."""
 
-    step: ClassVar[str] = "think"
+    kind: ClassVar[str] = "think"
     actor: str
     model: str
     brief: Brief
@@ -52,10 +56,14 @@ class Think(Effect[Message], frozen=True):
 class Use(Effect[Any], frozen=True):
     """Call a tool; gives its result as JSON-shaped data."""
 
-    step: ClassVar[str] = "use"
+    kind: ClassVar[str] = "use"
     tool: str
     arguments: dict[str, Any]
     by: Any = None
+
+    @property
+    def step(self) -> str:
+        return self.tool
 
     def request(self) -> tuple[Any, ...]:
         return (self.tool, self.arguments)
@@ -64,23 +72,23 @@ class Use(Effect[Any], frozen=True):
 class Ask(Effect[Any], frozen=True):
     """Ask a person; gives the answer. The run waits for it without a deadline of its own.
 
-    `kind` is `question`, `choice` or `approval`; `choices` are the answers that are accepted,
-    empty for any.
+    `about` is `question`, `choice`, `approval` or `in_doubt`; `choices` are the answers that are
+    accepted, empty for any.
     """
 
-    step: ClassVar[str] = "ask"
+    kind: ClassVar[str] = "ask"
     question: str
-    kind: str = "question"
+    about: str = "question"
     choices: tuple[str, ...] = ()
 
     def request(self) -> tuple[Any, ...]:
-        return (self.question, self.kind, self.choices)
+        return (self.question, self.about, self.choices)
 
 
 class Sleep(Effect[None], frozen=True):
     """Let `seconds` pass."""
 
-    step: ClassVar[str] = "sleep"
+    kind: ClassVar[str] = "sleep"
     seconds: float
 
     def request(self) -> tuple[Any, ...]:
@@ -90,7 +98,7 @@ class Sleep(Effect[None], frozen=True):
 class Now(Effect[float], frozen=True):
     """The time, in seconds since the Unix epoch."""
 
-    step: ClassVar[str] = "now"
+    kind: ClassVar[str] = "now"
 
     def request(self) -> tuple[Any, ...]:
         return ()
@@ -99,7 +107,7 @@ class Now(Effect[float], frozen=True):
 class Draw(Effect[float], frozen=True):
     """A random number in [0, 1)."""
 
-    step: ClassVar[str] = "draw"
+    kind: ClassVar[str] = "draw"
 
     def request(self) -> tuple[Any, ...]:
         return ()
@@ -167,9 +175,9 @@ class Entry(Struct, frozen=True):
 
 
 class Stored(Effect[Any], frozen=True):
-    """An effect as a journal remembers it: its kind, and its request in canonical bytes."""
+    """An effect as a journal remembers it: what kind it was, and its request in canonical bytes."""
 
-    kind: str
+    was: str
     body: bytes
 
 
@@ -180,4 +188,4 @@ def body_of(effect: Effect[Any]) -> bytes:
 
 def kind_of(effect: Effect[Any]) -> str:
     """What an effect asks for, in a word: `think`, `use`, `sleep` ..."""
-    return effect.kind if isinstance(effect, Stored) else effect.step
+    return effect.was if isinstance(effect, Stored) else effect.kind

@@ -1,0 +1,84 @@
+"""How a `Think` reads to a local model: a system text, then turns of `user` and `assistant`.
+
+Turns alternate, because many chat templates refuse anything else; so what several others said
+in a row becomes one turn. Tools are told in plain words and their calls are plain JSON, because
+that works with every template.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import Any
+
+from coterie.models.constrain import shape
+from coterie.words.brief import Brief, ToolSpec
+from coterie.words.effect import Think
+from coterie.words.message import Message, ToolCall
+
+Turn = dict[str, str]
+
+
+def turns(think: Think) -> list[Turn]:
+    """The messages of a chat request."""
+    system = _system(think.brief)
+    start = [{"role": "system", "content": system}] if system else []
+    return start + list(_merged(_said(think)))
+
+
+def call_text(call: ToolCall) -> str:
+    """A tool call as the model writes it."""
+    return json.dumps({"tool": call.name, "arguments": call.arguments}, separators=(",", ":"))
+
+
+def _said(think: Think) -> Iterator[tuple[str, str]]:
+    """Who said what, as role and text."""
+    names: dict[str, str] = {}
+    for message in think.thread:
+        names |= {call.id: call.name for call in message.calls}
+        if message.answers:
+            tool = names.get(message.answers, message.sender)
+            yield "user", f"Result of {tool}: {message.text}"
+        elif message.sender == think.actor:
+            yield "assistant", _own(message, bool(think.brief.tools))
+        else:
+            yield "user", _others(message)
+
+
+def _own(message: Message, with_tools: bool) -> str:
+    if message.calls:
+        return "\n".join(call_text(call) for call in message.calls)
+    return message.text
+
+
+def _others(message: Message) -> str:
+    return message.text if message.sender == "user" else f"{message.sender}: {message.text}"
+
+
+def _merged(said: Iterable[tuple[str, str]]) -> Iterator[Turn]:
+    for role, group in groupby(said, key=lambda one: one[0]):
+        yield {"role": role, "content": "\n\n".join(text for _, text in group)}
+
+
+def _system(brief: Brief) -> str:
+    paragraphs = [brief.instructions, _about_tools(brief.tools), _about_output(brief)]
+    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
+
+
+def _about_tools(tools: tuple[ToolSpec, ...]) -> str:
+    if not tools:
+        return ""
+    known = "\n".join(f"- {tool.name}{shape(tool.parameters)}: {tool.description}" for tool in tools)
+    return (
+        f"Tools:\n{known}\n"
+        'To use a tool, say {"tool": its name, "arguments": what it needs} and wait for its result. '
+        'When you know the answer, say {"answer": your answer}.'
+    )
+
+
+def _about_output(brief: Brief) -> str:
+    if brief.output is None:
+        return ""
+    where = "The answer is" if brief.tools else "Answer with"
+    return f"{where} JSON of this shape: {shape(brief.output)}"
