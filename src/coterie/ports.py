@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from msgspec import Struct
 
 from coterie.words.effect import Think
-from coterie.words.event import Record
+from coterie.words.event import Record, Signalled
 from coterie.words.message import Message
 from coterie.words.result import Overview
 
@@ -41,11 +41,15 @@ class Lease(Struct, frozen=True):
     epoch: int
 
 
+Hear: TypeAlias = Callable[[Signalled], None]
+"""Takes a signal that came for a run from another process."""
+
+
 class Store(Protocol):
     """Append-only journals, one a run, with one writer each."""
 
-    async def claim(self, run: str, /) -> Lease:
-        """Become the only writer of `run`, new or not.
+    async def claim(self, run: str, /, hear: Hear | None = None) -> Lease:
+        """Become the only writer of `run`, new or not. `hear` gets what others `signal` to it.
 
         Raises:
             Busy: if another living writer holds it.
@@ -71,6 +75,10 @@ class Store(Protocol):
         Raises:
             Corrupt: if the bytes are not what was written.
         """
+        ...
+
+    async def signal(self, run: str, signal: Signalled, /) -> None:
+        """Give a signal to whoever holds `run` now, or claims it next."""
         ...
 
     async def runs(self) -> list[Overview]:

@@ -65,7 +65,6 @@ class Limits(Struct, frozen=True, kw_only=True):
 LIMITS = Limits()
 
 
-
 def read_folder(root: str | Path, limits: Limits = LIMITS) -> Folder:
     """Every text, Markdown, reStructuredText and HTML file below a folder.
 

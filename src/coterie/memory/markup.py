@@ -16,7 +16,7 @@ from msgspec import Struct
 
 
 class Block(Struct, frozen=True):
-    """Lines `first` to `last`, from 1 and inclusive; a heading has a `level` from 1 and a `title`."""
+    """Lines `first` to `last`, from 1 and inclusive; a heading has a `level` and a `title`."""
 
     first: int
     last: int

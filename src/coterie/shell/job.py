@@ -18,7 +18,7 @@ from coterie.shell.reuse import Memo
 from coterie.shell.runner import Runner, result_of
 from coterie.shell.world import World
 from coterie.team import manifest
-from coterie.words.event import Event, Opened, Record
+from coterie.words.event import Event, Opened, Record, Signalled
 from coterie.words.result import Result
 from coterie.words.task import Task
 
@@ -45,11 +45,13 @@ class Job:
         self.attended = False
         self.memo: Memo | None = None
         self.origin: dict[str, Any] = {}
+        self._heard: list[Signalled] = []
+        self._runner: Runner | None = None
         self.attach: Callable[[Runner, list[Record]], None] | None = None
 
     async def perform(self) -> Result:
         """Begin the run or go on with it, to its end or until it has to be parked."""
-        lease = await self.store.claim(self.id)
+        lease = await self.store.claim(self.id, self._hear)
         try:
             records = await self.store.read(self.id)
             if not records:
@@ -68,7 +70,17 @@ class Job:
             raise
         if self.attach is not None:
             self.attach(runner, records)
+        self._runner = runner
+        for signal in self._heard:
+            runner.arrive(signal)
         return await runner.finish(events, standing)
+
+    def _hear(self, signal: Signalled) -> None:
+        """Take what another process says to this run."""
+        if self._runner is None:
+            self._heard.append(signal)
+        else:
+            self._runner.arrive(signal)
 
     def _begun(self, lease: Lease) -> tuple[Runner, list[Event], None]:
         task = self.task
@@ -80,7 +92,7 @@ class Job:
             manifest=manifest(self.actor),
             origin=self.origin,
         )
-        return self._runner(lease, 0), [began], None
+        return self._made(lease, 0), [began], None
 
     def _resumed(self, lease: Lease, records: list[Record]) -> tuple[Runner, list[Event], Resumed]:
         """A runner that stands where the journal ends.
@@ -90,7 +102,7 @@ class Job:
             Diverged: if its play no longer asks what the journal says.
         """
         self._fits(opened(records).manifest)
-        runner = self._runner(lease, len(records))
+        runner = self._made(lease, len(records))
         events: list[Event] = []
         kept = counted(records)
         if closed(records) is not None:
@@ -99,7 +111,7 @@ class Job:
             kept = [record for record in kept if record.seq not in signal.value]
         return runner, events, replay(runner.machine, kept)
 
-    def _runner(self, lease: Lease, seq: int) -> Runner:
+    def _made(self, lease: Lease, seq: int) -> Runner:
         machine = Machine(self.actor, self.task)
         return Runner(
             machine,

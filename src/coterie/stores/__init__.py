@@ -2,3 +2,4 @@
 
 from coterie.stores.memory import MemoryStore as MemoryStore
 from coterie.stores.memory import NullStore as NullStore
+from coterie.stores.sqlite import SqliteStore as SqliteStore

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from coterie.errors import Busy, Fenced
 from coterie.kernel.story import overview
-from coterie.ports import Lease
-from coterie.words.event import Record
+from coterie.ports import Hear, Lease
+from coterie.words.event import Record, Signalled
 from coterie.words.result import Overview
 
 
@@ -17,18 +17,22 @@ class MemoryStore:
     def __init__(self) -> None:
         self._runs: dict[str, list[Record]] = {}
         self._epochs: dict[str, int] = {}
-        self._held: set[str] = set()
+        self._held: dict[str, Hear | None] = {}
+        self._signals: dict[str, list[Signalled]] = {}
 
-    async def claim(self, run: str, /) -> Lease:
+    async def claim(self, run: str, /, hear: Hear | None = None) -> Lease:
         if run in self._held:
             raise Busy(f"run {run!r} is being worked on in this process")
-        self._held.add(run)
+        self._held[run] = hear
+        if hear is not None and run in self._signals:
+            for signal in self._signals.pop(run):
+                hear(signal)
         epoch = self._epochs[run] = self._epochs.get(run, 0) + 1
         return Lease(run, epoch)
 
     async def release(self, lease: Lease, /) -> None:
         if self._epochs.get(lease.run) == lease.epoch:
-            self._held.discard(lease.run)
+            self._held.pop(lease.run, None)
 
     async def append(self, lease: Lease, records: Sequence[Record], /) -> None:
         run = lease.run
@@ -41,6 +45,13 @@ class MemoryStore:
 
     async def read(self, run: str, /) -> list[Record]:
         return list(self._runs.get(run, ()))
+
+    async def signal(self, run: str, signal: Signalled, /) -> None:
+        hear = self._held.get(run)
+        if hear is not None:
+            hear(signal)
+        else:
+            self._signals.setdefault(run, []).append(signal)
 
     async def runs(self) -> list[Overview]:
         return [overview(run, records) for run, records in reversed(self._runs.items())]

@@ -10,9 +10,14 @@ from hashlib import blake2b
 from typing import Any
 
 import msgspec
+from msgspec.msgpack import Ext
 
 SIZE = 32
 """Bytes in a digest."""
+INLINE = 2048
+"""Letters up to which a text stands where it is said; a longer one is mentioned by its digest."""
+REF = 1
+"""The MessagePack extension code of a mention."""
 
 
 def plain(value: Any) -> Any:
@@ -42,3 +47,8 @@ def digest_of(value: Any) -> bytes:
 def chain(before: bytes, body: bytes) -> bytes:
     """The next link: the digest of what came before and of `body`."""
     return blake2b(before + body, digest_size=SIZE).digest()
+
+
+def mention(body: bytes) -> Ext:
+    """What stands for some bytes that are kept under their digest."""
+    return Ext(REF, digest(body))

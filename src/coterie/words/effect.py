@@ -175,10 +175,14 @@ class Entry(Struct, frozen=True):
 
 
 class Stored(Effect[Any], frozen=True):
-    """An effect as a journal remembers it: what kind it was, and its request in canonical bytes."""
+    """An effect as a journal remembers it: what kind it was, and its request in canonical bytes.
+
+    Of a `Think`, `prompt` is what its thread said beyond the prompts before it.
+    """
 
     was: str
     body: bytes
+    prompt: tuple[Message, ...] = ()
 
 
 def body_of(effect: Effect[Any]) -> bytes:

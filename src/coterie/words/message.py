@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from coterie.words.digest import digest, encode
+from coterie.words.digest import INLINE, digest, encode, mention
 from coterie.words.failure import Failure
 from coterie.words.usage import NOTHING, Usage
 
@@ -44,9 +44,14 @@ class Message(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def content(message: Message) -> bytes:
-    """The bytes that name a message: what was said, without what it cost or who else spoke."""
-    said = (message.sender, message.text, message.output, message.calls, message.answers)
-    return encode(said)
+    """The bytes that name a message: what was said, without what it cost or who else spoke.
+
+    A long text is in them by its digest, so whoever repeats it repeats 32 bytes.
+    """
+    text: Any = message.text
+    if len(text) > INLINE:
+        text = mention(encode(text))
+    return encode((message.sender, text, message.output, message.calls, message.answers))
 
 
 def content_digest(message: Message) -> bytes:

@@ -1,0 +1,115 @@
+"""The tables of a SQLite store, and how its connections are set up."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from coterie.errors import Corrupt, StoreUnavailable
+
+VERSION = 1
+"""The version of the tables, kept in `user_version`."""
+APPLICATION = 0x436F7465
+"""The mark of a Coterie file, kept in `application_id`."""
+SCHEMA = """
+create table if not exists runs (
+    id      integer primary key,
+    name    text    not null unique,
+    epoch   integer not null,
+    holder  text    not null,
+    expires real    not null,
+    pages   integer,
+    head    blob
+);
+create table if not exists pages (
+    id       integer primary key,
+    run      integer not null,
+    seq      integer not null,
+    count    integer not null,
+    hash     blob    not null,
+    body     blob    not null,
+    contents blob    not null
+);
+create unique index if not exists pages_by_run on pages (run, seq);
+create table if not exists blobs (
+    id   integer primary key,
+    name blob    not null unique,
+    body blob    not null
+);
+create table if not exists signals (
+    id   integer primary key,
+    run  text    not null,
+    body blob    not null
+);
+"""
+
+
+def connect(path: Path, synchronous: str) -> sqlite3.Connection:
+    """A connection to the store at `path`, made if it is not there.
+
+    Raises:
+        Corrupt: if the file is not a store, or of a later version.
+        StoreUnavailable: if it cannot be opened.
+    """
+    with told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+        mark, version, tables = _identity(db)
+        if (mark != APPLICATION and tables) or version > VERSION:
+            db.close()
+            what = f"is a store of version {version}" if mark == APPLICATION else "is another program's database"
+            raise Corrupt(f"{str(path)!r} {what}; this Coterie reads version {VERSION}")
+        if not tables:
+            db.execute(f"pragma application_id = {APPLICATION}")
+            db.execute(f"pragma user_version = {VERSION}")
+            db.execute("pragma journal_mode = wal")
+            db.executescript(SCHEMA)
+        db.execute(f"pragma synchronous = {synchronous}")
+        db.execute("pragma wal_autocheckpoint = 4000")
+        return db
+
+
+def _identity(db: sqlite3.Connection) -> tuple[int, int, int]:
+    [(mark,)] = db.execute("pragma application_id")
+    [(version,)] = db.execute("pragma user_version")
+    [(tables,)] = db.execute("select count(*) from sqlite_master")
+    return mark, version, tables
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the disk raise into errors that say which file, and what to do.
+
+    Raises:
+        Corrupt: if the file is damaged or not a database.
+        StoreUnavailable: for everything else.
+    """
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        code = getattr(error, "sqlite_errorname", "") or type(error).__name__
+        if code in ("SQLITE_CORRUPT", "SQLITE_NOTADB"):
+            raise Corrupt(f"{str(path)!r} is damaged or not a store ({error}); restore it from a copy") from error
+        advice = _ADVICE.get(code, "is the folder there and writable?")
+        raise StoreUnavailable(f"the store {str(path)!r} failed: {error} ({code}); {advice}") from error
+
+
+_ADVICE = {
+    "SQLITE_FULL": "free some disk space and resume: nothing that was finished is lost",
+    "SQLITE_BUSY": "another process holds the file; try again",
+    "SQLITE_READONLY": "the file or its folder is read-only",
+}
+
+
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """One write transaction: all of it or nothing."""
+    db.execute("begin immediate")
+    try:
+        yield
+    except BaseException:
+        db.execute("rollback")
+        raise
+    db.execute("commit")
