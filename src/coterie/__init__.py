@@ -6,7 +6,7 @@ a journal; what should happen is an effect. Start with `Agent`, `run` and `coter
 
 from coterie.actor import Actor, do, first, gather, race, within
 from coterie.agent import Agent
-from coterie.shell.run import fork, resume, run, run_sync, start
+from coterie.shell.run import cancel, fork, replay, resume, run, run_sync, start
 from coterie.team import Team
 from coterie.tool import tool
 from coterie.words.effect import Ask, Draw, Get, Hear, Mark, Now, Put, Send, Sleep, Watch

@@ -44,7 +44,7 @@ class Job:
         self.again = False
         self.attended = False
         self.memo: Memo | None = None
-        self.origin: dict[str, Any] = {}
+        self.origin: Mapping[str, Any] = {}
         self._heard: list[Signalled] = []
         self._runner: Runner | None = None
         self.attach: Callable[[Runner, list[Record]], None] | None = None
@@ -90,7 +90,7 @@ class Job:
             task=task.text,
             data=None if task.data is None else to_plain(task.data),
             manifest=manifest(self.actor),
-            origin=self.origin,
+            origin=dict(self.origin),
         )
         return self._made(lease, 0), [began], None
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from coterie.actor import Actor, Given, Play
-from coterie.errors import BadInput, UnknownRun
-from coterie.kernel.story import opened
-from coterie.ports import Model, Store
+from coterie.errors import BadInput, Busy, Diverged, UnknownRun
+from coterie.kernel.machine import Machine
+from coterie.kernel.replay import counted
+from coterie.kernel.replay import replay as lived
+from coterie.kernel.story import closed, opened, result, usage
+from coterie.ports import Lease, Model, Store
 from coterie.shell.handle import Run
 from coterie.shell.job import Job, new_id
 from coterie.shell.reuse import Memo
 from coterie.shell.world import Asker, World
 from coterie.stores.memory import MemoryStore
 from coterie.team import actor_of
-from coterie.words.event import Record
+from coterie.words.event import Closed, Record, Signalled
+from coterie.words.failure import Failure
 from coterie.words.result import Result
 from coterie.words.task import Task, task_of
 
@@ -32,19 +37,23 @@ async def run(
     id: str | None = None,
     ask: Asker | None = None,
     seed: int | None = None,
+    origin: Mapping[str, Any] | None = None,
 ) -> Result:
     """Give `task` to `actor` and wait for what it comes to.
 
     `model` answers for agents that have none of their own; `models` puts others in the place of
     names. With a `store` and the `id` of a run in it, that run goes on: what is in its journal
     is not done again. `ask` puts questions to a person; without it a run with only questions
-    open comes back as `waiting`. `seed` makes `Draw` repeatable.
+    open comes back as `waiting`. `seed` makes `Draw` repeatable. `origin` is kept with the run, to
+    know later where it came from.
 
     A failure of the work is in the result (`status`, `failure`), with what was finished and
     spent; errors of the store or of the programmer are raised.
     """
     world = World(model, models, ask, seed=seed)
     job = Job(actor_of(actor), task_of(task), world, store or MemoryStore(), id or new_id())
+    if origin:
+        job.origin = origin
     return await job.perform()
 
 
@@ -72,10 +81,12 @@ def start(
     id: str | None = None,
     ask: Asker | None = None,
     seed: int | None = None,
+    origin: Mapping[str, Any] | None = None,
 ) -> Run:
     """Begin to perform `actor` on `task`, and go on at once; takes the options of `run`."""
     world = World(model, models, ask, seed=seed)
     job = Job(actor_of(actor), task_of(task), world, store or MemoryStore(), id or new_id())
+    job.origin = origin or {}
     return Run(job)
 
 
@@ -140,8 +151,59 @@ async def fork(
     values = {"value": change["value"]} if "value" in change else {}
     job = Job(actor_of(actor), task, World(model, models, ask), store, new or new_id())
     job.memo = Memo(id, records, at, **values)
-    job.origin = {"run": id, "at": at, "change": {name: str(made) for name, made in change.items()}}
+    changed = {name: str(made) for name, made in change.items()}
+    job.origin = {**began.origin, "fork": {"run": id, "at": at, "change": changed}}
     return await job.perform()
+
+
+async def replay(actor: Actor | Play, id: str, /, *, store: Store) -> Result:
+    """Live through the journal of a run again, performing nothing; gives what it came to.
+
+    Raises:
+        UnknownRun: if the store has no such run.
+        Diverged: if the play asks something else than it did, or comes to something else.
+    """
+    records = await journal(store, id)
+    began = opened(records)
+    machine = Machine(actor_of(actor), Task(began.task, data=began.data))
+    lived(machine, counted(records))
+    then = result(id, records)
+    said = machine.value.text if machine.value is not None else ""
+    if machine.done != (closed(records) is not None) or said != then.text:
+        raise Diverged(f"replayed, run {id!r} comes to {said[:80]!r}; its journal says {then.text[:80]!r}")
+    return then
+
+
+async def cancel(id: str, /, *, store: Store, reason: str = "cancelled") -> Result:
+    """Stop a run, whoever works on it; what was finished stays, and it can be resumed.
+
+    Raises:
+        UnknownRun: if the store has no such run.
+    """
+    signal = Signalled("cancel", reason)
+    records = await journal(store, id)
+    if closed(records) is not None:
+        return result(id, records)
+    try:
+        lease = await store.claim(id)
+    except Busy:
+        await store.signal(id, signal)
+        return result(id, records)
+    try:
+        return await _cancelled(store, lease, signal)
+    finally:
+        await store.release(lease)
+
+
+async def _cancelled(store: Store, lease: Lease, signal: Signalled) -> Result:
+    """Write down that a run that nobody works on is cancelled."""
+    records = await store.read(lease.run)
+    failure = Failure(kind="Cancelled", message=signal.about)
+    end = Closed(status="cancelled", failure=failure, usage=usage(records)[""])
+    now, seq = time.time(), len(records)
+    written = [Record(seq, now, signal), Record(seq + 1, now, end)]
+    await store.append(lease, written)
+    return result(lease.run, [*records, *written])
 
 
 async def journal(store: Store, id: str) -> list[Record]:
