@@ -74,7 +74,7 @@ class Agent(Actor):
         return [self.brief.digest, self.model_name, self.turns, self.repairs]
 
     async def play(self, task: Task, /) -> Message:
-        thread = _thread(task)
+        thread = conversation(task)
         mends = 0
         for _ in range(self.turns):
             reply = await Think(self.name, self.model_name, self.brief, thread, self.model)
@@ -147,7 +147,8 @@ def _model_name(model: Any) -> str:
     return str(getattr(model, "name", None) or getattr(model, "__name__", None) or type(model).__name__)
 
 
-def _thread(task: Task) -> Thread:
+def conversation(task: Task) -> Thread:
+    """A task as an agent reads it: its context, then its text."""
     thread = task.context
     if thread is None:
         return Thread((Message(sender="user", text=task.text),))

@@ -6,10 +6,13 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
+from msgspec.structs import replace
+
 from coterie.actor import Actor
 from coterie.typed import parse
 from coterie.words.message import Message
 from coterie.words.task import Task
+from coterie.words.thread import Thread
 
 Verdict: TypeAlias = "bool | str | None"
 """What a predicate says: True or None for good, False or a complaint for bad."""
@@ -18,23 +21,31 @@ Check: TypeAlias = "Callable[[Message], Verdict | Awaitable[Verdict]] | Actor | 
 complaint, or a type that the text has to fit."""
 
 
-async def complaint(check: Check, message: Message) -> str:
-    """What `check` finds wrong with `message`; empty if nothing."""
+async def checked(check: Check, message: Message, context: Thread | None = None) -> Message:
+    """`message` with what `check` finds wrong as `unverified`; typed, where `check` is a type it fits."""
+    problem = await complaint(check, message, context)
+    if problem or not isinstance(check, type) or isinstance(message.output, check):
+        return replace(message, unverified=problem)
+    return replace(message, unverified="", output=parse(message.text, check))
+
+
+async def complaint(check: Check, message: Message, context: Thread | None = None) -> str:
+    """What `check` finds wrong with `message`; empty if nothing. An actor is shown `context` too."""
     if isinstance(check, Actor):
-        return await _of_actor(check, message)
+        said = await check(Task(message.text, context, message.output))
+        return "" if agrees(said) else said.text.strip()
     if isinstance(check, type):
         return _of_type(check, message)
     said = check(message)
     verdict = await said if inspect.isawaitable(said) else said
     if verdict is None or verdict is True:
         return ""
-    return verdict if isinstance(verdict, str) else f"{_name(check)} does not hold"
+    return verdict if isinstance(verdict, str) else f"{label(check)} does not hold"
 
 
-async def _of_actor(check: Actor, message: Message) -> str:
-    answer = await check(Task(message.text, data=message.output))
-    said = answer.text.strip()
-    return "" if said.rstrip(".").lower() in ("ok", "yes", "none", "accept", "accepted") else said
+def agrees(answer: Message) -> bool:
+    """Whether an actor that was asked about a piece of work found nothing wrong with it."""
+    return answer.text.strip().rstrip(".!").lower() in ("ok", "yes", "none", "accept", "accepted")
 
 
 def _of_type(check: type, message: Message) -> str:
@@ -47,5 +58,7 @@ def _of_type(check: type, message: Message) -> str:
     return ""
 
 
-def _name(check: Any) -> str:
-    return str(getattr(check, "__name__", type(check).__name__))
+def label(check: Any) -> str:
+    """What a check, or any function or actor, is called."""
+    name = getattr(check, "name", None) or getattr(check, "__name__", type(check).__name__)
+    return str(name)

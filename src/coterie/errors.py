@@ -11,6 +11,7 @@
     + BadOutput           an answer never fitted its type; `raw` holds the last try
     + BadPlan             a plan that cannot be run
     + BranchesFailed      a join has fewer successes than its policy asks for
+    + Skipped             a step was not begun, because what it needs has no result
     + Late                a deadline passed
     + Stuck               the run can never move again
       - Deadlock          every strand waits, and nothing is under way
@@ -97,6 +98,10 @@ class BadPlan(RunError):
 
 class BranchesFailed(RunError):
     """A join has fewer successes than its policy asks for."""
+
+
+class Skipped(RunError):
+    """A step was not begun, because a step that it needs has no result."""
 
 
 class Late(RunError):

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Coroutine, Sequence
 from typing import Any, cast
 
-from msgspec.structs import replace
-
 from coterie.actor import Actor, Play, named
-from coterie.check import Check, complaint
+from coterie.check import Check, checked
 from coterie.errors import BadInput
 from coterie.words.digest import digest_of
 from coterie.words.message import Message
@@ -58,7 +56,7 @@ class Team(Actor):
     async def _checked(self, played: Coroutine[Any, Any, Message], check: Check) -> Message:
         said = await played
         message = said if isinstance(said, Message) else Message(sender=self.name, text=str(said))
-        return replace(message, unverified=await complaint(check, message))
+        return await checked(check, message)
 
 
 def actor_of(given: Actor | Play) -> Actor:

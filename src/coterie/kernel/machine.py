@@ -42,7 +42,9 @@ from coterie.words.usage import NOTHING as FREE
 PARKED: Any = object()
 """What a handler gives when its strand has to wait."""
 SPIN = 5_000_000
-"""Moves without asking anything of the world before a run counts as going round in circles."""
+"""Turns without asking anything of the world before a run counts as going round in circles."""
+TURNS = range(1000)
+"""Turns of one strand before the others have theirs."""
 
 
 class Machine:
@@ -123,38 +125,36 @@ class Machine:
         self.note(path, fact, about, shape)
 
     def _spin(self) -> None:
-        ready, moves = self._ready, 0
+        ready, turns = self._ready, 0
         while ready:
-            self._move(*ready.popleft())
-            moves += 1
-            if moves > SPIN:
-                self._end(NoProgress(f"{SPIN:,} moves without asking anything of the world"))
+            turns += self._move(*ready.popleft())
+            if turns > SPIN:
+                self._end(NoProgress(f"{turns:,} moves without asking anything of the world"))
         if not self.done and not self.parked and not self._outside:
             self._end(deadlock(self._top))
 
-    def _move(self, strand: Strand, value: Any, error: Exception | None) -> None:
-        """Move one strand until it parks or ends."""
+    def _move(self, strand: Strand, value: Any, error: Exception | None) -> int:
+        """Move one strand until it parks or ends, or the others should have a turn; the turns it took."""
         handlers = _HANDLERS
-        while not strand.closed:
+        for turn in TURNS:
+            if strand.closed:
+                return turn
             strand.wait = None
             try:
                 wait = strand.coro.send(value) if error is None else strand.coro.throw(error)
             except StopIteration as stop:
                 value, error = self._leave(strand, stop.value)
-                if value is PARKED:
-                    return
-                continue
             except Exception as failure:  # a play may raise anything
-                value, error = None, self._fail(strand, failure)
-                if error is None:
-                    return
-                continue
-            try:
-                value, error = handlers.get(type(wait), _ask)(self, strand, wait), None
-            except Exception as failure:  # refused: thrown into the strand that asked
-                value, error = None, failure
+                value, error = self._fail(strand, failure)
+            else:
+                try:
+                    value, error = handlers.get(type(wait), _ask)(self, strand, wait), None
+                except Exception as refusal:  # thrown into the strand that asked
+                    value, error = None, refusal
             if value is PARKED:
-                return
+                return turn + 1
+        self._ready.append((strand, value, error))
+        return len(TURNS)
 
     def _leave(self, strand: Strand, value: Any) -> tuple[Any, Exception | None]:
         """A play returned: its message goes to the caller, or decides a join, or ends the run."""
@@ -163,8 +163,7 @@ class Machine:
             if type(value) is str:
                 value = Message(sender=frame.name, text=value)
             elif not isinstance(value, Message):
-                error = self._fail(strand, not_a_message(frame, value))
-                return (PARKED, None) if error is None else (None, error)
+                return self._fail(strand, not_a_message(frame, value))
             if frame.usage is not FREE and value.usage is not frame.usage:
                 value = replace(value, usage=frame.usage)
             self.note(frame.path, "left")
@@ -188,8 +187,8 @@ class Machine:
         elif join.succeed(strand.slot, value):
             self._decide(join)
 
-    def _fail(self, strand: Strand, error: Exception) -> Exception | None:
-        """A play raised: the error goes to the caller (returned), or decides a join or the run."""
+    def _fail(self, strand: Strand, error: Exception) -> tuple[Any, Exception | None]:
+        """A play raised: the error goes to the caller, or decides a join, or ends the run."""
         frame = strand.frame
         if isinstance(error, CoterieError) and not error.path:
             error.path = frame.path
@@ -199,14 +198,14 @@ class Machine:
             frame.parent.spend(frame.usage)
         if strand.stack:
             strand.pop()
-            return error
+            return None, error
         strand.closed = True
         join = strand.owner
         if join is None:
             self.error, self.done = error, True
         elif join.fail(strand.slot, error, frame.path):
             self._decide(join)
-        return None
+        return PARKED, None
 
     def _decide(self, join: Join) -> None:
         """A join is decided: close what is left of it and wake who waits for it."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from coterie.actor import Actor
-from coterie.errors import Diverged, Unfit, failure_of
+from coterie.errors import Diverged, RunError, Unfit, failure_of
 from coterie.kernel.machine import Machine
 from coterie.kernel.replay import Resumed, counted, reopening, replay
 from coterie.kernel.story import closed, opened, usage
@@ -100,6 +100,7 @@ class Job:
         Raises:
             Unfit: if the actor is not what the run was opened with.
             Diverged: if its play no longer asks what the journal says.
+            RunError: if there is an answer to a question that is not open.
         """
         self._fits(opened(records).manifest)
         runner = self._made(lease, len(records))
@@ -109,7 +110,11 @@ class Job:
             signal = reopening(kept)
             events.append(signal)
             kept = [record for record in kept if record.seq not in signal.value]
-        return runner, events, replay(runner.machine, kept)
+        standing = replay(runner.machine, kept)
+        asked = {ask.path for ask in standing.asked}
+        if unasked := sorted(set(self.answers) - asked):
+            raise RunError(f"run {self.id!r}: no question is open at {unasked[0]!r}; under way are {sorted(asked)}")
+        return runner, events, standing
 
     def _made(self, lease: Lease, seq: int) -> Runner:
         machine = Machine(self.actor, self.task)

@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 from msgspec.msgpack import Ext
+from msgspec.structs import replace
 
 from coterie.errors import Corrupt, Unstorable
 from coterie.words.brief import Brief
@@ -126,7 +127,10 @@ class Writer:
 
     def settled(self, event: Settled) -> list[Any]:
         usage = None if event.usage is NOTHING else _spent(event.usage)
-        row = [2, event.path, self.value(event.value), usage, event.failure, event.reused]
+        value = event.value
+        if type(value) is Message and value.usage == event.usage:
+            value = replace(value, usage=NOTHING)  # the event says it already
+        row = [2, event.path, self.value(value), usage, event.failure, event.reused]
         while not row[-1] and len(row) > 3:
             row.pop()
         return row
@@ -208,9 +212,11 @@ class Reader:
     def _settled(
         self, path: str, value: Any, usage: Any = None, failure: Any = None, reused: str = ""
     ) -> Settled:
+        spent = NOTHING if usage is None else Usage(*usage)
         if type(value) is Ext:
             value = self.value(value)
-        spent = NOTHING if usage is None else Usage(*usage)
+            if type(value) is Message and value.usage is NOTHING:
+                value = replace(value, usage=spent)
         return Settled(path, value, _failure(failure), spent, reused)
 
     def _asked(
@@ -268,8 +274,11 @@ _NO_MORE: list[Any] = [None, None, (), (), ""]
 _CONTENTS = msgspec.msgpack.Decoder(dict[bytes, bytes]).decode
 
 
-def _spent(usage: Usage) -> tuple[int, int, int, int, float]:
-    return (usage.input_tokens, usage.output_tokens, usage.requests, usage.tool_calls, usage.usd)
+def _spent(usage: Usage) -> list[float]:
+    row = [usage.input_tokens, usage.output_tokens, usage.requests, usage.tool_calls, usage.usd]
+    while row and not row[-1]:
+        row.pop()
+    return row
 
 
 def _failure(row: Any) -> Failure | None:
