@@ -137,11 +137,23 @@ def html(text: str) -> Layout:
     source = split_lines(text)
     page = _Page(len(source))
     try:
-        page.feed("\n".join(source))
+        page.feed(_closed("\n".join(source)))
         page.close()
     except AssertionError as error:  # how html.parser says that a declaration is malformed
         raise ValueError(str(error)) from error
     return page.layout()
+
+
+def _closed(source: str) -> str:
+    """A page in which what is opened and never closed is text.
+
+    html.parser looks for the end of each such thing again and again, which takes minutes on a
+    megabyte of them.
+    """
+    for opening, closing in (("<!--", "-->"), ("<![", "]>"), ("<", ">")):
+        end = source.rfind(closing) + 1
+        source = source[:end] + source[end:].replace(opening, "&lt;" + opening[1:])
+    return source
 
 
 class _Page(HTMLParser):

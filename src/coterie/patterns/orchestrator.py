@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from coterie.actor import Actor, gather
+from msgspec.structs import replace
+
+from coterie.actor import Actor
 from coterie.agent import Agent, conversation
-from coterie.check import label
 from coterie.errors import BadInput, BadPlan, BranchesFailed, RunError
 from coterie.patterns.answers import again, missing_of
+from coterie.patterns.parallel import concatenate
 from coterie.patterns.plans import MANY, check_plan, fitted, plan_in
 from coterie.patterns.steps import Ledger
 from coterie.team import Team
-from coterie.words.effect import Put
-from coterie.words.failure import FailFast, Policy, collect_all, fail_fast, failures
+from coterie.words.failure import CollectAll, FailFast, Failure, Policy, collect_all, fail_fast, failures
 from coterie.words.message import Message
 from coterie.words.plan import Plan
 from coterie.words.task import Task
@@ -52,14 +53,78 @@ def orchestrator(
         check_plan(planner, crew, max_steps=max_steps)
     elif isinstance(planner, Agent) and planner.output is None:
         planner = fitted(planner, workers)
-    source, left = planner, 0 if isinstance(planner, Plan) else replans
 
     async def play(task: Task) -> Message:
-        ledger = Ledger(name, crew, verify)
-        asking, replans = task, left
+        ledger = Ledger(f"{name}.plan", crew, verify)
+        plan, asked = await _planned(planner, task, ledger, max_steps)
+        left = 0 if isinstance(planner, Plan) else replans
         while True:
-            plan, asking = await _planned(source, asking, ledger, max_steps)
-            await Put(f"{name}.plan", plan)
-            missing, error = await _performed(ledger, plan, task, on_failure, replans)
-    ...
-    return Team(name, (), play)
+            policy = collect_all if left and isinstance(on_failure, FailFast) else on_failure
+            try:
+                outcomes = await ledger.perform(plan, task, policy)
+                if not left or not ledger.failed or not isinstance(policy, CollectAll):
+                    break
+            except RunError:
+                if not left:
+                    raise
+            left -= 1
+            plan, asked = await _planned(planner, _replan(asked, ledger), ledger, max_steps)
+        return await _answered(task, ledger, synthesizer, name, failures(outcomes))
+
+    known = [planner, *workers, synthesizer, verify]
+    settings = {
+        "plan": planner if isinstance(planner, Plan) else None,
+        "limits": [replans, max_steps],
+        "on_failure": repr(on_failure),
+    }
+    return Team(name, [one for one in known if isinstance(one, Actor)], play, settings=settings)
+
+
+async def _planned(
+    planner: Actor | Plan, asked: Task, ledger: Ledger, max_steps: int
+) -> tuple[Plan, Task]:
+    """A plan that can be run, and the conversation that it came from; a bad one goes back once.
+
+    Raises:
+        BadPlan: if the second one is bad too.
+    """
+    if isinstance(planner, Plan):
+        return planner, asked
+    said = await planner(asked)
+    try:
+        plan = _checked(said, ledger, max_steps)
+    except BadPlan as error:
+        asked = again(asked, said, error.message)
+        said = await planner(asked)
+        plan = _checked(said, ledger, max_steps)
+    return plan, Task("", conversation(asked).add(said), asked.data)
+
+
+def _checked(said: Message, ledger: Ledger, max_steps: int) -> Plan:
+    plan = plan_in(said)
+    check_plan(plan, ledger.workers, done=ledger.done, max_steps=max_steps)
+    return plan
+
+
+def _replan(asked: Task, ledger: Ledger) -> Task:
+    """What the planner is told when steps have failed."""
+    why = "\n".join(f"- {id}: {failure.message}" for id, failure in ledger.failed.items())
+    kept = ", ".join(ledger.done) or "none"
+    text = f"These steps failed:\n{why}\nDone, and kept: {kept}. Plan what is left; depend on done steps by id."
+    return Task(text, asked.context, asked.data)
+
+
+async def _answered(
+    task: Task, ledger: Ledger, synthesizer: Actor | None, name: str, missing: tuple[Failure, ...]
+) -> Message:
+    """The answer that the results add up to."""
+    results = ledger.results
+    if not results:
+        why = "; ".join(map(str, missing))
+        raise BranchesFailed(f"none of {len(missing)} steps has a result: {why}")
+    missing = (*missing, *missing_of(results))
+    if synthesizer is None:
+        answer = concatenate(ledger.ends)
+    else:
+        answer = await synthesizer(Task(SYNTHESIZE, conversation(task).add(*results), task.data))
+    return replace(answer, sender=name, parts=results, missing=missing)
