@@ -31,12 +31,15 @@ _ENDINGS = (
     ("ed", ""), ("er", ""), ("es", ""), ("ly", ""), ("s", ""), ("e", ""),
 )  # fmt: skip
 _DOUBLES = ("bb", "dd", "gg", "ll", "mm", "nn", "pp", "rr", "tt")
-_NUMERALS = {
-    name: str(value)
-    for value, name in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve".split()
-    )
+_UNITS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen"
+).split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_NUMERALS = {name: value for value, name in enumerate(_UNITS)} | {
+    name: 10 * value for value, name in enumerate(_TENS, 2)
 }
+_SPELLED = re.compile(rf"\b({'|'.join(_TENS)})[- ]({'|'.join(_UNITS[1:10])})\b|[a-z]+")
 _TOKEN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W\d_]+")
 _NUMBER = re.compile(r"(?<![\w.])(?:\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)*)")
 _MARKS = re.compile(r"^\s*(?:>\s*)*(?:(?:[-*+]|[0-9]{1,9}[.)])\s+)?(?:\[[ xX]\]\s+)?")
@@ -139,17 +142,26 @@ def numbers(text: str) -> frozenset[str]:
     return frozenset(number.replace(",", "") for number in _NUMBER.findall(plain))
 
 
+def spelled(text: str) -> frozenset[str]:
+    """The numbers up to 99 that a text writes in English letters, as digits."""
+    found = _SPELLED.finditer(text.lower())
+    values = (
+        _NUMERALS[match[1]] + _NUMERALS[match[2]] if match[1] else _NUMERALS.get(match[0])
+        for match in found
+    )
+    return frozenset(str(value) for value in values if value is not None)
+
+
 def support(claim: str, source: str) -> Support:
     """How far the words and numbers of `claim` occur in `source`.
 
     The share is the containment of the claim's content words, as stems, in the source's:
-    |claim ∩ source| / |claim|. A number counts as there when the source has it in digits or, up
-    to twelve, in letters.
+    |claim ∩ source| / |claim|. A number in digits is there when the source has it in digits or,
+    up to 99, in letters.
     """
     wanted, there = content_words(claim), content_words(source)
     absent = tuple(word for root, word in wanted.items() if root not in there)
-    spelled = {_NUMERALS[word] for word in _TOKEN.findall(source.lower()) if word in _NUMERALS}
-    missing = numbers(claim) - numbers(source) - spelled
+    missing = numbers(claim) - numbers(source) - spelled(source)
     share = 1 - len(absent) / len(wanted) if wanted else 1.0
     return Support(share, absent, tuple(sorted(missing)))
 

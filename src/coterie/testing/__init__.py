@@ -1,0 +1,18 @@
+"""Tools for people who write actors, patterns, stores and models: to rehearse, simulate and prove."""
+
+from coterie.testing.crash import crash_everywhere
+from coterie.testing.models import ModelPromises
+from coterie.testing.rehearse import rehearse
+from coterie.testing.simulate import Simulated, simulate
+from coterie.testing.sockets import block_sockets
+from coterie.testing.stores import StorePromises
+
+__all__ = [
+    "ModelPromises",
+    "Simulated",
+    "StorePromises",
+    "block_sockets",
+    "crash_everywhere",
+    "rehearse",
+    "simulate",
+]

@@ -1,0 +1,46 @@
+"""Rehearsals: a play from beginning to end without a loop, answered line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from coterie.actor import Actor, Given, Play
+from coterie.kernel.machine import Machine
+from coterie.models.scripted import Script
+from coterie.team import actor_of
+from coterie.testing.still import StillWorld
+from coterie.words.effect import Ask, Think
+from coterie.words.message import Message
+from coterie.words.task import task_of
+
+
+def rehearse(
+    actor: Actor | Play,
+    task: Given = "",
+    line: Script = "",
+    *,
+    tools: Mapping[str, Callable[..., Any]] | None = None,
+    answers: Mapping[str, Any] | Callable[[str, Ask], Any] | None = None,
+    seed: int = 0,
+) -> tuple[Message, list[Think]]:
+    """The outcome of `actor` on `task`, and everything its models were asked, in order.
+
+    `line` is what models say, as for `scripted`: a function of the `Think`, a list of lines, or
+    either per agent. Every effect ends at once, the oldest first. Tools are called; `tools` puts
+    functions in their place by name. `answers` are people's, by path. Sleeping takes no time,
+    the time stands still, and dice follow `seed`.
+
+    Raises:
+        Exception: whatever the run would have failed with.
+    """
+    world = StillWorld(line, tools=tools, answers=answers, seed=seed)
+    machine = Machine(actor_of(actor), task_of(task), noting=False)
+    while not machine.done:
+        for asked in machine.wants():
+            if asked.path in machine.parked:
+                machine.settle(world.perform(asked))
+    if machine.error is not None:
+        raise machine.error
+    assert machine.value is not None  # a machine that is done has either
+    return machine.value, world.asked

@@ -1,0 +1,130 @@
+"""Simulation: a run in virtual time, on a schedule drawn from a seed.
+
+Every effect is given a duration and ends when the virtual clock gets there, so what would take
+minutes takes a millisecond, and the same seed gives the same run.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from msgspec import Struct
+
+from coterie.actor import Actor, Given, Play
+from coterie.errors import ModelFailed, ToolFailed, failure_of
+from coterie.kernel.machine import Machine
+from coterie.models.scripted import Script
+from coterie.team import actor_of
+from coterie.testing.still import EPOCH, StillWorld
+from coterie.words.effect import Ask, Draw, Effect, Now, Sleep, Think, Use
+from coterie.words.event import Asked, Settled
+from coterie.words.message import Message
+from coterie.words.task import task_of
+from coterie.words.usage import Usage
+
+Latency: TypeAlias = "float | tuple[float, float] | Callable[[Effect[Any], random.Random], float]"
+"""Seconds that a model or a tool takes: fixed, drawn evenly between two, or a function of the effect."""
+
+
+class Simulated(Struct, frozen=True, kw_only=True):
+    """What a simulated run came to: a message or an error, and what it took."""
+
+    message: Message | None
+    error: Exception | None
+    elapsed: float
+    """Virtual seconds from beginning to end."""
+    usage: Usage
+    asked: tuple[Think, ...]
+    schedule: tuple[str, ...]
+    """The paths of the effects in the order in which they ended."""
+
+
+def simulate(
+    actor: Actor | Play,
+    task: Given = "",
+    *,
+    script: Script = "",
+    seed: int = 0,
+    latency: Latency = (0.1, 1.0),
+    failures: float = 0.0,
+    tools: Mapping[str, Callable[..., Any]] | None = None,
+    answers: Mapping[str, Any] | Callable[[str, Ask], Any] | None = None,
+) -> Simulated:
+    """Perform `actor` on `task` in virtual time.
+
+    Models and tools take `latency` seconds; with the probability `failures` they fail instead of
+    answering. What ends at the same moment ends in an order drawn from `seed`. `script`,
+    `tools` and `answers` are as for `rehearse`.
+    """
+    stage = _Stage(StillWorld(script, tools=tools, answers=answers, seed=seed), seed, latency, failures)
+    machine = Machine(actor_of(actor), task_of(task), noting=False)
+    schedule: list[str] = []
+    while not machine.done:
+        stage.begin(machine.wants())
+        stage.drop(machine.dropped())
+        settled = stage.next()
+        if settled is None:
+            machine.cancel("waits for a message from outside")
+            break
+        schedule.append(settled.path)
+        machine.settle(settled)
+    return Simulated(
+        message=machine.value,
+        error=machine.error,
+        elapsed=stage.world.now - EPOCH,
+        usage=machine.root.usage,
+        asked=tuple(stage.world.asked),
+        schedule=tuple(schedule),
+    )
+
+
+class _Stage:
+    """What is under way in virtual time."""
+
+    def __init__(self, world: StillWorld, seed: int, latency: Latency, failures: float) -> None:
+        self.world = world
+        self._random = random.Random(seed)  # noqa: S311 - schedules are no secret
+        self._latency = latency
+        self._failures = failures
+        self._due: list[tuple[float, float, str, Asked]] = []
+        self._dropped: set[str] = set()
+
+    def begin(self, asked: list[Asked]) -> None:
+        """Let effects begin now."""
+        for ask in asked:
+            end = self.world.now + self._duration(ask.effect)
+            heapq.heappush(self._due, (end, self._random.random(), ask.path, ask))
+
+    def drop(self, paths: list[str]) -> None:
+        """Forget effects that nobody waits for."""
+        self._dropped.update(paths)
+
+    def next(self) -> Settled | None:
+        """The next effect that ends, with the clock moved there; None if nothing is under way."""
+        while self._due:
+            end, _, path, ask = heapq.heappop(self._due)
+            if path not in self._dropped:
+                self.world.now = end
+                return self._ended(ask)
+        return None
+
+    def _ended(self, ask: Asked) -> Settled:
+        effect = ask.effect
+        if isinstance(effect, (Think, Use)) and self._random.random() < self._failures:
+            kind = ModelFailed if isinstance(effect, Think) else ToolFailed
+            return Settled(ask.path, failure=failure_of(kind("injected by the simulation"), ask.path))
+        return self.world.perform(ask)
+
+    def _duration(self, effect: Effect[Any]) -> float:
+        if isinstance(effect, Sleep):
+            return max(0.0, effect.seconds)
+        if isinstance(effect, (Now, Draw)):
+            return 0.0
+        if callable(self._latency):
+            return self._latency(effect, self._random)
+        if isinstance(self._latency, tuple):
+            return self._random.uniform(*self._latency)
+        return self._latency

@@ -1,0 +1,44 @@
+"""Sockets off: proof that something needs no network."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+_WATCHED = ("socket.connect", "socket.sendto", "socket.sendmsg", "socket.bind", "socket.getaddrinfo")
+_LOOPBACK = ("127.", "::1", "localhost")
+_blocks: list[bool] = []
+_installed: list[bool] = []
+
+
+@contextmanager
+def block_sockets(*, loopback: bool = False) -> Iterator[None]:
+    """Refuse every connection, name lookup and datagram of this process inside the block.
+
+    With `loopback`, this machine may still be reached; sockets of the file system always may.
+
+    Raises:
+        AssertionError: inside the block, from whatever tried; the message names the address.
+    """
+    if not _installed:  # an audit hook cannot be taken out again, so there is one, and it asks `_blocks`
+        sys.addaudithook(_audit)
+        _installed.append(True)
+    _blocks.append(loopback)
+    try:
+        yield
+    finally:
+        _blocks.pop()
+
+
+def _audit(event: str, args: tuple[Any, ...]) -> None:
+    if not _blocks or event not in _WATCHED:
+        return
+    address: Any = args[0] if event == "socket.getaddrinfo" else args[1]
+    host = address[0] if isinstance(address, tuple) else address
+    if isinstance(address, (str, bytes)) and event != "socket.getaddrinfo":
+        return  # a socket of the file system
+    if _blocks[-1] and str(host or "localhost").startswith(_LOOPBACK):
+        return
+    raise AssertionError(f"{event} to {address!r} while sockets are blocked")

@@ -1,0 +1,93 @@
+"""A still world: performs effects at once, without a loop, a clock or a socket.
+
+What a model says, what a tool gives and what a person answers come from the test; the time
+stands still unless the test moves it, and dice are drawn from a seed. Failures and usage are
+what the real world would have made of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from coterie.errors import CoterieError, failure_of
+from coterie.kernel.values import storable
+from coterie.models.scripted import Script, Scripted
+from coterie.shell.world import World
+from coterie.tool import Tool
+from coterie.words.effect import Ask, Sleep, Think, Use
+from coterie.words.event import Asked, Settled
+from coterie.words.usage import ONE_TOOL_CALL
+
+EPOCH = 1_000_000_000.0
+"""What `Now` says when a still world begins, in seconds since 1970."""
+
+
+class StillWorld:
+    """Performs effects synchronously. `tools` stand in for functions by name; `answers` for people by path."""
+
+    def __init__(
+        self,
+        script: Script,
+        *,
+        tools: Mapping[str, Callable[..., Any]] | None = None,
+        answers: Mapping[str, Any] | Callable[[str, Ask], Any] | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.now = EPOCH
+        self.asked: list[Think] = []
+        self._tools = tools or {}
+        self._answers = answers or {}
+        self._world = World(Scripted(script), clock=lambda: self.now, seed=seed)
+
+    def perform(self, asked: Asked) -> Settled:
+        """How one effect ends."""
+        effect, path = asked.effect, asked.path
+        if isinstance(effect, Think):
+            self.asked.append(effect)
+            effect = Think(effect.actor, effect.model, effect.brief, effect.thread)
+        elif isinstance(effect, Sleep):
+            return Settled(path)
+        elif isinstance(effect, Ask):
+            return Settled(path, storable(self._answered(path, effect), path))
+        elif isinstance(effect, Use):
+            return self._used(path, effect)
+        return at_once(self._world.perform(Asked(path, effect), "still"), path)
+
+    def _used(self, path: str, use: Use) -> Settled:
+        try:
+            return Settled(path, storable(self._called(use), path), None, ONE_TOOL_CALL)
+        except CoterieError as error:
+            return Settled(path, failure=failure_of(error, path))
+        except Exception as error:  # a tool may raise anything, as in the real world
+            return Settled(path, failure=failure_of(error, path), usage=ONE_TOOL_CALL)
+
+    def _called(self, use: Use) -> Any:
+        function = self._tools.get(use.tool, use.by.function)
+        arguments = use.arguments
+        if isinstance(use.by, Tool) and "args" not in arguments:
+            value = function(**use.by.checked(arguments))
+        else:
+            value = function(*arguments["args"], **arguments.get("kwargs", {}))
+        return at_once(value, use.tool) if isinstance(value, Coroutine) else value
+
+    def _answered(self, path: str, ask: Ask) -> Any:
+        if callable(self._answers):
+            return self._answers(path, ask)
+        if path not in self._answers:
+            raise AssertionError(f"nobody answers {path!r}: {ask.question!r}; give answers={{{path!r}: ...}}")
+        return self._answers[path]
+
+
+def at_once(work: Coroutine[Any, Any, Any], what: str) -> Any:
+    """The value of a coroutine that never really waits.
+
+    Raises:
+        AssertionError: if it does wait; the message says what to write instead.
+    """
+    try:
+        work.send(None)
+    except StopIteration as stop:
+        return stop.value
+    work.close()
+    raise AssertionError(f"{what!r} waits for something real: give a plain function in tools={{...}}")
