@@ -8,12 +8,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast, get_type_hints, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast, overload
 
 from coterie.errors import BadInput
 from coterie.kernel.frames import Call
 from coterie.kernel.joins import ANY, RACE, Join
-from coterie.tool import Tool
+from coterie.tool import Tool, returned
 from coterie.kernel.values import to_plain
 from coterie.typed import value_of
 from coterie.words.effect import Use
@@ -58,11 +58,11 @@ class Actor:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"
 
-    async def run(self, task: Given, /, **options: Any) -> Result:
+    def run(self, task: Given, /, **options: Any) -> Coroutine[Any, Any, Result]:
         """Perform this actor on `task`; takes the options of `coterie.run`."""
         from coterie.shell.run import run
 
-        return await run(self, task, **options)
+        return run(self, task, **options)
 
     def run_sync(self, task: Given, /, **options: Any) -> Result:
         """Perform this actor where no event loop runs; takes the options of `coterie.run`."""
@@ -139,19 +139,18 @@ async def do(function: Callable[..., Awaitable[T] | T], /, *args: Any, **kwargs:
         ToolFailed: if the function raised.
         Unstorable: if an argument or the result has no JSON shape.
     """
-    by = function if isinstance(function, Tool) else _step(function)
+    by = function if type(function) is Tool else _step(function)
     arguments: dict[str, Any] = {"args": [to_plain(arg) for arg in args]}
     if kwargs:
         arguments["kwargs"] = {key: to_plain(value) for key, value in kwargs.items()}
     value = await Use(by.name, arguments, by)
-    kind = _returns(by.function)
-    return cast("T", value if kind is None else value_of(value, kind))
+    return cast("T", value if by.returns is None else value_of(value, by.returns))
 
 
 class Step:
     """A function that a play calls itself: no schema, because no model ever sees it."""
 
-    __slots__ = ("function", "idempotent", "is_async", "name", "probe", "takes_key", "timeout")
+    __slots__ = ("function", "idempotent", "is_async", "name", "probe", "returns", "takes_key", "timeout")
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
@@ -160,19 +159,10 @@ class Step:
         self.idempotent = False
         self.probe = None
         self.takes_key = False
+        self.returns = returned(function)
         self.timeout: float | None = None
 
 
 @lru_cache(maxsize=1024)
 def _step(function: Callable[..., Any]) -> Step:
     return Step(function)
-
-
-@lru_cache(maxsize=1024)
-def _returns(function: Callable[..., Any]) -> Any:
-    """The declared return type, where converting to it would change anything."""
-    try:
-        kind = get_type_hints(function).get("return")
-    except (NameError, TypeError):  # an annotation that cannot be resolved says nothing
-        return None
-    return None if kind in (None, Any, str, int, float, bool, dict, list, type(None)) else kind

@@ -36,8 +36,8 @@ async def complaint(check: Check, message: Message, context: Thread | None = Non
         return "" if agrees(said) else said.text.strip()
     if isinstance(check, type):
         return _of_type(check, message)
-    said = check(message)
-    verdict = await said if inspect.isawaitable(said) else said
+    found = check(message)
+    verdict = await found if inspect.isawaitable(found) else found
     if verdict is None or verdict is True:
         return ""
     return verdict if isinstance(verdict, str) else f"{label(check)} does not hold"

@@ -27,7 +27,7 @@ class Tool:
     was under way at a crash waits for a person. `timeout` is in seconds.
     """
 
-    __slots__ = ("arguments", "function", "idempotent", "is_async", "name", "probe", "spec", "takes_key", "timeout")
+    __slots__ = ("arguments", "function", "idempotent", "is_async", "name", "probe", "returns", "spec", "takes_key", "timeout")
 
     def __init__(
         self,
@@ -44,6 +44,7 @@ class Tool:
         self.idempotent = idempotent
         self.probe = probe
         self.timeout = timeout
+        self.returns = returned(function)
         self.is_async = inspect.iscoroutinefunction(function)
         self.arguments, self.takes_key = _arguments(function, self.name)
         text = description or inspect.getdoc(function) or ""
@@ -89,6 +90,16 @@ def tool(function: Callable[..., Any] | None = None, /, **promises: Any) -> Any:
     return partial(Tool, **promises) if function is None else Tool(function, **promises)
 
 
+def returned(function: Callable[..., Any]) -> Any:
+    """The declared type of a function's result, where making that of JSON changes anything."""
+    try:
+        kind = get_type_hints(function).get("return")
+    except (NameError, TypeError):  # an annotation that cannot be resolved says nothing
+        return None
+    return None if kind in _AS_JSON else kind
+
+
+_AS_JSON = (None, Any, str, int, float, bool, dict, list, type(None))
 KEY = "idempotency_key"
 """A parameter of this name gets the call's idempotency key, and no model sees it."""
 

@@ -25,7 +25,7 @@ Kind: TypeAlias = Literal[
     "unsupported", "wrong number", "uncited sentence", "uncited paragraph",
 ]  # fmt: skip
 
-ENOUGH = 0.4
+ENOUGH = 0.45
 """The share of a sentence's content words that must stand in the lines it cites."""
 WIDEST = 400
 """Words in the lines of one citation: more would support anything. One line is never too wide."""

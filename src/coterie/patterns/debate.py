@@ -51,6 +51,7 @@ def debate(
 
     async def play(task: Task) -> Message:
         latest: dict[int, Message] = {}
+        outcomes: list[Message | Failure] = []
         so_far, text = task.context, task.text
         for n in range(rounds + 1):
             asked = Task(text, so_far, task.data)

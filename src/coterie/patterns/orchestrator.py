@@ -58,10 +58,11 @@ def orchestrator(
         ledger = Ledger(f"{name}.plan", crew, verify)
         plan, asked = await _planned(planner, task, ledger, max_steps)
         left = 0 if isinstance(planner, Plan) else replans
+        missing: tuple[Failure, ...] = ()
         while True:
             policy = collect_all if left and isinstance(on_failure, FailFast) else on_failure
             try:
-                outcomes = await ledger.perform(plan, task, policy)
+                missing = failures(await ledger.perform(plan, task, policy))
                 if not left or not ledger.failed or not isinstance(policy, CollectAll):
                     break
             except RunError:
@@ -69,7 +70,7 @@ def orchestrator(
                     raise
             left -= 1
             plan, asked = await _planned(planner, _replan(asked, ledger), ledger, max_steps)
-        return await _answered(task, ledger, synthesizer, name, failures(outcomes))
+        return await _answered(task, ledger, synthesizer, name, missing)
 
     known = [planner, *workers, synthesizer, verify]
     settings = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import msgspec
 from msgspec.structs import replace
@@ -64,7 +64,7 @@ async def _joined(joiner: Joiner, task: Task, said: Sequence[Message]) -> Messag
         outputs = [message.output for message in said]
         return await joiner(Task(COMBINE, conversation(task).add(*said), outputs))
     joined = joiner(said)
-    return await joined if inspect.isawaitable(joined) else cast("Message | str", joined)
+    return await joined if inspect.isawaitable(joined) else joined
 
 
 COMBINE = "Combine these answers into one."
@@ -91,17 +91,20 @@ def merge(messages: Sequence[Message], *, strict: bool = False) -> Message:
     merged: dict[str, Any] = {}
     by: dict[str, str] = {}
     for message in messages:
-        output = to_plain(message.output)
-        if not isinstance(output, dict):
-            raise BadOutput(f"{message.sender!r} gave no object to merge", raw=message.text)
-        _unite(merged, output, "", message.sender, by if strict else None)
-    kinds = {type(message.output) for message in messages}
-    kind = kinds.pop() if len(kinds) == 1 else dict
-    output = merged if kind is dict else value_of(merged, kind)
+        _unite(merged, _fields(message), "", message.sender, by if strict else None)
+    kinds: set[Any] = {type(message.output) for message in messages}
+    output = merged if len(kinds) > 1 else value_of(merged, kinds.pop())
     return Message(sender="", text=msgspec.json.encode(merged).decode(), output=output)
 
 
-def _unite(into: dict[str, Any], new: dict[str, Any], above: str, who: str, by: dict[str, str] | None) -> None:
+def _fields(message: Message) -> dict[str, Any]:
+    try:
+        return msgspec.convert(to_plain(message.output), dict[str, Any])
+    except msgspec.ValidationError as error:
+        raise BadOutput(f"{message.sender!r} gave no object to merge: {error}", raw=message.text) from error
+
+
+def _unite(into: dict[str, Any], new: Any, above: str, who: str, by: dict[str, str] | None) -> None:
     """Merge `new` into `into`; `by` remembers who said what, where a conflict is an error."""
     for key, value in new.items():
         path, old = f"{above}{key}", into.get(key)

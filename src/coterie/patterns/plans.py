@@ -68,6 +68,7 @@ def _does(worker: Actor) -> str:
 def _plan_for(names: Sequence[str]) -> type[msgspec.Struct]:
     """The type of a plan whose steps go to `names` and nobody else."""
     literal: Any = Literal
+    several: Any = tuple
     step = msgspec.defstruct(
         "Step",
         [
@@ -79,8 +80,7 @@ def _plan_for(names: Sequence[str]) -> type[msgspec.Struct]:
             ("done_when", str, ""),
         ],
     )
-    plan_of_steps: Any = tuple[step, ...]  # type: ignore[valid-type]
-    return msgspec.defstruct("Plan", [("steps", plan_of_steps)])
+    return msgspec.defstruct("Plan", [("steps", several[step, ...])])
 
 
 def plan_in(message: Message) -> Plan:

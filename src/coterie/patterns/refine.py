@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Any, TypeAlias, cast
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, TypeAlias
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, ValidationError, convert
 from msgspec.structs import replace
 
 from coterie.actor import Actor
@@ -69,7 +69,8 @@ def refine(
 
     async def play(task: Task) -> Message:
         draft = best = await _reviewed(await author(task), critics, accept, conversation(task), on_failure)
-        mending, gave_up = task, ()
+        mending = task
+        gave_up: tuple[Failure, ...] = ()
         for _ in range(rounds - 1):
             if draft.accepted:
                 break
@@ -121,15 +122,20 @@ async def _opinion(critic: Critic, draft: Message, asked: Thread) -> tuple[Revie
     """What one critic makes of a draft, and its message if it is an actor."""
     if not isinstance(critic, Actor):
         said = critic(draft)
-        verdict = await cast("Awaitable[Any]", said) if inspect.isawaitable(said) else said
+        verdict = await said if inspect.isawaitable(said) else said
         return _verdict(verdict, label(critic)), None
     message = await critic(Task(draft.text, asked, draft.output))
-    output = to_plain(message.output)
-    if isinstance(output, dict) and "score" in output:
-        comment = str(output.get("comment") or "")
-        return Review(float(output["score"]), comment and f"{message.sender}: {comment}"), message
-    good = agrees(message)
-    return Review(float(good), "" if good else f"{message.sender}: {message.text}"), message
+    review = _review_in(message)
+    return replace(review, comment=review.comment and f"{message.sender}: {review.comment}"), message
+
+
+def _review_in(message: Message) -> Review:
+    """The review that a critic's message is, or stands for."""
+    try:
+        return convert(to_plain(message.output), Review)
+    except ValidationError:  # it is no review, so its text says what is wrong
+        good = agrees(message)
+        return Review(float(good), "" if good else message.text)
 
 
 def _verdict(said: Any, name: str) -> Review:

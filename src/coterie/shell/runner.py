@@ -64,8 +64,10 @@ class Runner:
         self._jobs: dict[str, asyncio.Task[None]] = {}
         self._arrived: list[Event] = []
         self._waker: asyncio.Future[None] | None = None
-        self._alone: asyncio.Task[Any] | None = None
         self._in_doubt: dict[str, Asked] = {}
+        self._task: asyncio.Task[Any] | None = None
+        self._alone = False
+        self._closed: Closed | None = None
 
     async def finish(self, events: list[Event], standing: Resumed | None = None) -> Result:
         """Perform the run to its end, or until it has to be parked.
@@ -74,16 +76,19 @@ class Runner:
         of the journal left the machine.
         """
         machine, bursts = self.machine, 0
+        self._task = asyncio.current_task()
         asked = machine.wants() if standing is None else standing.asked
         self._doubts = {} if standing is None else dict(standing.since)
         try:
             while True:
                 await self._write(events, asked)
                 if machine.done:
-                    return self._result()
-                self._stop(machine.dropped())
-                events = await self._perform(asked)
-                if not events:
+                    return result_of(self._lease.run, self._closing())
+                if dropped := machine.dropped():
+                    self._stop(dropped)
+                if len(asked) == 1 and self._is_alone(asked[0]):
+                    events = await self._by_itself(asked[0])
+                elif not (events := await self._perform(asked)):
                     return self._parked()
                 for event in events:
                     self._settle(event)
@@ -101,8 +106,8 @@ class Runner:
         self._arrived.append(event)
         if self._waker is not None and not self._waker.done():
             self._waker.set_result(None)
-        elif self._alone is not None and isinstance(event, Signalled) and event.kind == "cancel":
-            self._alone.cancel()
+        elif self._alone and self._task is not None and type(event) is Signalled and event.kind == "cancel":
+            self._task.cancel()
 
     def answer(self, path: str, value: Any) -> None:
         """Take a person's answer to the question at `path`.
@@ -129,17 +134,17 @@ class Runner:
 
     async def _write(self, events: list[Event], asked: list[Asked]) -> None:
         """Append one burst; asks of an earlier runner are in the journal already."""
-        known = self._doubts
-        fresh = [ask for ask in asked if ask.path not in known] if known else asked
-        batch: list[Event] = [*events, *self.machine.notes(), *fresh]
+        if known := self._doubts:
+            asked = [ask for ask in asked if ask.path not in known]
+        batch = [*events, *self.machine.notes(), *asked]
         if self.machine.done:
             batch.append(self._closing())
         if not batch:
             return
         now, seq = self.world.clock(), self._seq
-        records = [Record(seq + n, now, event) for n, event in enumerate(batch)]
+        self._seq += len(batch)
+        records = [Record(n, now, event) for n, event in enumerate(batch, seq)]
         await self._store.append(self._lease, records)
-        self._seq += len(records)
         if self.watch is not None:
             self.watch(records)
 
@@ -155,8 +160,6 @@ class Runner:
 
     async def _perform(self, asked: list[Asked]) -> list[Event]:
         """Do what is asked now; what has happened since, or nothing if the run has to be parked."""
-        if len(asked) == 1 and self._is_alone(asked[0]):
-            return await self._by_itself(asked[0])
         for ask in asked:
             self._take_on(ask)
         for path in [path for path in self._answers if path in self.waiting]:
@@ -177,20 +180,20 @@ class Runner:
 
     async def _by_itself(self, ask: Asked) -> list[Event]:
         """Do the one thing there is to do here, without a task of its own."""
-        self._alone = asyncio.current_task()
+        self._alone = True
         try:
-            settled: list[Event] = [await self.world.perform(ask, self._lease.run)]
+            events: list[Event] = [await self.world.perform(ask, self._lease.run)]
         except asyncio.CancelledError:
-            if not self._arrived or self._alone is None:
+            if not self._arrived or self._task is None:
                 raise
-            self._alone.uncancel()  # it was our own cancel(): it is in the inbox, to be recorded first
-            settled = []
+            self._task.uncancel()  # it was our own cancel: it is in the inbox, to be recorded first
+            events = []
         finally:
-            self._alone = None
+            self._alone = False
         if self._arrived:
-            settled += self._arrived
+            events += self._arrived
             self._arrived = []
-        return settled
+        return events
 
     def _take_on(self, ask: Asked) -> None:
         """Begin one of several things: from memory, by a person, or as a job."""
@@ -228,6 +231,11 @@ class Runner:
         await asyncio.wait(jobs)
 
     def _closing(self) -> Closed:
+        if self._closed is None:
+            self._closed = self._ended()
+        return self._closed
+
+    def _ended(self) -> Closed:
         machine = self.machine
         spent = machine.root.usage
         if machine.error is None:
@@ -237,9 +245,6 @@ class Runner:
         parts = tuple(machine.root.finished)
         failure = failure_of(machine.error, machine.root.path)
         return Closed(status=status_of(machine.error), failure=failure, usage=spent, parts=parts)
-
-    def _result(self) -> Result:
-        return result_of(self._lease.run, self._closing())
 
     def _parked(self) -> Result:
         waiting = dict(self.waiting)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,7 +14,7 @@ _installed: list[bool] = []
 
 
 @contextmanager
-def block_sockets(*, loopback: bool = False) -> Iterator[None]:
+def block_sockets(*, loopback: bool = False) -> Generator[None]:
     """Refuse every connection, name lookup and datagram of this process inside the block.
 
     With `loopback`, this machine may still be reached; sockets of the file system always may.
@@ -36,9 +36,10 @@ def _audit(event: str, args: tuple[Any, ...]) -> None:
     if not _blocks or event not in _WATCHED:
         return
     address: Any = args[0] if event == "socket.getaddrinfo" else args[1]
-    host = address[0] if isinstance(address, tuple) else address
-    if isinstance(address, (str, bytes)) and event != "socket.getaddrinfo":
-        return  # a socket of the file system
-    if _blocks[-1] and str(host or "localhost").startswith(_LOOPBACK):
+    if event != "socket.getaddrinfo":
+        if isinstance(address, (str, bytes)):
+            return  # a socket of the file system
+        address = address[0]
+    if _blocks[-1] and str(address or "localhost").startswith(_LOOPBACK):
         return
     raise AssertionError(f"{event} to {address!r} while sockets are blocked")

@@ -7,6 +7,7 @@ what the real world would have made of them.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
@@ -52,7 +53,8 @@ class StillWorld:
             return Settled(path, storable(self._answered(path, effect), path))
         elif isinstance(effect, Use):
             return self._used(path, effect)
-        return at_once(self._world.perform(Asked(path, effect), "still"), path)
+        settled: Settled = at_once(self._world.perform(Asked(path, effect), "still"), path)
+        return settled
 
     def _used(self, path: str, use: Use) -> Settled:
         try:
@@ -63,13 +65,13 @@ class StillWorld:
             return Settled(path, failure=failure_of(error, path), usage=ONE_TOOL_CALL)
 
     def _called(self, use: Use) -> Any:
-        function = self._tools.get(use.tool, use.by.function)
-        arguments = use.arguments
-        if isinstance(use.by, Tool) and "args" not in arguments:
-            value = function(**use.by.checked(arguments))
+        tool, arguments = use.by, use.arguments
+        function = self._tools[use.tool] if use.tool in self._tools else tool.function
+        if isinstance(tool, Tool) and "args" not in arguments:
+            value = function(**tool.checked(arguments))
         else:
             value = function(*arguments["args"], **arguments.get("kwargs", {}))
-        return at_once(value, use.tool) if isinstance(value, Coroutine) else value
+        return at_once(value, use.tool) if inspect.iscoroutine(value) else value
 
     def _answered(self, path: str, ask: Ask) -> Any:
         if callable(self._answers):

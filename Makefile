@@ -1,0 +1,47 @@
+# Everything there is to do with a clone. Each target installs what it needs into ./.venv first.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCAL := $(VENV)/.installed-local
+DEV := $(VENV)/.installed-dev
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench docs clean
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(LOCAL) ## see teams at work
+	@$(BIN)/python -m examples.demo
+
+test: $(DEV) ## run the tests
+	@$(BIN)/python -m pytest
+
+check: $(DEV) ## style, types, floors, spelling, the map and the links
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check . || \
+		{ echo "not formatted: run $(BIN)/ruff format ." >&2; $(BIN)/ruff format --check .; }
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/pyright
+	@NO_COLOR=1 $(BIN)/lint-imports --no-logo
+	@$(BIN)/codespell
+	@$(BIN)/python -m pytest tests/test_repo.py tests/docs/test_links.py
+	@echo "check: all is well"
+
+bench: $(DEV) ## measure
+	@$(BIN)/python -m bench
+
+docs: $(DEV) ## run every code block of the documents, and follow their links
+	@$(BIN)/python -m pytest tests/docs tests/test_repo.py
+
+clean: ## forget what was installed and cached; runs are kept
+	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(LOCAL): pyproject.toml .ci/install
+	@.ci/install $(PYTHON) $(VENV) local
+	@touch $@
+
+$(DEV): pyproject.toml .ci/install
+	@.ci/install $(PYTHON) $(VENV) local,dev
+	@touch $@ $(LOCAL)

@@ -1,0 +1,256 @@
+"""What every store promises. Subclass `StorePromises` and give it a `store` fixture:
+
+    class TestMemoryStore(StorePromises):
+        @pytest.fixture
+        def store(self) -> Store:
+            return MemoryStore()
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import wraps
+from typing import Any, TypeVar
+
+from coterie.errors import Busy, Fenced, StoreError, Unstorable
+from coterie.ports import Lease, Store
+from coterie.words.brief import Brief
+from coterie.words.effect import Ask, Effect, Sleep, Think, Use, body_of, kind_of
+from coterie.words.event import Asked, Closed, Event, Noted, Opened, Record, Settled, Signalled
+from coterie.words.failure import Failure
+from coterie.words.message import Message, ToolCall
+from coterie.words.thread import Thread
+from coterie.words.usage import Usage
+
+P = TypeVar("P", bound="StorePromises")
+TIME = 1_700_000_000.25
+
+
+def opening(run: str) -> Opened:
+    """How a journal begins."""
+    return Opened(run=run, actor="team", task="a task", data={"n": 1}, manifest={"team": "0a"})
+
+
+def numbered(events: Sequence[Event], start: int = 0) -> list[Record]:
+    """Events as the lines of a journal from number `start` on."""
+    return [Record(start + n, TIME + start + n, event) for n, event in enumerate(events)]
+
+
+async def written(store: Store, run: str, *batches: Sequence[Event]) -> Lease:
+    """A run with `batches` after its opening, each one append; its lease is still held."""
+    lease = await store.claim(run)
+    await store.append(lease, numbered([opening(run)]))
+    at = 1
+    for batch in batches:
+        await store.append(lease, numbered(batch, at))
+        at += len(batch)
+    return lease
+
+
+def seen(records: Sequence[Record]) -> list[Any]:
+    """Records as they compare: an effect is the same as what a journal remembers of it."""
+    return [(record.seq, record.time, _seen(record.event)) for record in records]
+
+
+def _seen(event: Event) -> Any:
+    if not isinstance(event, Asked):
+        return event
+    effect: Effect[Any] = event.effect
+    return (event.path, kind_of(effect), body_of(effect))
+
+
+def in_loop(test: Callable[[P, Store], Coroutine[Any, Any, None]]) -> Callable[[P, Store], None]:
+    """A test in a loop of its own, with the store closed at the end."""
+
+    @wraps(test)
+    def run(self: P, store: Store) -> None:
+        async def scene() -> None:
+            try:
+                await test(self, store)
+            finally:
+                await store.close()
+
+        asyncio.run(scene())
+
+    return run
+
+
+async def refused(work: Awaitable[Any], *kinds: type[StoreError] | type[Unstorable]) -> None:
+    """See that `work` raises one of `kinds`."""
+    try:
+        await work
+    except kinds:
+        return
+    raise AssertionError(f"{' or '.join(kind.__name__ for kind in kinds)} was not raised")
+
+
+MOMENTS: list[Event] = [
+    Noted("team", "entered", "a task"),
+    Asked("team/sleep.1", Sleep(1.5)),
+    Asked("team/pay.1", Use("pay", {"args": [1, {"to": "Ada"}]})),
+    Asked("team/ask.1", Ask("Shall I?", "approval", ("yes", "no"))),
+    Settled("team/sleep.1"),
+    Settled("team/pay.1", {"paid": True, "list": [1, None, 2.5, "é"]}, None, Usage(tool_calls=1)),
+    Settled("team/ask.1", failure=Failure(kind="Late", message="too late", path="team/ask.1", retryable=True)),
+    Noted("team", "put", "key", [1, 2]),
+    Signalled("message", "topic", {"hello": "world"}),
+    Signalled("resume", value=[3, 4]),
+]
+
+
+class StorePromises:
+    """A store is a list of events for each run that only grows, with one writer each."""
+
+    def reopen(self, store: Store) -> Store:
+        """The same place, opened anew; a store that only lives in memory gives itself."""
+        return store
+
+    @in_loop
+    async def test_an_unknown_run_is_empty(self, store: Store) -> None:
+        """Reading a run that nobody wrote gives nothing, and raises nothing."""
+        assert await store.read("nobody") == []
+
+    @in_loop
+    async def test_records_come_back_in_order(self, store: Store) -> None:
+        """What several appends wrote comes back whole, the oldest first."""
+        await written(store, "r", MOMENTS[:4], MOMENTS[4:])
+        assert seen(await store.read("r")) == seen(numbered([opening("r"), *MOMENTS]))
+
+    @in_loop
+    async def test_every_kind_of_event_survives_a_reopening(self, store: Store) -> None:
+        """Nothing of an event is lost in the store."""
+        lease = await written(store, "r", MOMENTS)
+        await store.release(lease)
+        again = self.reopen(store)
+        assert seen(await again.read("r")) == seen(numbered([opening("r"), *MOMENTS]))
+        await again.close()
+
+    @in_loop
+    async def test_messages_come_back_as_they_were(self, store: Store) -> None:
+        """Parts within parts, tool calls, typed output, usage, failures and every script survive."""
+        deep = Message(sender="a", text="ß漢字🙂\x00\n", calls=(ToolCall("1", "f", {"x": [1, {"y": None}]}),))
+        for depth in range(5):
+            deep = Message(sender=f"t{depth}", text="", parts=(deep, deep), usage=Usage(1, 2, 3, 4, 0.5))
+        gone = Failure(kind="BadOutput", message="no", path="t/a", raw="{")
+        said = Message(sender="t", text="x", output={"a": [1.5]}, parts=(deep,), missing=(gone,), unverified="why")
+        closing = Closed(status="unverified", message=said, usage=Usage(1, 1, 1, 1, 0.1), parts=(said,))
+        await written(store, "r", [Settled("t/think.1", said, None, Usage(1))], [closing])
+        assert [record.event for record in await store.read("r")][1:] == [
+            Settled("t/think.1", said, None, Usage(1)),
+            closing,
+        ]
+
+    @in_loop
+    async def test_large_and_repeated_values_come_back_as_they_were(self, store: Store) -> None:
+        """A value of a megabyte survives, once and mentioned again."""
+        large = "é" * 600_000
+        said = Message(sender="a", text=large)
+        events: list[Event] = [Settled(f"t/think.{n}", said) for n in range(3)]
+        await written(store, "r", events, [Settled("t/use.1", {"large": large})])
+        found = await store.read("r")
+        assert [record.event for record in found][1:] == [*events, Settled("t/use.1", {"large": large})]
+
+    @in_loop
+    async def test_a_growing_thread_asks_the_same_after_a_reading(self, store: Store) -> None:
+        """The request of a `Think` is the same to replay, whether live or read back."""
+        thread, thinks = Thread(), list[Event]()
+        for n in range(20):
+            thread = thread.add(Message(sender="user", text=f"message {n} " * 50))
+            thinks.append(Asked(f"t/think.{n}", Think("a", "m", Brief("be brief"), thread)))
+        await written(store, "r", *[[think] for think in thinks])
+        assert seen(await store.read("r")) == seen(numbered([opening("r"), *thinks]))
+
+    @in_loop
+    async def test_runs_do_not_see_each_other(self, store: Store) -> None:
+        """Appends to runs side by side stay apart."""
+        leases = [await written(store, f"r{n}") for n in range(5)]
+        more = [numbered([Settled(f"step.{n}", n)], 1) for n in range(5)]
+        await asyncio.gather(*(store.append(lease, batch) for lease, batch in zip(leases, more, strict=True)))
+        for n in range(5):
+            assert seen(await store.read(f"r{n}")) == seen([*numbered([opening(f"r{n}")]), *more[n]])
+
+    @in_loop
+    async def test_runs_are_listed_the_newest_first(self, store: Store) -> None:
+        """Each run is listed once, with how it stands."""
+        for name in ("old", "new", "last"):
+            await written(store, name)
+        listed = await store.runs()
+        assert [one.id for one in listed] == ["last", "new", "old"]
+        assert {(one.actor, one.task, one.status, one.events) for one in listed} == {
+            ("team", "a task", "running", 1)
+        }
+
+    @in_loop
+    async def test_p03_a_held_run_is_busy(self, store: Store) -> None:
+        """A run has one writer; the second is told so."""
+        await written(store, "r")
+        await refused(store.claim("r"), Busy)
+
+    @in_loop
+    async def test_p03_a_released_run_is_free_at_once(self, store: Store) -> None:
+        """Whoever claims a run that was given back is its writer, with a newer epoch."""
+        old = await written(store, "r")
+        await store.release(old)
+        new = await store.claim("r")
+        assert new.epoch > old.epoch
+        await store.append(new, numbered([Settled("step.1")], 1))
+        assert len(await store.read("r")) == 2
+
+    @in_loop
+    async def test_p03_a_stale_writer_writes_nothing(self, store: Store) -> None:
+        """An append with a lease that is no longer the newest is refused whole."""
+        old = await written(store, "r")
+        await store.release(old)
+        await store.claim("r")
+        before = seen(await store.read("r"))
+        await refused(store.append(old, numbered([Settled("step.1"), Settled("step.2")], 1)), Fenced)
+        assert seen(await store.read("r")) == before
+
+    @in_loop
+    async def test_a_stale_release_takes_nothing_away(self, store: Store) -> None:
+        """Giving an old lease back does not free the run from its new writer."""
+        old = await written(store, "r")
+        await store.release(old)
+        await store.claim("r")
+        await store.release(old)
+        await refused(store.claim("r"), Busy)
+
+    @in_loop
+    async def test_an_append_is_all_or_nothing(self, store: Store) -> None:
+        """A batch with a value that cannot be stored leaves no part of itself behind."""
+        lease = await written(store, "r")
+        batch = numbered([Settled("step.1", 1), Settled("step.2", object())], 1)
+        try:
+            await store.append(lease, batch)
+        except Unstorable:
+            assert len(await store.read("r")) == 1
+            await store.append(lease, numbered([Settled("step.1", 1)], 1))
+        assert (await store.read("r"))[1].event == Settled("step.1", 1)
+
+    @in_loop
+    async def test_what_was_read_is_the_readers_own(self, store: Store) -> None:
+        """Changing a list that was read changes nothing in the store."""
+        await written(store, "r")
+        (await store.read("r")).clear()
+        assert len(await store.read("r")) == 1
+
+    @in_loop
+    async def test_a_signal_waits_for_whoever_claims_the_run(self, store: Store) -> None:
+        """What was signalled to a run that nobody holds is heard by its next writer, in order."""
+        await store.release(await written(store, "r"))
+        signals = [Signalled("message", "t", n) for n in range(3)]
+        for signal in signals:
+            await store.signal("r", signal)
+        heard: list[Signalled] = []
+        everything = asyncio.Event()
+
+        def hear(signal: Signalled) -> None:
+            heard.append(signal)
+            if len(heard) == len(signals):
+                everything.set()
+
+        await store.claim("r", hear)
+        async with asyncio.timeout(10):
+            await everything.wait()
+        assert heard == signals
