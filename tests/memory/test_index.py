@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -21,6 +21,7 @@ from coterie.errors import BadInput, StoreUnavailable
 from coterie.memory.folder import Document, Folder, read_folder
 from coterie.memory.index import Built, Hit, Index, fused, index_path
 from coterie.memory.markup import markdown
+from coterie.memory.passages import LONGEST
 from coterie.words.digest import digest
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ class Hashing:
         for row, text in zip(rows, texts, strict=True):
             for word in re.findall(r"\w+", text.lower()):
                 row[zlib.crc32(word.encode()) % self._dimensions] += 1
-        return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+        lengths = np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+        return np.asarray(rows / lengths, dtype=np.float32)
 
 
 def folder_of(files: dict[str, str]) -> Folder:
@@ -140,7 +142,9 @@ def test_an_empty_folder_has_no_hits(index: Index) -> None:
     assert index.search("heron") == []
 
 
-@pytest.mark.parametrize("query", ['"', "a AND", "(", "file:x", "NEAR(a b)", "*", "-x", "a\0b", "%"])
+@pytest.mark.parametrize(
+    "query", ['"', "a AND", "(", "file:x", "NEAR(a b)", "*", "-x", "a\0b", "%"]
+)
 def test_the_syntax_of_full_text_is_only_text(index: Index, query: str) -> None:
     """No query is an error, whatever is in it."""
     index.build(folder_of(BIRDS))
@@ -177,7 +181,7 @@ def test_the_end_of_an_overlong_line_is_found_by_meaning(index: Index) -> None:
 
 def test_headings_are_searched_too(index: Index) -> None:
     """A passage is found by a heading over it that its own lines do not repeat."""
-    text = "# Penguins\n\n" + "snow " * 210 + "\n\nThey walk far."
+    text = "# Penguins\n\n" + "snow " * (LONGEST - 2) + "\n\nThey walk far."
     index.build(folder_of(BIRDS | {"south.md": text}))
     assert where(index.by_words("penguins walk"))[0] == "south.md:5"
 
@@ -237,7 +241,10 @@ def test_a_build_that_fails_leaves_the_index_as_it_was(tmp_path: Path) -> None:
 
     with Index(path, Hashing(), model="hashing") as index:
         index.build(folder_of(BIRDS))
-        with Index(path, broken, model="hashing") as other, pytest.raises(ValueError, match="finite"):
+        with (
+            Index(path, broken, model="hashing") as other,
+            pytest.raises(ValueError, match="finite"),
+        ):
             other.build(folder_of({"new.md": "Two.\n\nTexts."}))
         assert len(index.search("heron")) == 3
 
@@ -245,7 +252,9 @@ def test_a_build_that_fails_leaves_the_index_as_it_was(tmp_path: Path) -> None:
 def test_building_tells_how_far_it_is(index: Index) -> None:
     """The listener hears texts done and texts in all."""
     told: list[tuple[int, int]] = []
-    index.build(folder_of({"a.md": "word " * 220 * 300}), lambda done, all: told.append((done, all)))
+    index.build(
+        folder_of({"a.md": "word " * LONGEST * 300}), lambda done, all: told.append((done, all))
+    )
     assert told == [(256, 300), (300, 300)]
 
 
@@ -279,15 +288,14 @@ def test_an_index_can_share_a_file_with_other_tables(tmp_path: Path) -> None:
     db.close()
 
 
-def test_labelled_questions_find_their_passage_by_words_and_hashes(index: Index) -> None:
-    """A floor under the quality of search, with an embedder that knows no meaning."""
+def test_full_text_finds_most_labelled_passages(index: Index) -> None:
+    """A regression floor under the half of search that needs no model: it found 20 of 27."""
     index.build(read_folder(DATA / "library"))
     rows = [json.loads(line) for line in (DATA / "questions.jsonl").read_text().splitlines()]
-    found = sum(
-        any(
-            hit.passage.file == row["file"] and hit.passage.first <= row["line"] <= hit.passage.last
-            for hit in index.search(row["question"], 5)
-        )
-        for row in rows
-    )
-    assert found >= 0.6 * len(rows)
+    assert sum(found(index.by_words(row["question"], 5), row) for row in rows) >= 18
+
+
+def found(hits: Sequence[Hit], row: dict[str, Any]) -> bool:
+    """Whether the line that answers a labelled question is among the hits."""
+    places = [hit.passage for hit in hits if hit.passage.file == row["file"]]
+    return any(place.first <= row["line"] <= place.last for place in places)

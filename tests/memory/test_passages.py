@@ -90,7 +90,7 @@ def test_a_passage_knows_the_headings_over_it() -> None:
 
 def test_a_heading_goes_with_what_follows_it() -> None:
     """A passage never ends in the heading of the next one."""
-    text = "word " * 40 + "\n\n# Next\n\n" + "word " * 200
+    text = "word " * 40 + "\n\n# Next\n\n" + "word " * 160
     assert [(p.first, p.last) for p in split(markdown(text))] == [(1, 1), (3, 5)]
 
 

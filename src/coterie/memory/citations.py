@@ -69,7 +69,7 @@ class Problem(Struct, frozen=True):
 
 
 def cited(text: str) -> list[Citation]:
-    """The citations in a text, in order and with repeats; other brackets are passed over."""
+    """The citations in a text, in order and with repeats; other brackets are none."""
     return [citation for inside in _BRACKET.findall(text) for citation in _read(inside)]
 
 
@@ -88,7 +88,7 @@ def check(text: str, files: Files) -> list[Problem]:
 
 
 def uncited(text: str) -> list[Problem]:
-    """The claims that carry no citation: whole paragraphs, and sentences in paragraphs that cite."""
+    """The claims without a citation: whole paragraphs, and sentences in paragraphs that cite."""
     claiming: dict[int, list[Sentence]] = {}
     citing: set[int] = set()
     for sentence in sentences(text):
@@ -110,7 +110,7 @@ def _read(inside: str) -> list[Citation]:
         return []
     result: list[Citation] = []
     file = ""
-    while found:
+    while found is not None:
         file = _file(found["file"]) if found["file"] else file
         first = int(found["first"])
         result.append(Citation(file, first, int(found["last"] or first)))

@@ -15,15 +15,17 @@ from msgspec import Struct
 from coterie.memory.markup import is_fence, markdown
 
 _STOP = frozenset(
-    "a about above after again against all also although am among an and any are as at be because "
-    "been before being below between both but by can could did do does doing done down during each "
-    "either else even ever every few for from further had has have having he her here hers him his "
-    "how however i if in into is it its itself just least less let like may me might more most much "
-    "must my neither no nor not now of off often on once one only onto or other others our ours out "
-    "over own per rather same say says shall she should since so some such than that the their them "
-    "then there therefore these they this those through thus to too under until up upon us very via "
-    "was we well were what when where whether which while who whom whose why will with within "
-    "without would yet you your".split()
+    (
+        "a about above after again against all also although am among an and any are as at be "
+        "because been before being below between both but by can could did do does doing done "
+        "down during each either else even ever every few for from further had has have having he "
+        "her here hers him his how however i if in into is it its itself just least less let like "
+        "may me might more most much must my neither no nor not now of off often on once one only "
+        "onto or other others our ours out over own per rather same say says shall she should "
+        "since so some such than that the their them then there therefore these they this those "
+        "through thus to too under until up upon us very via was we well were what when where "
+        "whether which while who whom whose why will with within without would yet you your "
+    ).split()
 )
 _ENDINGS = (
     ("ization", "ize"), ("ations", "ate"), ("ation", "ate"), ("ingly", ""), ("iness", "y"),

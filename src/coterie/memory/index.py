@@ -75,7 +75,7 @@ class _Matrix(Struct, frozen=True):
 
 
 def index_path(root: str | Path, beside: str | Path) -> Path:
-    """Where the index of the folder `root` lives: next to the file `beside`, named by its folder."""
+    """Where the index of the folder `root` lives: next to `beside`, named by its folder."""
     name = digest(str(Path(root).resolve()).encode("utf-8", "surrogateescape")).hex()[:16]
     return Path(beside).with_name(f"docs-{name}.db")
 
@@ -149,7 +149,7 @@ class Index:
         with self._reading, self._shelf.reading(self._named()) as generation:
             rankings: list[list[int]] = []
             if vector is not None:
-                rankings.append(_nearest(self._rows(generation), vector, depth))
+                rankings.append(_nearest(self._rows(generation, len(vector)), vector, depth))
             if words:
                 rankings.append(self._shelf.matching(query, depth))
             scores = fused(rankings)
@@ -195,12 +195,12 @@ class Index:
             self._maker = f"{FORMAT} {self._model} {self._vectors(['name']).shape[1]}"
         return self._maker
 
-    def _rows(self, generation: int) -> _Matrix:
+    def _rows(self, generation: int, dimensions: int) -> _Matrix:
         import numpy as np
 
         if self._matrix is None or self._matrix.generation != generation:
             owners, blobs = self._shelf.vectors()
-            rows = np.frombuffer(b"".join(blobs), dtype="<f4").reshape(len(owners), -1)
+            rows = np.frombuffer(b"".join(blobs), dtype="<f4").reshape(-1, dimensions)
             self._matrix = _Matrix(generation, rows, np.array(owners, dtype=np.int64))
         return self._matrix
 

@@ -10,8 +10,8 @@ from msgspec import Struct
 from coterie.memory.folder import Document
 from coterie.memory.markup import Block
 
-LONGEST = 220
-"""Words and marks in a passage, so that a model that takes 256 tokens sees all of it."""
+LONGEST = 180
+"""Words and marks in a passage: in dense English about 256 tokens of an embedding model."""
 STANDS_ALONE = 60
 """Words and marks from which a section is not joined with the next one."""
 
@@ -87,7 +87,7 @@ def _runs(sizes: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def _packed(parts: Iterable[_Part]) -> list[list[_Part]]:
-    """Neighbouring parts in groups of passage size; a heading goes with what follows it."""
+    """Neighbouring parts in groups of passage size; a heading goes with the next, if it fits."""
     groups: list[list[_Part]] = [[]]
     for part in parts:
         if _full(groups[-1], part):

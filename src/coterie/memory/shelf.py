@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
@@ -106,7 +106,7 @@ class Shelf:
             return int(self._db.execute("select count(*) from passage").fetchone()[0])
 
     @contextmanager
-    def reading(self, maker: str) -> Iterator[int]:
+    def reading(self, maker: str) -> Generator[int, None, None]:
         """Sees one generation, whatever is written meanwhile, and says which.
 
         Raises:
@@ -186,7 +186,7 @@ class Shelf:
         self._db.executemany("insert into passage_vector values (?, ?, ?)", pieces)
 
     @contextmanager
-    def _transaction(self, kind: str) -> Iterator[None]:
+    def _transaction(self, kind: str) -> Generator[None, None, None]:
         """All or nothing, and alone on the connection."""
         with self._lock, self._told():
             self._db.execute(f"begin {kind}")
@@ -198,7 +198,7 @@ class Shelf:
             self._db.execute("commit")
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _told(self) -> Generator[None, None, None]:
         try:
             yield
         except sqlite3.Error as error:

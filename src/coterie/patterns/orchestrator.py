@@ -81,9 +81,7 @@ def orchestrator(
     return Team(name, [one for one in known if isinstance(one, Actor)], play, settings=settings)
 
 
-async def _planned(
-    planner: Actor | Plan, asked: Task, ledger: Ledger, max_steps: int
-) -> tuple[Plan, Task]:
+async def _planned(planner: Actor | Plan, asked: Task, ledger: Ledger, max_steps: int) -> tuple[Plan, Task]:
     """A plan that can be run, and the conversation that it came from; a bad one goes back once.
 
     Raises:
@@ -111,7 +109,9 @@ def _replan(asked: Task, ledger: Ledger) -> Task:
     """What the planner is told when steps have failed."""
     why = "\n".join(f"- {id}: {failure.message}" for id, failure in ledger.failed.items())
     kept = ", ".join(ledger.done) or "none"
-    text = f"These steps failed:\n{why}\nDone, and kept: {kept}. Plan what is left; depend on done steps by id."
+    text = (
+        f"These steps failed:\n{why}\nDone, and kept: {kept}. Plan what is left; depend on done steps by id."
+    )
     return Task(text, asked.context, asked.data)
 
 

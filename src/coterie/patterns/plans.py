@@ -75,7 +75,7 @@ def _plan_for(names: Sequence[str]) -> type[msgspec.Struct]:
             ("id", str),
             ("worker", literal[tuple(names)]),
             ("task", str),
-            ("depends_on", tuple[str, ...]),
+            ("depends_on", tuple[str, ...], ()),
             ("complexity", Literal["low", "medium", "high"], "medium"),
             ("done_when", str, ""),
         ],

@@ -51,7 +51,8 @@ class Ledger:
             RunError: what `on_failure` makes of steps that fail.
         """
         self.failed = {}
-        self.order |= {step.id: step for step in plan.steps if step.id not in self.done}
+        kept = {id: step for id, step in self.order.items() if id in self.done}
+        self.order = kept | {step.id: step for step in plan.steps if step.id not in kept}
         place = f"{self.key}.{await Put(self.key, plan)}/"
         base = conversation(goal)
         steps = [Work(step, self, place, base) for step in plan.steps if step.id not in self.done]

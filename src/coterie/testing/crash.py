@@ -12,8 +12,9 @@ from coterie.kernel.replay import counted
 from coterie.kernel.story import under_way
 from coterie.models.scripted import Script, Scripted
 from coterie.shell.run import resume, run
+from coterie.shell.world import Asker
 from coterie.stores.memory import MemoryStore
-from coterie.words.effect import Think, Use, kind_of
+from coterie.words.effect import Ask, Think, kind_of
 from coterie.words.event import Asked, Record, Settled
 from coterie.words.message import Message
 from coterie.words.result import Result
@@ -36,13 +37,9 @@ def crash_everywhere(
     return asyncio.run(_everywhere(actor, task, script, answers or {}))
 
 
-async def _everywhere(
-    actor: Actor | Play, task: str, script: Script, answers: Mapping[str, Any]
-) -> Result:
+async def _everywhere(actor: Actor | Play, task: str, script: Script, answers: Mapping[str, Any]) -> Result:
     store = MemoryStore()
-    whole = await run(actor, task, model=Scripted(script), store=store, id=RUN)
-    if whole.status == "waiting":
-        whole = await resume(actor, RUN, model=Scripted(script), store=store, answers=answers)
+    whole = await run(actor, task, model=Scripted(script), store=store, id=RUN, ask=_answering(answers))
     records = await store.read(RUN)
     for cut in range(1, len(records)):
         await resumes(actor, whole, records[:cut], script, answers)
@@ -65,14 +62,15 @@ async def resumes(
         calls += 1
         return await script_of(think)
 
-    open_ = under_way(kept)
-    doubts = {path: "again" for path, effect in open_.items() if kind_of(effect) == Use.kind}
-    result = await resume(actor, RUN, model=model, store=store, answers={**answers, **doubts})
+    result = await resume(actor, RUN, model=model, store=store, ask=_answering(answers))
+    while result.status == "waiting" and result.waiting:
+        again = dict.fromkeys(result.waiting, "again")  # calls that were under way at the cut
+        result = await resume(actor, RUN, model=model, store=store, ask=_answering(answers), answers=again)
     journal = counted(await store.read(RUN))
     settled = Counter(record.event.path for record in journal if isinstance(record.event, Settled))
     twice = sorted(path for path, times in settled.items() if times > 1)
     assert not twice, f"{cut}: settled more than once: {twice}"
-    fresh = [*open_.values(), *(r.event.effect for r in journal[len(kept) :] if isinstance(r.event, Asked))]
+    fresh = [*under_way(kept).values(), *(r.event.effect for r in journal[len(kept) :] if isinstance(r.event, Asked))]
     due = sum(kind_of(effect) == Think.kind for effect in fresh)
     assert calls <= due, f"{cut}: {calls} model calls, {due} were not settled: something was asked again"
     assert _outcome(result) == _outcome(whole), f"{cut}: came to {result!r}, not {whole!r}"
@@ -85,6 +83,14 @@ async def stored(records: Sequence[Record], run: str = RUN) -> MemoryStore:
     await store.append(lease, records)
     await store.release(lease)
     return store
+
+
+def _answering(answers: Mapping[str, Any]) -> Asker:
+    async def answer(path: str, ask: Ask) -> Any:
+        assert path in answers, f"nobody answers {path!r}: {ask.question!r}; give answers={{{path!r}: ...}}"
+        return answers[path]
+
+    return answer
 
 
 def _outcome(result: Result) -> tuple[Any, ...]:

@@ -1,10 +1,4 @@
-"""What every model promises. Subclass `ModelPromises` and give it a `model` fixture:
-
-    class TestScripted(ModelPromises):
-        @pytest.fixture
-        def model(self) -> Model:
-            return scripted(...)
-"""
+"""What every model promises: subclass `ModelPromises` in a test, and give it a `model` fixture."""
 
 from __future__ import annotations
 
@@ -38,7 +32,9 @@ LIMIT = {"max_tokens": 64, "temperature": 0.0}
 
 def asking(text: str, **brief: Any) -> Think:
     """A request of an actor called `tester`, from a user who says `text`."""
-    return Think("tester", "default", Brief(settings=LIMIT, **brief), Thread((Message(sender="user", text=text),)))
+    return Think(
+        "tester", "default", Brief(settings=LIMIT, **brief), Thread((Message(sender="user", text=text),))
+    )
 
 
 class ModelPromises:

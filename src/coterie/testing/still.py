@@ -24,6 +24,10 @@ EPOCH = 1_000_000_000.0
 """What `Now` says when a still world begins, in seconds since 1970."""
 
 
+class NotStill(AssertionError):
+    """Something that has to end at once waits for the real world."""
+
+
 class StillWorld:
     """Performs effects synchronously. `tools` stand in for functions by name; `answers` for people by path."""
 
@@ -59,6 +63,8 @@ class StillWorld:
     def _used(self, path: str, use: Use) -> Settled:
         try:
             return Settled(path, storable(self._called(use), path), None, ONE_TOOL_CALL)
+        except NotStill:
+            raise
         except CoterieError as error:
             return Settled(path, failure=failure_of(error, path))
         except Exception as error:  # a tool may raise anything, as in the real world
@@ -66,7 +72,7 @@ class StillWorld:
 
     def _called(self, use: Use) -> Any:
         tool, arguments = use.by, use.arguments
-        function = self._tools[use.tool] if use.tool in self._tools else tool.function
+        function: Any = self._tools.get(use.tool) or tool.function
         if isinstance(tool, Tool) and "args" not in arguments:
             value = function(**tool.checked(arguments))
         else:
@@ -85,11 +91,16 @@ def at_once(work: Coroutine[Any, Any, Any], what: str) -> Any:
     """The value of a coroutine that never really waits.
 
     Raises:
-        AssertionError: if it does wait; the message says what to write instead.
+        NotStill: if it does wait; the message says what to write instead.
     """
+    why = f"{what!r} waits for something real: give a plain function in tools={{...}}"
     try:
         work.send(None)
     except StopIteration as stop:
         return stop.value
+    except RuntimeError as error:
+        if "no running event loop" in str(error):
+            raise NotStill(why) from error
+        raise
     work.close()
-    raise AssertionError(f"{what!r} waits for something real: give a plain function in tools={{...}}")
+    raise NotStill(why)

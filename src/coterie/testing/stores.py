@@ -1,9 +1,6 @@
-"""What every store promises. Subclass `StorePromises` and give it a `store` fixture:
+"""What every store promises: subclass `StorePromises` in a test, and give it a `store` fixture.
 
-    class TestMemoryStore(StorePromises):
-        @pytest.fixture
-        def store(self) -> Store:
-            return MemoryStore()
+A store that outlives its process gives `reopen`, too.
 """
 
 from __future__ import annotations
@@ -12,6 +9,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import wraps
 from typing import Any, TypeVar
+
+from msgspec.structs import replace
 
 from coterie.errors import Busy, Fenced, StoreError, Unstorable
 from coterie.ports import Lease, Store
@@ -76,7 +75,7 @@ def in_loop(test: Callable[[P, Store], Coroutine[Any, Any, None]]) -> Callable[[
     return run
 
 
-async def refused(work: Awaitable[Any], *kinds: type[StoreError] | type[Unstorable]) -> None:
+async def refused(work: Awaitable[Any], *kinds: type[StoreError | Unstorable]) -> None:
     """See that `work` raises one of `kinds`."""
     try:
         await work
@@ -92,7 +91,9 @@ MOMENTS: list[Event] = [
     Asked("team/ask.1", Ask("Shall I?", "approval", ("yes", "no"))),
     Settled("team/sleep.1"),
     Settled("team/pay.1", {"paid": True, "list": [1, None, 2.5, "é"]}, None, Usage(tool_calls=1)),
-    Settled("team/ask.1", failure=Failure(kind="Late", message="too late", path="team/ask.1", retryable=True)),
+    Settled(
+        "team/ask.1", failure=Failure(kind="Late", message="too late", path="team/ask.1", retryable=True)
+    ),
     Noted("team", "put", "key", [1, 2]),
     Signalled("message", "topic", {"hello": "world"}),
     Signalled("resume", value=[3, 4]),
@@ -133,7 +134,8 @@ class StorePromises:
         for depth in range(5):
             deep = Message(sender=f"t{depth}", text="", parts=(deep, deep), usage=Usage(1, 2, 3, 4, 0.5))
         gone = Failure(kind="BadOutput", message="no", path="t/a", raw="{")
-        said = Message(sender="t", text="x", output={"a": [1.5]}, parts=(deep,), missing=(gone,), unverified="why")
+        said = Message(sender="t", output={"a": [1.5]}, parts=(deep,), missing=(gone,), unverified="why")
+        said = replace(said, usage=Usage(1))
         closing = Closed(status="unverified", message=said, usage=Usage(1, 1, 1, 1, 0.1), parts=(said,))
         await written(store, "r", [Settled("t/think.1", said, None, Usage(1))], [closing])
         assert [record.event for record in await store.read("r")][1:] == [

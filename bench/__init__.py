@@ -1,0 +1,1 @@
+"""Benchmarks: what Coterie costs, each figure beside the limit that it is near."""

@@ -1,0 +1,67 @@
+"""`python -m bench [names...] [--quick] [--write FILE]`: measure, and print a table."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from time import perf_counter
+
+from bench import chat, disk, fan, graph, kernel, memory, resume, runs, start, stores, talk
+from bench.figures import Figure, Skipped, table
+from bench.race import FULL, QUICK, Effort
+
+FAMILIES: dict[str, Callable[[Effort], Iterable[Figure | Skipped]]] = {
+    "kernel": kernel.figures,
+    "talk": talk.figures,
+    "runs": runs.figures,
+    "stores": stores.figures,
+    "fan": fan.figures,
+    "graph": graph.figures,
+    "chat": chat.figures,
+    "resume": resume.figures,
+    "disk": disk.figures,
+    "start": start.figures,
+    "memory": memory.figures,
+}
+BEGIN, END = "<!-- table -->", "<!-- end of table -->"
+
+
+def main() -> None:
+    """Measure what the command line names, or everything."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure Coterie.")
+    parser.add_argument("names", nargs="*", metavar="name", help=f"any of {', '.join(FAMILIES)}")
+    parser.add_argument("--quick", action="store_true", help="smaller and fewer laps")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="put the table between FILE's markers")
+    given = parser.parse_args()
+    if unknown := sorted(set(given.names) - set(FAMILIES)):
+        parser.error(f"there is no {unknown[0]!r}; there are {', '.join(FAMILIES)}")
+    said = measured(given.names or list(FAMILIES), QUICK if given.quick else FULL)
+    if given.write is not None:
+        write(given.write, said)
+
+
+def measured(names: Iterable[str], effort: Effort) -> str:
+    """The tables of some families, each printed when it is done."""
+    said: list[str] = []
+    for name in names:
+        began = perf_counter()
+        rows = table(list(FAMILIES[name](effort)))
+        said.append(f"{name} ({perf_counter() - began:.0f} s)\n{rows}\n")
+        print(said[-1], flush=True)
+    return "\n".join(said)
+
+
+def write(file: Path, said: str) -> None:
+    """Put `said` in the place of what is between the markers of `file`."""
+    text = file.read_text(encoding="utf-8")
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        sys.exit(f"{str(file)!r} has no {BEGIN} and {END} to write between")
+    file.write_text(f"{before}{begin}\n```text\n{said}```\n{end}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

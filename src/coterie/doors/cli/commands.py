@@ -1,0 +1,67 @@
+"""The commands by name. Each is imported when it is given, so `--help` is quick."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import click
+
+from coterie.errors import BadInput, CoterieError, MissingExtra, UnknownRun
+
+COMMANDS = {
+    "run": ("run", "Give a task to a team."),
+    "runs": ("look", "List the runs in a store."),
+    "show": ("look", "Show what happened in a run."),
+    "resume": ("run", "Go on with a run that stopped, or waits for answers."),
+    "fork": ("change", "Run it again from an event, with one thing changed."),
+    "replay": ("change", "Live a journal again, and say whether it comes out the same."),
+    "cancel": ("change", "Stop a run, whichever process works on it."),
+    "verify": ("look", "Check that journals are what was written."),
+    "doctor": ("doctor", "Say what this installation has, and what it lacks."),
+}
+"""What there is: the module of this folder that has it, and what it does."""
+
+
+class Refused(click.ClickException):
+    """What went wrong, in one message and without a traceback."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error) or type(error).__name__)
+        usage = isinstance(error, (BadInput, MissingExtra, UnknownRun))
+        self.exit_code = 2 if usage else 1
+
+    def show(self, file: Any = None) -> None:
+        click.echo(f"coterie: {self.message}", file=file, err=file is None)
+
+
+class Commands(click.Group):
+    """A group that imports a command when it is called, and says every error once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"coterie.doors.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, what) for name, (_, what) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (CoterieError, OSError) as error:
+            raise Refused(error) from error
+        except KeyboardInterrupt:
+            raise click.exceptions.Exit(130) from None
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="coterie", message="%(prog)s %(version)s")
+def coterie() -> None:
+    """Run teams of AI agents as durable programs."""

@@ -1,0 +1,40 @@
+"""The store that a command works on."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from coterie.errors import BadInput
+from coterie.stores.sqlite import SqliteStore
+
+store_option: Callable[[Any], Any] = click.option(
+    "--store",
+    metavar="PATH",
+    default=".coterie/runs.db",
+    envvar="COTERIE_STORE",
+    show_default=True,
+    show_envvar=True,
+    help="Where runs are kept.",
+)
+
+
+@asynccontextmanager
+async def opened_store(path: str, *, new: bool = False) -> AsyncIterator[SqliteStore]:
+    """The store at `path`, closed afterwards; one that is not there is made only if `new`.
+
+    Raises:
+        BadInput: if there is none.
+        StoreError: if the file is no store, or cannot be opened.
+    """
+    if not new and not Path(path).is_file():
+        raise BadInput(f"there is no store {path!r}: nothing was run here yet, or name it with --store PATH")
+    store = SqliteStore(path)
+    try:
+        yield store
+    finally:
+        await store.close()

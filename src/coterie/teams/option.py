@@ -1,0 +1,20 @@
+"""What a ready-made team can be told when it is built, as plain data, for every door to offer."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+
+class Option(Struct, frozen=True, kw_only=True):
+    """One keyword argument of a team's `build`; `name` is a Python name.
+
+    A `folder` and a `file` are paths that exist, made absolute before `build` sees them.
+    """
+
+    name: str
+    help: str
+    kind: Literal["text", "number", "flag", "folder", "file"] = "text"
+    required: bool = False
+    default: Any = None

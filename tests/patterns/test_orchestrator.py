@@ -1,0 +1,312 @@
+import asyncio
+import random
+
+import msgspec
+import pytest
+
+from coterie import Agent, Message, Task, best_effort, collect_all, quorum
+from coterie.errors import BadInput, BadPlan, BranchesFailed, ModelFailed
+from coterie.models import scripted
+from coterie.patterns import check_plan, orchestrator, planner
+from coterie.stores import MemoryStore
+from coterie.team import Team
+from coterie.testing import crash_everywhere, rehearse, simulate
+from coterie.words.plan import Plan, Step
+
+hope, mia = Agent("hope", "Finds facts.\nCarefully."), Agent("mia", "Writes.")
+lead, sum_up, check = Agent("lead"), Agent("sum"), Agent("check")
+CREW = (hope, mia)
+
+
+def plan(**steps):
+    """A plan from `id="worker < needed needed"`."""
+    made = []
+    for id, line in steps.items():
+        worker, _, needed = line.partition("<")
+        made.append(Step(id=id, worker=worker.strip(), task=f"do {id}", depends_on=tuple(needed.split())))
+    return Plan(tuple(made))
+
+
+def does(think):
+    return "did " + think.thread[-1].text.split()[1]
+
+
+def timed(seconds):
+    """How long each step takes, by its id."""
+    return lambda effect, _: seconds[effect.thread[-1].text.split()[1]]
+
+
+def test_a_step_starts_when_its_own_inputs_are_there():
+    """No waves: 5 and then 5 beside 20 takes 20."""
+    team = orchestrator(plan(a="hope", b="mia", c="hope < a"), CREW)
+    run = simulate(team, "go", script=does, latency=timed({"a": 5, "b": 20, "c": 5}))
+    assert run.elapsed == 20
+    assert run.schedule == (
+        "orchestrator/a/hope/think.1",
+        "orchestrator/c/hope/think.1",
+        "orchestrator/b/mia/think.1",
+    )
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_skewed_graph_takes_as_long_as_its_critical_path(seed):
+    """Random graphs of 40 steps with skewed durations take their critical path, to the second."""
+    die = random.Random(seed)
+    ids = [f"s{n}" for n in range(40)]
+    needs = {id: die.sample(ids[:n], min(n, die.randrange(4))) for n, id in enumerate(ids)}
+    takes = {id: die.paretovariate(1.1) for id in ids}
+    steps = [Step(id=id, worker="hope", task=f"do {id}", depends_on=tuple(needs[id])) for id in ids]
+    die.shuffle(steps)
+    run = simulate(orchestrator(Plan(tuple(steps)), CREW), "go", script=does, latency=timed(takes), seed=seed)
+    ends = {}
+    for id in ids:
+        ends[id] = takes[id] + max((ends[needed] for needed in needs[id]), default=0)
+    assert run.elapsed == pytest.approx(max(ends.values()), rel=1e-6)
+    assert [part.text for part in run.message.parts] == [f"did {step.id}" for step in steps]
+
+
+def test_results_feed_dependants():
+    """A step is shown the goal, the results it depends on in the order it names them, and its task."""
+    _, asked = rehearse(orchestrator(plan(a="hope", b="mia", c="hope < b a"), CREW), "the goal", does)
+    assert [message.text for message in asked[-1].thread] == ["the goal", "did b", "did a", "do c"]
+
+
+def test_typed_results_reach_a_step_as_data():
+    """A worker that is code finds its inputs by id in the task's data."""
+
+    async def count(task: Task) -> Message:
+        return Message(sender="count", output=1 + sum((task.data or {}).values()))
+
+    crew = [Team("count", (), count)]
+    said, _ = rehearse(orchestrator(plan(a="count", b="count", c="count < a b"), crew), "go")
+    assert said.output == [3]
+
+
+def test_the_synthesizer_answers_from_every_result():
+    """It is shown the task and each result once, in the plan's order."""
+    said, asked = rehearse(orchestrator(plan(b="mia", a="hope"), CREW, sum_up), "go", does)
+    assert [message.text for message in asked[-1].thread][:-1] == ["go", "did b", "did a"]
+    assert (said.sender, [part.text for part in said.parts]) == ("orchestrator", ["did b", "did a"])
+
+
+def test_without_a_synthesizer_the_last_steps_answer():
+    """What other steps were made from is in `parts` alone."""
+    said, _ = rehearse(orchestrator(plan(a="hope", b="mia < a", c="hope"), CREW), "go", does)
+    assert said.text == "did b\n\ndid c"
+
+
+def test_an_agent_becomes_a_planner_that_can_name_nobody_else():
+    """Its schema has the workers as an enumeration, and its prompt what each is for."""
+    team = orchestrator(lead, CREW)
+    said, asked = rehearse(team, "go", lambda think: plan(a="hope") if think.actor == "lead" else does(think))
+    brief = asked[0].brief
+    step = brief.output["$defs"]["Step"]
+    assert step["properties"]["worker"] == {"enum": ["hope", "mia"]}
+    assert "- hope: Finds facts.\n- mia: Writes." in brief.instructions
+    assert len(brief.instructions) < 300
+    assert said.text == "did a"
+    assert lead.output is None
+
+
+def test_a_planner_keeps_what_it_was_told():
+    """`planner` takes the options of an agent, and its own instructions come first."""
+    made = planner("p", CREW, instructions="Be quick.", repairs=0)
+    assert made.instructions.startswith("Be quick.\n\nSplit the task")
+    assert made.repairs == 0
+
+
+BAD = {
+    "a cycle: a -> b -> a": plan(a="hope < b", b="mia < a"),
+    "a cycle: a -> a": plan(a="hope < a"),
+    "a cycle: a -> c -> b -> a; unreachable, behind a cycle: d -> b -> a -> c -> b": plan(
+        a="hope < c", b="mia < a", c="hope < b", d="mia < b", e="hope"
+    ),
+    "step 'a' is for 'bob'; the workers are ['hope', 'mia']": plan(a="bob"),
+    "step 'a' depends on 'z', which is no step": plan(a="hope < z"),
+    "two steps are called 'a'": Plan(plan(a="hope").steps * 2),
+    "the plan has no steps": Plan(()),
+    "the plan has 51 steps, 50 are allowed": plan(**{f"s{n}": "hope" for n in range(51)}),
+}
+
+
+@pytest.mark.parametrize(("fault", "bad"), BAD.items())
+def test_p13_a_plan_that_cannot_be_run_is_refused_when_the_team_is_built(fault, bad):
+    """No model is called at all, and the path is named."""
+    with pytest.raises(BadPlan) as caught:
+        orchestrator(bad, CREW)
+    assert caught.value.message == fault
+
+
+@pytest.mark.parametrize(("fault", "bad"), BAD.items())
+def test_p13_a_bad_plan_goes_back_to_the_planner_once(fault, bad):
+    """No worker runs on it, the planner is told the fault, and the next plan is run."""
+    lead = Agent("lead", output=Plan)
+    said, asked = rehearse(orchestrator(lead, CREW), "go", {"lead": [bad, plan(a="hope")], "hope": does})
+    assert [think.actor for think in asked] == ["lead", "lead", "hope"]
+    assert fault in asked[1].thread[-1].text
+    assert said.text == "did a"
+
+
+def test_p13_a_second_bad_plan_is_the_end():
+    """It fails as `BadPlan` before any worker runs."""
+    asked = []
+
+    def line(think):
+        asked.append(think.actor)
+        return plan(a="hope < a")
+
+    with pytest.raises(BadPlan, match="a cycle: a -> a"):
+        rehearse(orchestrator(Agent("lead", output=Plan), CREW), "go", line)
+    assert asked == ["lead", "lead"]
+
+
+def test_a_plan_may_come_from_any_actor():
+    """Text that holds a plan is one; text that holds none goes back."""
+
+    async def write(task: Task) -> str:
+        return "I would rather not" if task.context is None else msgspec.json.encode(plan(a="hope")).decode()
+
+    said, _ = rehearse(orchestrator(Team("write", (), write), CREW), "go", does)
+    assert said.text == "did a"
+
+
+def test_a_failed_step_is_planned_anew_and_what_is_done_is_kept():
+    """The planner is told what failed and what is done; done steps do not run again."""
+    plans = [plan(a="hope", b="mia < a", c="hope < b"), plan(a="hope", b2="hope < a", c="hope < b2")]
+    script = {"lead": plans, "hope": does, "mia": [ModelFailed("down")]}
+    said, asked = rehearse(orchestrator(Agent("lead", output=Plan), CREW), "go", script)
+    told = asked[3].thread[-1].text
+    assert "- b: down" in told
+    assert "Done, and kept: a." in told
+    assert [think.actor for think in asked] == ["lead", "hope", "mia", "lead", "hope", "hope"]
+    assert [part.text for part in said.parts] == ["did a", "did b2", "did c"]
+    assert said.missing == ()
+
+
+def test_under_fail_fast_the_others_go_on_while_a_replan_is_left():
+    """A failure that can be mended costs nobody else their work."""
+    plans = [plan(a="hope", b="mia"), plan(b="hope")]
+    script = {"lead": plans, "hope": does, "mia": [ModelFailed("down")]}
+    run = simulate(
+        orchestrator(Agent("lead", output=Plan), CREW),
+        "go",
+        script=script,
+        latency=lambda effect, _: {"lead": 1, "hope": 10, "mia": 2}[effect.actor],
+    )
+    assert run.elapsed == 1 + 10 + 1 + 10
+    assert [think.actor for think in run.asked].count("hope") == 2
+
+
+def test_p14_without_replans_fail_fast_raises_the_first_cause():
+    """The failure is the step's own, with its path."""
+    team = orchestrator(plan(a="hope", b="mia", c="hope < b"), CREW)
+    with pytest.raises(ModelFailed, match="down") as caught:
+        rehearse(team, "go", {"hope": does, "mia": [ModelFailed("down")]})
+    assert caught.value.path == "orchestrator/b/mia/think.1"
+    assert [message.text for message in caught.value.finished] == ["did a"]
+
+
+def test_p14_collect_all_skips_what_needs_a_failed_step_and_says_so():
+    """Every step is in `parts` or in `missing`, with its own reason."""
+    team = orchestrator(plan(a="hope", b="mia", c="hope < b", d="hope < c"), CREW, on_failure=collect_all)
+    said, _ = rehearse(team, "go", {"hope": does, "mia": [ModelFailed("down")]})
+    assert [part.text for part in said.parts] == ["did a"]
+    assert [(failure.kind, failure.path) for failure in said.missing] == [
+        ("ModelFailed", "orchestrator/b/mia/think.1"),
+        ("Skipped", "orchestrator/c"),
+        ("Skipped", "orchestrator/d"),
+    ]
+
+
+def test_p14_nothing_done_is_a_failure():
+    """A synthesizer is never asked to answer from nothing."""
+    team = orchestrator(plan(a="mia"), CREW, sum_up, on_failure=collect_all)
+    with pytest.raises(BranchesFailed, match="down"):
+        rehearse(team, "go", {"mia": [ModelFailed("down")]})
+
+
+def test_p14_quorum_and_best_effort_take_what_is_there():
+    """Steps that were not waited for are missing, and the time is kept."""
+    slow = timed({"a": 1, "b": 2, "c": 30})
+    three = plan(a="hope", b="mia", c="hope")
+    enough = simulate(orchestrator(three, CREW, on_failure=quorum(2)), "go", script=does, latency=slow)
+    assert (enough.elapsed, [f.kind for f in enough.message.missing]) == (2, ["Skipped"])
+    early = simulate(
+        orchestrator(three, CREW, on_failure=best_effort(within=5)), "go", script=does, latency=slow
+    )
+    assert (early.elapsed, [f.kind for f in early.message.missing]) == (5, ["Late"])
+
+
+def test_p15_a_step_s_done_when_is_told_and_verified():
+    """The worker reads it, the verifier reads it with the result, and a no is a failure of the step."""
+    one = Plan((Step(id="a", worker="hope", task="do a", done_when="it rhymes"),))
+    script = {"hope": "prose", "check": "does not rhyme"}
+    with pytest.raises(Exception, match="step 'a' is not done: does not rhyme"):
+        rehearse(orchestrator(one, CREW, verify=check), "go", script)
+    said, asked = rehearse(orchestrator(one, CREW, verify=check), "go", script | {"check": "ok"})
+    assert asked[0].thread[-1].text == "do a\nDone when: it rhymes"
+    assert [message.text for message in asked[1].thread] == ["do a\nDone when: it rhymes", "prose"]
+    assert said.text == "prose"
+
+
+def test_an_error_in_a_worker_s_own_code_does_not_leave_others_waiting():
+    """A step whose worker raises anything at all is failed, and what needs it is skipped."""
+
+    async def broken(task: Task) -> str:
+        raise KeyError("oops")
+
+    team = orchestrator(
+        plan(a="broken", b="hope < a", c="hope"), [Team("broken", (), broken), hope], on_failure=collect_all
+    )
+    said, _ = rehearse(team, "go", does)
+    assert [failure.kind for failure in said.missing] == ["KeyError", "Skipped"]
+
+
+def test_two_orchestrators_of_one_name_do_not_mix():
+    """Teams within teams have plans of their own, whatever their steps are called."""
+    inner = orchestrator(plan(a="hope", b="mia < a"), CREW, name="inner")
+    outer = orchestrator(plan(a="inner", b="inner", c="mia < a b"), [inner, mia], name="inner2")
+    said, _ = rehearse(orchestrator(plan(a="inner2", b="inner2"), [outer]), "go", does)
+    assert said.text == "did c\n\ndid c"
+
+
+def test_the_plan_is_in_the_journal():
+    """The board entry of the plan says what was going to be done."""
+
+    async def scene():
+        store = MemoryStore()
+        await orchestrator(plan(a="hope"), CREW).run("go", model=scripted(does), store=store, id="r")
+        return [record.event for record in await store.read("r")]
+
+    puts = [(e.about, e.value) for e in asyncio.run(scene()) if getattr(e, "fact", "") == "put"]
+    assert puts[0][0] == "orchestrator.plan"
+    assert puts[0][1]["steps"][0]["worker"] == "hope"
+
+
+def test_a_plan_of_a_step_that_is_done_already_is_fine():
+    """Steps with a result may be depended on and named again."""
+    check_plan(plan(a="hope < b", b="hope < a"), ["hope"], done=["a"])
+    with pytest.raises(BadPlan):
+        check_plan(plan(a="hope < b", b="hope < a"), ["hope"])
+
+
+def test_an_orchestrator_without_workers_is_refused():
+    """Each worker has a name of its own."""
+    with pytest.raises(BadInput, match="needs workers"):
+        orchestrator(lead, ())
+    with pytest.raises(BadInput, match="a name of its own"):
+        orchestrator(lead, (hope, hope))
+
+
+def test_p01_an_orchestrator_survives_a_crash_anywhere():
+    """Plan, failure, replan and synthesis come out the same after a cut at any event."""
+
+    def line(think):
+        if think.actor == "lead":
+            again = len(think.thread) > 1
+            return plan(c="hope < a") if again else plan(a="hope", b="mia", c="hope < a b")
+        return ModelFailed("down") if think.actor == "mia" else does(think)
+
+    team = orchestrator(Agent("lead", output=Plan), CREW, sum_up)
+    result = crash_everywhere(team, "go", script=line)
+    assert [part.text for part in result.parts] == ["did a", "did c"]
