@@ -23,7 +23,7 @@ from coterie.words.result import Result
 from coterie.words.task import Task, task_of
 
 if TYPE_CHECKING:
-    from coterie.shell.run import Run
+    from coterie.shell.handle import Run
 
 T = TypeVar("T")
 Play: TypeAlias = Callable[[Task], Coroutine[Any, Any, "Message | str"]]

@@ -44,18 +44,20 @@ class Team(Actor):
         return self._members
 
     def play(self, task: Task, /) -> Coroutine[Any, Any, Message]:
+        played = self._play(task)
+        if self.done_when is not None:
+            return self._checked(played, self.done_when)
         # A play may return a str; the kernel makes a message of it.
-        played = cast("Coroutine[Any, Any, Message]", self._play(task))
-        return played if self.done_when is None else self._checked(played, self.done_when)
+        return cast("Coroutine[Any, Any, Message]", played)
 
     def describe(self) -> Any:
         play = self._play
         names = [member.name for member in self._members]
         return [f"{play.__module__}.{play.__qualname__}", names, self.settings]
 
-    async def _checked(self, played: Coroutine[Any, Any, Message], check: Check) -> Message:
+    async def _checked(self, played: Coroutine[Any, Any, Message | str], check: Check) -> Message:
         said = await played
-        message = said if isinstance(said, Message) else Message(sender=self.name, text=str(said))
+        message = Message(sender=self.name, text=said) if isinstance(said, str) else said
         return await checked(check, message)
 
 

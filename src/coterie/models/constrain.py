@@ -15,18 +15,26 @@ from coterie.words.brief import ToolSpec
 
 Schema: TypeAlias = dict[str, Any]
 
+NO_TOOL = "none"
+"""What a model names as its tool when it answers by itself."""
+
 LONGEST = 32
 """Items in an array whose schema does not say; small models otherwise list without end."""
 
 SAFE_INTEGER = 2**53 - 1
 """The largest integer that every JSON reader keeps exactly (RFC 8259, section 6)."""
 
-_OPTIONS = {"whitespace_flexible": False, "lenient": True}
+_OPTIONS = {
+    "lenient": True,
+    "whitespace_flexible": False,
+    "item_separator": ", ",
+    "key_separator": ": ",
+}
 _BY_NAME = ("properties", "patternProperties", "$defs", "definitions")
 
 
 def grammar(schema: Schema) -> str:
-    """The grammar of compact JSON that fits `schema`."""
+    """The grammar of JSON that fits `schema`, on one line and spaced as models are used to it."""
     bounded = {**_bound(schema), "x-guidance": _OPTIONS}
     return f"%llguidance {{}}\nstart: %json {json.dumps(bounded)}\n"
 
@@ -38,7 +46,7 @@ def step_schema(tools: Sequence[ToolSpec], answer: Schema | None) -> Schema:
         for at, tool in ((f"#/anyOf/{index}/properties", tool) for index, tool in enumerate(tools))
     ]
     said = _moved(answer or {"type": "string"}, f"#/anyOf/{len(calls)}/properties/answer")
-    return {"anyOf": [*calls, _object(answer=said)]}
+    return {"anyOf": [*calls, _object(tool={"const": NO_TOOL}, answer=said)]}
 
 
 def shape(schema: Schema, root: Schema | None = None) -> str:

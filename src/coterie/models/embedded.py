@@ -9,6 +9,7 @@ event loop never waits.
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -119,11 +120,10 @@ def _step(think: Think, said: Said) -> tuple[str, tuple[ToolCall, ...]]:
         step = msgspec.json.decode(said.text)
     except msgspec.DecodeError:
         return said.text, ()
-    if "tool" in step:
-        call = ToolCall(f"call-{len(think.thread)}", step["tool"], step["arguments"])
-        return "", (call,)
+    if "answer" not in step:
+        return "", (ToolCall(f"call-{len(think.thread)}", step["tool"], step["arguments"]),)
     answer = step["answer"]
-    return answer if isinstance(answer, str) else msgspec.json.encode(answer).decode(), ()
+    return answer if isinstance(answer, str) else json.dumps(answer), ()
 
 
 def _expect_json(text: str) -> None:

@@ -125,7 +125,7 @@ def _library() -> Any:
     try:
         return import_module("xllamacpp")
     except ImportError as error:
-        raise MissingExtra("local", "the embedded model") from error
+        raise MissingExtra.of("local", "the embedded model") from error
 
 
 def _parameters(llama: Any, weights: Path, slots: int, context: int, key: str) -> Any:

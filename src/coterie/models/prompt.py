@@ -12,12 +12,17 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
-from coterie.models.constrain import shape
+from coterie.models.constrain import NO_TOOL, shape
 from coterie.words.brief import Brief, ToolSpec
 from coterie.words.effect import Think
 from coterie.words.message import Message, ToolCall
 
 Turn = dict[str, str]
+
+_HOW_TO_CALL = (
+    'Choose a tool for each request: {"tool": "name", "arguments": {...}} '
+    f'or {{"tool": "{NO_TOOL}", "answer": ...}}'
+)
 
 
 def turns(think: Think) -> list[Turn]:
@@ -29,7 +34,7 @@ def turns(think: Think) -> list[Turn]:
 
 def call_text(call: ToolCall) -> str:
     """A tool call as the model writes it."""
-    return json.dumps({"tool": call.name, "arguments": call.arguments}, separators=(",", ":"))
+    return json.dumps({"tool": call.name, "arguments": call.arguments})
 
 
 def _said(think: Think) -> Iterator[tuple[str, str]]:
@@ -69,12 +74,9 @@ def _system(brief: Brief) -> str:
 def _about_tools(tools: tuple[ToolSpec, ...]) -> str:
     if not tools:
         return ""
-    known = "\n".join(f"- {tool.name}{shape(tool.parameters)}: {tool.description}" for tool in tools)
-    return (
-        f"Tools:\n{known}\n"
-        'To use a tool, say {"tool": its name, "arguments": what it needs} and wait for its result. '
-        'When you know the answer, say {"answer": your answer}.'
-    )
+    known = [f"- {tool.name}{shape(tool.parameters)}: {tool.description}" for tool in tools]
+    known.append(f"- {NO_TOOL}{{}}: Nothing to find out or to do; answer yourself.")
+    return "\n".join(("You have these tools:", *known, "", _HOW_TO_CALL))
 
 
 def _about_output(brief: Brief) -> str:

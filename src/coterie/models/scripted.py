@@ -29,8 +29,8 @@ class Scripted:
 
     def __init__(self, script: Script) -> None:
         self._scripts: dict[str, Callable[[Think], Said]] = {}
+        self._line: Callable[[Think], Said] = self._by_name
         if isinstance(script, Mapping):
-            self._line = self._by_name
             self._scripts = {name: _line(part, name) for name, part in script.items()}
         else:
             self._line = _line(script, "*")

@@ -52,6 +52,7 @@ class Job:
     async def perform(self) -> Result:
         """Begin the run or go on with it, to its end or until it has to be parked."""
         lease = await self.store.claim(self.id, self._hear)
+        records: list[Record] = []
         try:
             records = await self.store.read(self.id)
             if not records:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from coterie.kernel.replay import counted
 from coterie.words.effect import body_of, kind_of
 from coterie.words.event import Asked, Record, Settled
+from coterie.words.message import Message
 from coterie.words.usage import NOTHING
 
 _UNCHANGED: Any = object()
@@ -46,7 +47,7 @@ class Memo:
     def _altered(self, path: str, value: Any) -> Settled:
         known = self._settled.get(path)
         was = known[1].value if known else None
-        if hasattr(was, "sender") and isinstance(value, str):
+        if isinstance(was, Message) and isinstance(value, str):
             value = replace(was, text=value, calls=())
         return Settled(path, value)
 

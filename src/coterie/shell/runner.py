@@ -256,18 +256,14 @@ class Runner:
 def result_of(run: str, closed: Closed) -> Result:
     """The result that a run's closing says."""
     message = closed.message
-    if message is None:
-        parts, missing = closed.parts, ()
-    else:
-        parts, missing = message.parts, message.missing
     return Result(
         id=run,
         status=closed.status,
         message=message,
         failure=closed.failure,
         usage=closed.usage,
-        parts=parts,
-        missing=missing,
+        parts=closed.parts if message is None else message.parts,
+        missing=() if message is None else message.missing,
     )
 
 

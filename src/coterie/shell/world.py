@@ -127,14 +127,15 @@ def _arguments(tool: Any, arguments: dict[str, Any]) -> tuple[list[Any], dict[st
 
 
 async def _call(tool: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
-    if not tool.is_async:
-        work = asyncio.to_thread(tool.function, *args, **kwargs)
-    elif tool.timeout is None:
-        return await tool.function(*args, **kwargs)
-    else:
+    if tool.is_async:
         work = tool.function(*args, **kwargs)
+    else:
+        work = asyncio.to_thread(tool.function, *args, **kwargs)
+    if tool.timeout is None:
+        return await work
+    deadline = asyncio.timeout(tool.timeout)
     try:
-        async with asyncio.timeout(tool.timeout) as deadline:
+        async with deadline:
             return await work
     except TimeoutError as error:
         if not deadline.expired():

@@ -223,7 +223,7 @@ class Reader:
         self, path: str, kind: str, body: Any, base: bytes | None = None, added: list[Any] | None = None
     ) -> Asked:
         if type(body) is Ext:
-            body = self.content(body.data)
+            body = self.content(bytes(body.data))
         if base is None or added is None:
             return Asked(path, Stored(kind, body))
         prompt = tuple(map(self.message, added))
@@ -239,7 +239,7 @@ class Reader:
             return value
         if value.code == _MESSAGE:
             return self.message(_decode(value.data))
-        return _decode(self.content(value.data))
+        return _decode(self.content(bytes(value.data)))
 
     def message(self, row: list[Any]) -> Message:
         """The message of a mention and what came with it."""
