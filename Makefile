@@ -23,7 +23,7 @@ check: $(DEV) ## style, types, floors, spelling, the map and the links
 	@$(BIN)/ruff format --quiet --check . || \
 		{ echo "not formatted: run $(BIN)/ruff format ." >&2; $(BIN)/ruff format --check .; }
 	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/pyright
+	@$(BIN)/pyright --pythonpath $(BIN)/python
 	@NO_COLOR=1 $(BIN)/lint-imports --no-logo
 	@$(BIN)/codespell
 	@$(BIN)/python -m pytest tests/test_repo.py tests/docs/test_links.py

@@ -66,8 +66,8 @@ async def _parked(count: int) -> None:
 async def _park(team: Team, store: SqliteStore, count: int) -> None:
     for _ in range(0, count, AT_ONCE):
         async with asyncio.TaskGroup() as group:
-            for _ in range(AT_ONCE):
-                group.create_task(run(team, "go", store=store))
+            some = [group.create_task(run(team, "go", store=store)) for _ in range(AT_ONCE)]
+        assert all(task.result().status == "waiting" for task in some)
 
 
 async def _rows(count: int) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast, overload
 
 from coterie.errors import BadInput
@@ -60,21 +60,23 @@ class Actor:
 
     def run(self, task: Given, /, **options: Any) -> Coroutine[Any, Any, Result]:
         """Perform this actor on `task`; takes the options of `coterie.run`."""
-        from coterie.shell.run import run
-
-        return run(self, task, **options)
+        return _shell().run(self, task, **options)
 
     def run_sync(self, task: Given, /, **options: Any) -> Result:
         """Perform this actor where no event loop runs; takes the options of `coterie.run`."""
-        from coterie.shell.run import run_sync
-
-        return run_sync(self, task, **options)
+        return _shell().run_sync(self, task, **options)
 
     def start(self, task: Given, /, **options: Any) -> Run:
         """Begin to perform this actor and go on at once; takes the options of `coterie.run`."""
-        from coterie.shell.run import start
+        return _shell().start(self, task, **options)
 
-        return start(self, task, **options)
+
+@cache
+def _shell() -> Any:
+    """Where actors are performed: the one room above this floor that is known here, and only when it is used."""
+    from coterie.shell import run
+
+    return run
 
 
 def named(name: str) -> str:

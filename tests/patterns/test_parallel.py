@@ -140,7 +140,7 @@ def test_merge_lets_the_first_declared_win():
 
 def test_strict_merge_refuses_a_conflict_and_names_it():
     """Two members that disagree are named with the field."""
-    with pytest.raises(BadOutput, match="'m0' and 'm1' disagree about 'a.b': 1 and 2"):
+    with pytest.raises(BadOutput, match=r"'m0' and 'm1' disagree about 'a\.b': 1 and 2"):
         partial(merge, strict=True)(facts("m", {"a": {"b": 1}}, {"a": {"b": 2}}))
     assert merge(facts("m", {"a": 1}, {"a": 1}), strict=True).output == {"a": 1}
 

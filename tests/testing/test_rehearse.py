@@ -68,6 +68,7 @@ def test_a_function_may_stand_in_for_a_tool():
 
 def test_a_tool_that_really_waits_is_refused():
     """The message says what to write instead."""
+
     async def wait():
         await asyncio.sleep(1)
 
@@ -102,5 +103,5 @@ def test_an_effect_that_was_dropped_is_not_performed():
 
     asked = []
     with pytest.raises(KeyError):
-        rehearse(play, "", lambda think: asked.append(think))
+        rehearse(play, "", asked.append)
     assert asked == []

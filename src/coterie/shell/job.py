@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -26,9 +27,13 @@ AGAIN = ("cancelled", "failed", "stuck")
 """How a run may have ended that can go on."""
 
 
+_dice = random.Random()  # noqa: S311 - ids are names, not secrets
+os.register_at_fork(after_in_child=_dice.seed)
+
+
 def new_id() -> str:
     """A run id: when, in milliseconds, and 40 random bits; ids sort by age."""
-    return f"{time.time_ns() // 1_000_000:011x}{os.urandom(5).hex()}"
+    return f"{time.time_ns() // 1_000_000:011x}{_dice.getrandbits(40):010x}"
 
 
 class Job:

@@ -13,6 +13,7 @@ bytes is ever imported or called.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from hashlib import blake2b
 from typing import Any
 
 import msgspec
@@ -22,7 +23,7 @@ from msgspec.structs import replace
 
 from coterie.errors import Corrupt, Unstorable
 from coterie.words.brief import Brief
-from coterie.words.digest import INLINE, REF, chain, digest, plain
+from coterie.words.digest import INLINE, REF, SIZE, chain, digest, plain
 from coterie.words.effect import Stored, Think, body_of, kind_of
 from coterie.words.event import Asked, Closed, Event, Noted, Opened, Record, Settled, Signalled
 from coterie.words.failure import Failure
@@ -302,4 +303,7 @@ def packed(contents: dict[bytes, bytes]) -> bytes:
 
 def sealed(head: bytes, run: str, seq: int, body: bytes, contents: bytes) -> bytes:
     """The hash of a page: over the hash before it, its place, its events and its contents."""
-    return chain(head, b"%s\0%d\0%d\0" % (run.encode(), seq, len(body)) + body + contents)
+    hashed = blake2b(b"%s%s\0%d\0%d\0" % (head, run.encode(), seq, len(body)), digest_size=SIZE)
+    hashed.update(body)
+    hashed.update(contents)
+    return hashed.digest()

@@ -28,11 +28,15 @@ class Refused(click.ClickException):
 
     def __init__(self, error: Exception) -> None:
         super().__init__(str(error) or type(error).__name__)
-        usage = isinstance(error, (BadInput, MissingExtra, UnknownRun))
-        self.exit_code = 2 if usage else 1
 
     def show(self, file: Any = None) -> None:
         click.echo(f"coterie: {self.message}", file=file, err=file is None)
+
+
+class Misused(Refused):
+    """A mistake in the command, or in what it names."""
+
+    exit_code = 2
 
 
 class Commands(click.Group):
@@ -55,6 +59,8 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except (BadInput, MissingExtra, UnknownRun) as error:
+            raise Misused(error) from error
         except (CoterieError, OSError) as error:
             raise Refused(error) from error
         except KeyboardInterrupt:

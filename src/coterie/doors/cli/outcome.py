@@ -7,7 +7,6 @@ import shlex
 import click
 import msgspec
 
-from coterie.doors.cli.perform import INTERRUPTED
 from coterie.doors.letters import cropped, harmless
 from coterie.kernel.values import to_plain
 from coterie.words.result import Result
@@ -67,6 +66,4 @@ def _worries(result: Result, store: str) -> list[str]:
 def _code(result: Result) -> int:
     if result.status == "succeeded":
         return 0
-    if result.status == "waiting":
-        return WAITING
-    return INTERRUPTED if result.status == "cancelled" else FAILED
+    return WAITING if result.status == "waiting" else FAILED

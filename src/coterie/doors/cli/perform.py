@@ -36,8 +36,7 @@ class Desk:
         self._turn = asyncio.Lock()
 
     async def perform(self, job: Job) -> Result:
-        """Perform the run of `job`. The first Ctrl-C cancels it, so that it can be resumed; the
-        second leaves at once."""
+        """Perform the run of `job`. Ctrl-C cancels it, so that it can be resumed; a second leaves at once."""
         job.attach = self._attach
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self.interrupt)
         self._tick()
@@ -74,7 +73,7 @@ class Desk:
             line = await _line()
             if not line:  # the end of the input: nobody is here to answer
                 self.interrupt()
-                return await asyncio.get_running_loop().create_future()
+                return await _never()
             answer = chosen(line.strip(), question.choices)
             if answer is not None:
                 return answer
@@ -112,6 +111,12 @@ def chosen(line: str, choices: Sequence[str]) -> str | None:
 def attended() -> bool:
     """Whether somebody sits at this terminal."""
     return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+async def _never() -> str:
+    """Wait until the run is stopped."""
+    forever: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    return await forever
 
 
 async def _line() -> str:

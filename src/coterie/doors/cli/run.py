@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
+from coterie.actor import Actor
 from coterie.doors.cli.outcome import told
-from coterie.doors.cli.perform import Desk, attended
+from coterie.doors.cli.perform import INTERRUPTED, Desk, attended
 from coterie.doors.cli.store import opened_store, store_option
 from coterie.doors.cli.terminal import view_of
 from coterie.doors.teams import options_of, origin_of, team_of, team_of_run
 from coterie.errors import BadInput
 from coterie.kernel.story import opened
 from coterie.models.find import find
-from coterie.ports import Store
+from coterie.ports import Model, Store
 from coterie.shell.job import Job, new_id
 from coterie.shell.run import journal
-from coterie.shell.world import World
+from coterie.shell.world import Asker, World
 from coterie.teams import READY
 from coterie.teams.option import Option
-from coterie.words.result import Result
+from coterie.words.event import Opened
 from coterie.words.task import Task
 
 _KINDS: dict[str, Any] = {
@@ -31,6 +33,7 @@ _KINDS: dict[str, Any] = {
     "flag": bool,
     "folder": click.Path(exists=True, file_okay=False, resolve_path=True),
     "file": click.Path(exists=True, dir_okay=False, resolve_path=True),
+    "store": click.Path(dir_okay=False, resolve_path=True),
 }
 _MODEL = "The model of agents that name none: embedded, embedded:small, embedded:FILE.gguf."
 _EVENTS = "Say every event as a line of JSON on stdout."
@@ -53,15 +56,16 @@ class TeamCommand(click.Command):
 
 
 def _click_option(option: Option) -> click.Option:
+    flag = option.kind == "flag"
+    shown = {} if option.default is None else {"default": option.default, "show_default": True}
     return click.Option(
         [f"--{option.name.replace('_', '-')}", option.name],
         type=_KINDS[option.kind],
-        is_flag=option.kind == "flag",
+        is_flag=flag,
         required=option.required,
-        default=option.default,
-        show_default=option.default is not None,
-        metavar=None if option.kind == "flag" else option.kind.upper(),
+        metavar=None if flag else option.kind.upper(),
         help=option.help,
+        **shown,
     )
 
 
@@ -94,10 +98,96 @@ def run(
     Exits with 0 if the run succeeded, 1 if it did not, 2 for a mistake in the command, 3 if it
     waits for answers, 130 if it was interrupted.
     """
-    given = {key: value for key, value in options.items() if value is not None}
-    origin = origin_of(team, given, model)
-    actor = team_of(origin)
-    world = _world(model)
-    job = Job(actor, Task(task), world, None, name or new_id())
-    job.origin = origin
+    origin = origin_of(team, _given(team, options, store), model)
+    actor, models = team_of(origin), _model(model)
+
+    async def job(kept: Store, ask: Asker | None) -> Job:
+        made = Job(actor, Task(task), World(models, ask=ask), kept, name or new_id())
+        made.origin = origin
+        return made
+
+    ctx.exit(asyncio.run(_performed(job, store, new=True, as_json=as_json, quiet=quiet)))
+
+
+@click.command()
+@click.argument("name", metavar="RUN")
+@click.option("--answer", "answers", multiple=True, metavar="PATH=VALUE", help="Answer an open question.")
+@click.option("--team", metavar="TEAM", help="The team, where the run does not remember it.")
+@click.option("--model", help=_MODEL)
+@store_option
+@click.option("--json", "as_json", is_flag=True, help=_EVENTS)
+@click.option("--quiet", is_flag=True, help=_QUIET)
+@click.pass_context
+def resume(
+    ctx: click.Context,
+    /,
+    name: str,
+    answers: tuple[str, ...],
+    team: str | None,
+    model: str | None,
+    store: str,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Go on with RUN: interrupted, cancelled, failed, or waiting for answers.
+
+    What its journal says is done is not done again. A run that succeeded gives its answer again.
+    """
+    answered = dict(_pair(answer) for answer in answers)
+
+    async def job(kept: Store, ask: Asker | None) -> Job:
+        began = opened(await journal(kept, name))
+        world = World(_model(model or began.origin.get("model")), ask=ask)
+        return _again(team_of_run(began, team), began, world, kept, answered)
+
     ctx.exit(asyncio.run(_performed(job, store, as_json=as_json, quiet=quiet)))
+
+
+async def _performed(
+    make: Callable[[Store, Asker | None], Awaitable[Job]],
+    path: str,
+    *,
+    new: bool = False,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Perform a job at this terminal, to its end or until nobody here can answer; the exit code."""
+    desk = Desk(view_of(as_json=as_json, quiet=quiet))
+    ask = desk.ask if attended() and not as_json else None
+    async with opened_store(path, new=new) as store:
+        job = await make(store, ask)
+        result = await desk.perform(job)
+        while result.waiting and ask is not None:  # steps in doubt: only a person can tell
+            answers = {question: await ask(question, asked) for question, asked in result.waiting.items()}
+            began = opened(await journal(store, job.id))
+            result = await desk.perform(_again(job.actor, began, job.world, store, answers))
+    code = told(result, store=path, quiet=quiet, answer=not as_json)
+    return INTERRUPTED if desk.interrupted and result.status == "cancelled" else code
+
+
+def _again(actor: Actor, began: Opened, world: World, store: Store, answers: Mapping[str, Any]) -> Job:
+    job = Job(actor, Task(began.task, data=began.data), world, store, began.run)
+    job.answers = answers
+    job.again = True
+    return job
+
+
+def _model(name: str | None) -> Model | None:
+    """The model of that name, found before anything is begun."""
+    return None if name is None else find(name)
+
+
+def _given(team: str, options: Mapping[str, Any], store: str) -> dict[str, Any]:
+    """The options of a ready-made team, with the store where it asks for one."""
+    given = {key: value for key, value in options.items() if value is not None}
+    for option in options_of(team):
+        if option.kind == "store":
+            given.setdefault(option.name, str(Path(store).resolve()))
+    return given
+
+
+def _pair(text: str) -> tuple[str, str]:
+    path, equals, value = text.partition("=")
+    if not equals or not path:
+        raise BadInput(f"an answer is PATH=VALUE, not {text!r}")
+    return path, value

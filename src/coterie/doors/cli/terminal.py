@@ -19,6 +19,7 @@ from coterie.kernel.replay import counted
 from coterie.kernel.story import Tree, opened
 from coterie.words.event import Opened, Record, Signalled
 
+
 class View(Protocol):
     """Shows a run while it goes on."""
 

@@ -1,0 +1,139 @@
+"""`coterie runs`, `show` and `verify`: reading, which changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Sequence
+
+import click
+import msgspec
+
+from coterie.doors.cli.outcome import told
+from coterie.doors.cli.store import opened_store, store_option
+from coterie.doors.cli.terminal import grown, look_of
+from coterie.doors.events import event_data, event_line
+from coterie.doors.letters import Look, cropped, harmless
+from coterie.doors.tree import timeline, tree_lines
+from coterie.kernel.story import opened, result, state, transcript, usage
+from coterie.shell.run import journal
+from coterie.words.event import Record
+from coterie.words.result import Overview
+
+
+@click.command()
+@click.option(
+    "-n", "count", type=click.IntRange(1), default=20, show_default=True, help="How many, the newest first."
+)
+@store_option
+def runs(count: int, store: str) -> None:
+    """List the runs in a store, the newest first."""
+    found = asyncio.run(_runs(store))
+    width = look_of(sys.stdout).width
+    for overview in found[:count]:
+        click.echo(_row(overview, width))
+    if not found:
+        click.echo("no runs yet", err=True)
+    elif len(found) > count:
+        click.echo(f"and {len(found) - count} older: -n {len(found)} shows them", err=True)
+
+
+async def _runs(path: str) -> list[Overview]:
+    async with opened_store(path) as store:
+        return await store.runs()
+
+
+def _row(seen: Overview, width: int) -> str:
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(seen.started))
+    row = f"{seen.id:<22} {seen.status:<15} {when} {seen.events:>6}  {seen.actor}: {seen.task}"
+    return cropped_row(row, width)
+
+
+def cropped_row(row: str, width: int) -> str:
+    """A row of a table in the columns there are, on one line whatever is in it."""
+    line = harmless(row).replace("\n", " ").replace("\t", " ")
+    return line[: max(width - 1, 20)].rstrip()
+
+
+@click.command()
+@click.argument("name", metavar="RUN")
+@click.option("--transcript", "said", is_flag=True, help="What was said, oldest first.")
+@click.option("--usage", "cost", is_flag=True, help="What was spent below each frame.")
+@click.option("--timeline", "times", is_flag=True, help="A bar a frame over the time that the run took.")
+@click.option("--events", is_flag=True, help="Every event, a line each.")
+@click.option("--json", "as_json", is_flag=True, help="Every event, a line of JSON each.")
+@store_option
+def show(name: str, *, said: bool, cost: bool, times: bool, events: bool, as_json: bool, store: str) -> None:
+    """Show what happened in RUN: its tree and its result, or what the options ask for."""
+    records = asyncio.run(_journal(store, name))
+    look = look_of(sys.stdout)
+    if as_json:
+        lines = [msgspec.json.encode(event_data(record)).decode() for record in records]
+    elif events:
+        lines = [event_line(record, records[0].time) for record in records]
+    elif said:
+        lines = _transcript(records)
+    elif cost:
+        lines = _usage(records)
+    elif times:
+        lines = timeline(grown(records).root, records[-1].time, look)
+    else:
+        _show(name, records, look, store)
+        return
+    click.echo("\n".join(lines))
+
+
+async def _journal(path: str, run: str) -> list[Record]:
+    async with opened_store(path) as store:
+        return await journal(store, run)
+
+
+def _show(name: str, records: Sequence[Record], look: Look, store: str) -> None:
+    tree = tree_lines(grown(records).root, records[-1].time, msgspec.structs.replace(look, height=0))
+    click.echo("\n".join([f"task: {cropped(opened(records).task, look.width - 8)}", *tree]))
+    if state(records) in ("running", "waiting"):
+        click.echo(f"{state(records)} at event {records[-1].seq}: go on with it: coterie resume {name}")
+    else:
+        told(result(name, records), store=store)
+
+
+def _transcript(records: Sequence[Record]) -> list[str]:
+    began = records[0].time
+    lines: list[str] = []
+    for line in transcript(records):
+        lines.append(f"[{line.seq}] {line.time - began:.1f} s  {line.path or 'the task'}  {line.sender}:")
+        lines += [f"    {row}" for row in harmless(line.text).splitlines()]
+    return lines
+
+
+def _usage(records: Sequence[Record]) -> list[str]:
+    rows = [f"{'tokens in':>10} {'out':>8} {'calls':>6} {'tools':>6}  below"]
+    rows += [
+        f"{one.input_tokens:>10,} {one.output_tokens:>8,} {one.requests:>6,} {one.tool_calls:>6,}  "
+        f"{path or 'the whole run'}"
+        for path, one in usage(records).items()
+    ]
+    return rows
+
+
+@click.command()
+@click.argument("names", metavar="[RUN]...", nargs=-1)
+@store_option
+@click.pass_context
+def verify(ctx: click.Context, /, names: tuple[str, ...], store: str) -> None:
+    """Check that the journals of the RUNs, or of all, are what was written: nothing changed, dropped or moved."""
+    count, problems = asyncio.run(_verified(store, names))
+    for problem in problems:
+        click.echo(problem, err=True)
+    if problems:
+        click.echo(f"coterie: {store!r} is not what was written; restore it from a copy", err=True)
+        ctx.exit(1)
+    click.echo(f"{count} runs are what was written")
+
+
+async def _verified(path: str, names: Sequence[str]) -> tuple[int, list[str]]:
+    async with opened_store(path) as store:
+        chosen = names or [seen.id for seen in await store.runs()]
+        found = [problem for name in chosen for problem in await store.verify(name)]
+        return len(chosen), found
