@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from time import perf_counter
@@ -37,6 +36,8 @@ def main() -> None:
     given = parser.parse_args()
     if unknown := sorted(set(given.names) - set(FAMILIES)):
         parser.error(f"there is no {unknown[0]!r}; there are {', '.join(FAMILIES)}")
+    if given.write is not None and not _has_place(given.write):
+        parser.error(f"{str(given.write)!r} has no {BEGIN} and {END} to write between")
     said = measured(given.names or list(FAMILIES), QUICK if given.quick else FULL)
     if given.write is not None:
         write(given.write, said)
@@ -53,13 +54,16 @@ def measured(names: Iterable[str], effort: Effort) -> str:
     return "\n".join(said)
 
 
+def _has_place(file: Path) -> bool:
+    """Whether `file` has the markers that a table goes between."""
+    text = file.read_text(encoding="utf-8") if file.exists() else ""
+    return END in text.partition(BEGIN)[2]
+
+
 def write(file: Path, said: str) -> None:
     """Put `said` in the place of what is between the markers of `file`."""
-    text = file.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
+    before, begin, rest = file.read_text(encoding="utf-8").partition(BEGIN)
     _, end, after = rest.partition(END)
-    if not (begin and end):
-        sys.exit(f"{str(file)!r} has no {BEGIN} and {END} to write between")
     file.write_text(f"{before}{begin}\n```text\n{said}```\n{end}{after}", encoding="utf-8")
 
 

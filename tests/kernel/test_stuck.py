@@ -2,10 +2,11 @@ import asyncio
 
 import pytest
 
-from coterie import Agent, Hear, Mark, Message, Put, Send, Team, Watch, gather, tool
+from coterie import Agent, Hear, Mark, Message, Put, Send, Team, Watch, gather
 from coterie.errors import Deadlock, ForeignAwait, NoProgress
 from coterie.models import scripted
 from coterie.testing import rehearse
+from coterie.tool import Tool
 from coterie.words.message import ToolCall
 
 
@@ -66,46 +67,34 @@ def test_p12_hand_offs_without_a_change_stop_at_the_third_repeat():
     assert len(turns) == 5
 
 
-@tool
-def poll() -> str:
-    """How far it is."""
-    return next(_answers)
+def poller(answers, **options):
+    """An agent with a tool that gives one of `answers` after the other."""
+    left = iter(answers)
+    return Agent("a", tools=[Tool(lambda: next(left), name="poll")], **options)
 
 
-_answers = iter(())
-
-
-def polling(answers):
-    """What an agent comes to that polls 20 times and is given `answers`."""
-    global _answers
-    _answers = iter(answers)
-    agent = Agent("a", tools=[poll], turns=30)
-
-    def line(think):
-        polls = sum(bool(message.answers) for message in think.thread)
-        return "done" if polls == 20 else ToolCall(f"c{polls}", "poll", {})
-
-    return rehearse(agent, "go", line)[0].text
+def twenty_polls(think):
+    polls = sum(bool(message.answers) for message in think.thread)
+    return "done" if polls == 20 else ToolCall(f"c{polls}", "poll", {})
 
 
 def test_p12_twenty_polls_whose_results_change_are_progress():
     """A loop that learns something each time is no loop."""
-    assert polling(f"{5 * n} %" for n in range(20)) == "done"
+    agent = poller((f"{5 * n} %" for n in range(20)), turns=21)
+    assert rehearse(agent, "go", twenty_polls)[0].text == "done"
 
 
 def test_p12_polls_whose_results_stay_the_same_are_not():
     """The third identical call with an identical result stops it, naming the call."""
     with pytest.raises(NoProgress, match="poll"):
-        polling("0 %" for _ in range(20))
+        rehearse(poller(["0 %"] * 20), "go", twenty_polls)
 
 
 def test_an_agent_that_never_answers_is_stopped():
     """Its turns are bounded."""
-    agent = Agent("a", tools=[poll], turns=4)
-    global _answers
-    _answers = iter(str(n) for n in range(99))
+    agent = poller(map(str, range(99)), turns=4)
     with pytest.raises(NoProgress, match="not answered after 4 turns"):
-        rehearse(agent, "go", lambda think: ToolCall(str(len(think.thread)), "poll", {}))
+        rehearse(agent, "go", twenty_polls)
 
 
 def test_talk_that_goes_round_for_ever_is_stopped(monkeypatch):
@@ -126,7 +115,7 @@ def test_a_foreign_await_says_what_to_write_instead():
     async def play(task):
         await asyncio.sleep(0)
 
-    with pytest.raises(ForeignAwait, match="write Sleep for asyncio.sleep"):
+    with pytest.raises(ForeignAwait, match=r"write Sleep for asyncio\.sleep"):
         rehearse(play)
 
 

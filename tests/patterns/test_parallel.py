@@ -1,3 +1,4 @@
+import asyncio
 from functools import partial
 
 import pytest
@@ -5,7 +6,8 @@ from msgspec import Struct
 
 from coterie import Agent, Message, best_effort, collect_all, fail_fast, quorum
 from coterie.errors import BadInput, BadOutput, BranchesFailed, ModelFailed
-from coterie.patterns import concatenate, merge, parallel
+from coterie.models import scripted
+from coterie.patterns import concatenate, merge, parallel, pipeline
 from coterie.testing import crash_everywhere, rehearse, simulate
 
 CREW = [Agent(name) for name in "abcde"]
@@ -174,3 +176,10 @@ def test_p01_a_parallel_team_survives_a_crash_anywhere():
     """Answers and failures come out the same after a cut at any event."""
     team = parallel(*CREW, on_failure=collect_all, join=CREW[0])
     assert crash_everywhere(team, "go", script=failing("b")).status == "succeeded"
+
+
+def test_p14_winners_of_a_team_within_a_team_are_in_the_result():
+    """However deep the failure, what was finished by then is in the run's parts, each once."""
+    team = pipeline(CREW[0], parallel(*CREW[1:]))
+    result = asyncio.run(team.run("go", model=scripted(failing("e"))))
+    assert (result.status, [part.sender for part in result.parts]) == ("failed", ["a", "b", "c", "d"])

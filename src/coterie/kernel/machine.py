@@ -26,7 +26,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from coterie.errors import Cancelled, CoterieError, NoProgress, error_of
+from coterie.errors import Cancelled, CoterieError, NoProgress, RunError, error_of
 from coterie.kernel.board import Board
 from coterie.kernel.frames import Call, Frame, Playable, Strand, open_frame
 from coterie.kernel.joins import Join
@@ -203,9 +203,17 @@ class Machine:
         join = strand.owner
         if join is None:
             self.error, self.done = error, True
+            self._keep(error)
         elif join.fail(strand.slot, error, frame.path):
             self._decide(join)
         return PARKED, None
+
+    def _keep(self, error: Exception) -> None:
+        """What branches further down had answered is finished too, and rides on the error that ends the run."""
+        finished = self.root.finished
+        known = {id(message) for message in finished}
+        if isinstance(error, RunError):
+            finished += [one for one in error.finished if isinstance(one, Message) and id(one) not in known]
 
     def _decide(self, join: Join) -> None:
         """A join is decided: close what is left of it and wake who waits for it."""

@@ -24,6 +24,11 @@ _HOW_TO_CALL = (
     f'or {{"tool": "{NO_TOOL}", "answer": ...}}'
 )
 
+_WHAT_NEXT = (
+    "Use another tool if the request needs it; "
+    f'otherwise answer it with tool "{NO_TOOL}".'
+)
+
 
 def turns(think: Think) -> list[Turn]:
     """The messages of a chat request."""
@@ -44,7 +49,7 @@ def _said(think: Think) -> Iterator[tuple[str, str]]:
         names |= {call.id: call.name for call in message.calls}
         if message.answers:
             tool = names.get(message.answers, message.sender)
-            yield "user", f"Result of {tool}: {message.text}"
+            yield "user", f"Result of {tool}: {message.text}\n{_WHAT_NEXT}"
         elif message.sender == think.actor:
             yield "assistant", _own(message, bool(think.brief.tools))
         else:

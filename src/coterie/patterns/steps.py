@@ -1,8 +1,8 @@
 """Steps: a plan being worked on, each step as soon as its own inputs are there.
 
 Every step is a strand that watches the board for the steps it depends on, so there are no waves:
-what is ready runs, whatever else is under way. The plan and how its steps ended are on the board
-under `<team>.plan`, for the journal and for whoever looks on.
+what is ready runs, whatever else is under way. The plan is on the board under `<team>.plan`, and so
+is how each step ended that another one waits for.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ class Ledger:
         self.order: dict[str, Step] = {}
         self.done: dict[str, Message] = {}
         self.failed: dict[str, Failure] = {}
+        self.needed: set[str] = set()
 
     @property
     def results(self) -> tuple[Message, ...]:
@@ -51,6 +52,7 @@ class Ledger:
             RunError: what `on_failure` makes of steps that fail.
         """
         self.failed = {}
+        self.needed = {needed for step in plan.steps for needed in step.depends_on}
         kept = {id: step for id, step in self.order.items() if id in self.done}
         self.order = kept | {step.id: step for step in plan.steps if step.id not in kept}
         place = f"{self.key}.{await Put(self.key, plan)}/"
@@ -75,16 +77,22 @@ class Work(Actor):
     async def play(self, task: Task, /) -> Message:
         step, ledger = self.step, self.ledger
         try:
-            inputs = await self._inputs()
+            inputs = await self._inputs() if step.depends_on else {}
             message = await ledger.workers[step.worker](_asked(step, self.goal, inputs, task.data))
-            await self._verified(message)
+            if ledger.verify is not None and step.done_when:
+                await self._verify(ledger.verify, message)
         except Exception as error:  # whatever a worker raises, nobody may wait for this step for ever
             ledger.failed[step.id] = failure_of(error)
-            await Put(self.place + step.id, "failed")
+            await self._tell("failed")
             raise
         ledger.done[step.id] = message
-        await Put(self.place + step.id, "done")
+        await self._tell("done")
         return message
+
+    async def _tell(self, end: str) -> None:
+        """Let the steps that need this one go on."""
+        if self.step.id in self.ledger.needed:
+            await Put(self.place + self.step.id, end)
 
     async def _inputs(self) -> dict[str, Message]:
         """The results this step depends on, once they are there."""
@@ -97,14 +105,11 @@ class Work(Actor):
             raise Skipped(f"step {self.step.id!r} was not begun: {', '.join(map(repr, lost))} has no result")
         return {id: done[id] for id in needed}
 
-    async def _verified(self, message: Message) -> None:
-        step, verify = self.step, self.ledger.verify
-        if verify is None or not step.done_when:
-            return
-        asked = Thread((Message(sender="user", text=_told(step)),))
+    async def _verify(self, verify: Actor, message: Message) -> None:
+        asked = Thread((Message(sender="user", text=_told(self.step)),))
         problem = await complaint(verify, message, asked)
         if problem:
-            raise BadOutput(f"step {step.id!r} is not done: {problem}", raw=message.text)
+            raise BadOutput(f"step {self.step.id!r} is not done: {problem}", raw=message.text)
 
 
 def _asked(step: Step, goal: Thread, inputs: Mapping[str, Message], data: Any) -> Task:

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 import click
 import msgspec
 
-from coterie.doors.cli.outcome import told
+from coterie.doors.cli.outcome import command, told
 from coterie.doors.cli.store import opened_store, store_option
 from coterie.doors.cli.terminal import grown, look_of
 from coterie.doors.events import event_data, event_line
 from coterie.doors.letters import Look, cropped, harmless
 from coterie.doors.tree import timeline, tree_lines
-from coterie.kernel.story import opened, result, state, transcript, usage
+from coterie.kernel.story import closed, opened, result, state, transcript, usage
 from coterie.shell.run import journal
 from coterie.words.event import Record
 from coterie.words.result import Overview
@@ -66,7 +66,7 @@ def cropped_row(row: str, width: int) -> str:
 @store_option
 def show(name: str, *, said: bool, cost: bool, times: bool, events: bool, as_json: bool, store: str) -> None:
     """Show what happened in RUN: its tree and its result, or what the options ask for."""
-    records = asyncio.run(_journal(store, name))
+    records, status = asyncio.run(_journal(store, name))
     look = look_of(sys.stdout)
     if as_json:
         lines = [msgspec.json.encode(event_data(record)).decode() for record in records]
@@ -79,21 +79,27 @@ def show(name: str, *, said: bool, cost: bool, times: bool, events: bool, as_jso
     elif times:
         lines = timeline(grown(records).root, records[-1].time, look)
     else:
-        _show(name, records, look, store)
+        _show(name, records, status, look, store)
         return
     click.echo("\n".join(lines))
 
 
-async def _journal(path: str, run: str) -> list[Record]:
+async def _journal(path: str, run: str) -> tuple[list[Record], str]:
+    """The journal of a run, and where it stands: only the store knows whether anybody works on it."""
     async with opened_store(path) as store:
-        return await journal(store, run)
+        records = await journal(store, run)
+        if closed(records) is not None:
+            return records, state(records)
+        return records, next(seen.status for seen in await store.runs() if seen.id == run)
 
 
-def _show(name: str, records: Sequence[Record], look: Look, store: str) -> None:
+def _show(name: str, records: Sequence[Record], status: str, look: Look, store: str) -> None:
     tree = tree_lines(grown(records).root, records[-1].time, msgspec.structs.replace(look, height=0))
     click.echo("\n".join([f"task: {cropped(opened(records).task, look.width - 8)}", *tree]))
-    if state(records) in ("running", "waiting"):
-        click.echo(f"{state(records)} at event {records[-1].seq}: go on with it: coterie resume {name}")
+    if status == "running":
+        click.echo(f"running, at event {records[-1].seq}")
+    elif closed(records) is None:
+        click.echo(f"{status}, at event {records[-1].seq}: go on with it: {command('resume', name, store)}")
     else:
         told(result(name, records), store=store)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ store_option: Callable[[Any], Any] = click.option(
 
 
 @asynccontextmanager
-async def opened_store(path: str, *, new: bool = False) -> AsyncIterator[SqliteStore]:
+async def opened_store(path: str, *, new: bool = False) -> AsyncGenerator[SqliteStore, None]:
     """The store at `path`, closed afterwards; one that is not there is made only if `new`.
 
     Raises:

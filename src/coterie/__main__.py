@@ -1,0 +1,5 @@
+"""`python -m coterie` is `coterie`."""
+
+from coterie.doors.cli import main
+
+main()

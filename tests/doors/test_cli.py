@@ -1,0 +1,317 @@
+"""The command line, as people use it: what it prints, where, and with which exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import pty
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from coterie.doors.cli.commands import COMMANDS, coterie
+from coterie.doors.cli.perform import chosen
+from coterie.shell.run import journal
+from coterie.stores.sqlite import SqliteStore
+from coterie.words.event import Opened
+
+PLAY = Path(__file__).with_name("play.py")
+SOURCE = Path(__file__).parents[2] / "src"
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every test has a folder of its own, with a team file in it and no store."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COTERIE_STORE", raising=False)
+    monkeypatch.setenv("PYTHONPATH", str(SOURCE))
+    (tmp_path / "team.py").write_text(PLAY.read_text())
+    path = list(sys.path)
+    yield
+    sys.path[:] = path
+
+
+def say(*args: str) -> Result:
+    """What `coterie args` does, in this process."""
+    return CliRunner().invoke(coterie, args, catch_exceptions=False)
+
+
+@contextmanager
+def started(*args: str) -> Iterator[subprocess.Popen[str]]:
+    """`coterie args` in a process of its own, which is gone afterwards whatever happens."""
+    command = [sys.executable, "-m", "coterie", *args]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, stdin=subprocess.DEVNULL, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def until(process: subprocess.Popen[str], words: str) -> None:
+    """Read what a process says on stderr until it has said `words`."""
+    assert process.stderr is not None
+    said = next((line for line in process.stderr if words in line), "")
+    assert words in said
+
+
+def test_the_answer_is_on_stdout_and_the_story_on_stderr() -> None:
+    """Only the answer is on stdout, so it can be piped; every event is a line on stderr."""
+    result = say("run", "team.py:panel", "Rust?", "--id", "r")
+    assert [result.exit_code, result.stdout] == [0, "judge has read 4\n"]
+    assert "0.00 s  debate  opened: Rust?" in result.stderr
+    assert result.stderr.splitlines()[-1].startswith("succeeded: 3 model calls, ")
+
+
+def test_quiet_says_the_answer_alone() -> None:
+    """With --quiet a run that goes well says nothing else."""
+    result = say("run", "team.py:made", "Hm?", "--quiet")
+    assert [result.stdout, result.stderr] == ["made has read 1\n", ""]
+
+
+def test_json_is_the_journal() -> None:
+    """With --json stdout has every event once, in order, as `show --json` has them later."""
+    live = say("run", "team.py:panel", "Rust?", "--id", "r", "--json").stdout.splitlines()
+    later = say("show", "r", "--json").stdout.splitlines()
+    events = [[json.loads(line)[key] for key in ("seq", "time", "type")] for line in live]
+    assert [seq for seq, _, _ in events] == list(range(16))
+    assert [[json.loads(line)[key] for key in ("seq", "time", "type")] for line in later] == events
+
+
+def test_a_run_remembers_its_team(tmp_path: Path) -> None:
+    """The opening of a run has what `resume` needs to find the team, wherever it is typed."""
+    say("run", "team.py:panel", "Rust?", "--id", "r", "--store", "runs.db")
+
+    async def began() -> Opened:
+        store = SqliteStore("runs.db")
+        records = await journal(store, "r")
+        await store.close()
+        assert isinstance(records[0].event, Opened)
+        return records[0].event
+
+    assert asyncio.run(began()).origin == {"team": f"{tmp_path / 'team.py'}:panel"}
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (["run", "nope", "x"], 2, "there is no team 'nope': say one of 'research', 'FILE.py:NAME'"),
+        (["run", "gone.py:panel", "x"], 2, "gone.py': check the path"),
+        (["run", "team.py", "x"], 2, "Name it, as in 'team.py:panel'"),
+        (["run", "team.yaml", "x"], 2, "'team.yaml' is no Python file"),
+        (["run", "team.py:nobody", "x"], 2, "the actors there are ['never', 'panel']"),
+        (["run", "team.py:seven", "x"], 2, "an actor is an Actor or an async function, not int"),
+        (["run", "team.py:unwell", "x"], 2, "cannot be built with {}: tell me more"),
+        (["run", "broken.py:panel", "x"], 2, "SyntaxError"),
+        (["run", "raises.py:panel", "x"], 2, "ZeroDivisionError: division by zero (line 2)"),
+        (["run", "no.such.module:panel", "x"], 2, "the module 'no.such.module' cannot be imported"),
+        (["run", "team.py:panel", "x", "--model", "nobody"], 2, "no model is called 'nobody'"),
+        (["run", "team.py:panel"], 2, "Missing argument 'TASK'"),
+        (["run", "research", "x"], 2, "Missing option '--docs'"),
+        (["run", "research", "x", "--docs", "gone"], 2, "'gone' does not exist"),
+        (["run", "research", "x", "--docs", "empty"], 2, "has no text to read"),
+        (["run", "team.py:panel", "x", "--docs", "empty"], 2, "No such option '--docs'"),
+        (["run", "team.py:panel", "x", "--store", "team.py"], 1, "is damaged or not a store"),
+        (["run", "team.py:panel", "x", "--store", "other.db"], 1, "is another program's database"),
+        (
+            ["run", "team.py:panel", "x", "--store", "team.py/runs.db"],
+            1,
+            "the store 'team.py/runs.db' failed",
+        ),
+        (["run", "team.py:fails", "x"], 1, "ToolFailed at 'fails/boom.1': ValueError: no luck"),
+        (["runs"], 2, "there is no store '.coterie/runs.db': nothing was run here yet"),
+        (["show", "nope", "--store", "runs.db"], 2, "no run 'nope' in this store"),
+        (["resume", "nope", "--store", "runs.db"], 2, "no run 'nope' in this store"),
+        (["resume", "r", "--store", "runs.db", "--answer", "yes"], 2, "an answer is PATH=VALUE, not 'yes'"),
+        (["fork", "r", "--store", "runs.db", "--set", "yes"], 2, "a change is KEY=VALUE, not 'yes'"),
+        (["fork", "r", "--store", "runs.db", "--set", "made.age=3"], 2, "cannot set 'made.age'"),
+        (["fork", "r", "--store", "runs.db", "--at", "99"], 2, "at is 1 to"),
+        (["cancel", "nope", "--store", "runs.db"], 2, "no run 'nope' in this store"),
+        (["verify", "nope", "--store", "runs.db"], 1, "no run 'nope'"),
+        (["fly"], 2, "No such command 'fly'"),
+    ],
+)
+def test_a_mistake_is_one_clear_message(args: list[str], code: int, words: str, tmp_path: Path) -> None:
+    """Whatever is wrong is said on stderr, with no traceback, and the exit code is not 0."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken.py").write_text("def (")
+    (tmp_path / "raises.py").write_text("\n1 / 0\n")
+    with sqlite3.connect("other.db") as db:
+        db.execute("create table theirs (id)")
+    db.close()
+    assert say("run", "team.py:made", "x", "--id", "r", "--store", "runs.db").exit_code == 0
+    result = say(*args)
+    assert [result.exit_code, words in result.stderr, result.stdout] == [code, True, ""], result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_questions_wait_for_their_answer() -> None:
+    """Where nobody sits at a terminal, a run with a question parks, and says how to answer."""
+    waiting = say("run", "team.py:asks", "x", "--id", "r")
+    assert waiting.exit_code == 3
+    assert "answer it: coterie resume r --answer asks/ask.1=..." in waiting.stderr
+    assert "waiting, at event 2" in say("show", "r").stdout
+    refused = say("resume", "r", "--answer", "asks/ask.1=maybe")
+    assert [refused.exit_code, "none of the choices" in refused.stderr] == [1, True]
+    assert say("resume", "r", "--answer", "asks/ask.1=yes").stdout == "you said yes\n"
+
+
+@pytest.mark.parametrize(("line", "expected"), [("2", "no"), ("YES", "yes"), ("3", None), ("maybe", None)])
+def test_a_choice_by_number_or_in_words(line: str, expected: str | None) -> None:
+    """A choice is taken by its number or its words; anything else is asked again."""
+    assert chosen(line, ("yes", "no")) == expected
+
+
+def test_a_fork_does_only_what_depends_on_the_change() -> None:
+    """With another instruction for the judge, the two debaters are not asked again."""
+    say("run", "team.py:panel", "Rust?", "--id", "r")
+    forked = say("fork", "r", "--set", "judge.instructions=Be brief.", "--id", "f")
+    assert [forked.exit_code, forked.stdout] == [0, "judge has read 4\n"]
+    assert "succeeded: 1 model calls" in forked.stderr
+    assert say("fork", "r", "--at", "4", "--set", "value=My own words.", "--id", "g").exit_code == 0
+    assert "My own words." in say("show", "g", "--transcript").stdout
+
+
+def test_replay_says_whether_it_is_the_same(tmp_path: Path) -> None:
+    """The journal of a run is identical to its team's, until the team is changed."""
+    say("run", "team.py:panel", "Rust?", "--id", "r")
+    assert say("replay", "r").stdout == "identical: 16 events, succeeded\n"
+    (tmp_path / "team.py").write_text(PLAY.read_text().replace("Be for it.", "Be against it."))
+    changed = say("replay", "r")
+    assert [changed.exit_code, changed.stdout] == [1, ""]
+    assert changed.stderr.startswith("different: the play asks something else than its journal.")
+
+
+def test_a_run_is_shown_in_every_way() -> None:
+    """`runs` and `show` read the same journal: the row, the tree, what was said, cost, times and events."""
+    say("run", "team.py:panel", "Rust?", "--id", "r")
+    assert say("runs").stdout.split()[:2] == ["r", "succeeded"]
+    assert "└─ " in say("show", "r").stdout or "`- " in say("show", "r").stdout
+    assert "    hope has read 1" in say("show", "r", "--transcript").stdout
+    assert "the whole run" in say("show", "r", "--usage").stdout
+    assert len(say("show", "r", "--timeline").stdout.splitlines()) == 4
+    assert len(say("show", "r", "--events").stdout.splitlines()) == 16
+
+
+def test_verify_finds_what_was_changed() -> None:
+    """A store that is what was written verifies; one changed byte of it does not."""
+    say("run", "team.py:panel", "Rust?", "--id", "r")
+    assert say("verify").stdout == "1 runs are what was written\n"
+    with sqlite3.connect(".coterie/runs.db") as db:
+        db.execute("update pages set body = cast(replace(body, x'72', x'73') as blob) where seq = 0")
+    db.close()
+    broken = say("verify")
+    assert [broken.exit_code, broken.stdout] == [1, ""]
+    assert "run 'r': events 0 to" in broken.stderr
+
+
+def test_the_doctor_sees_what_is_there() -> None:
+    """A line a thing; a store that is no store is grave."""
+    say("run", "team.py:made", "x")
+    well = say("doctor")
+    assert [well.exit_code, "1 runs at '.coterie/runs.db'" in well.stdout] == [0, True]
+    ill = say("doctor", "--store", "team.py")
+    assert [ill.exit_code, "FAIL  store" in ill.stdout] == [1, True]
+
+
+def test_every_command_explains_itself() -> None:
+    """`--help` lists every command, and each has a help text of its own."""
+    listed = say("--help").stdout
+    assert [name for name in COMMANDS if f"\n  {name} " not in listed] == []
+    assert [name for name in COMMANDS if say(name, "--help").exit_code != 0] == []
+    assert "--docs FOLDER" in say("run", "research", "--help").stdout
+
+
+def test_ctrl_c_cancels_and_the_run_goes_on_later() -> None:
+    """The first Ctrl-C stops the run as `cancelled`, exits with 130, and says how to go on."""
+    with started("run", "team.py:never", "x", "--id", "r") as process:
+        until(process, "never/think.1  asks")
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert [process.returncode, "Traceback" in said] == [130, False]
+    assert "go on with it: coterie resume r" in said
+    assert say("runs").stdout.split()[:2] == ["r", "cancelled"]
+
+
+def test_a_second_ctrl_c_leaves_at_once() -> None:
+    """Where something cannot be stopped, the second Ctrl-C does not wait for it; nothing is lost."""
+    with started("run", "team.py:blocked", "x", "--id", "r") as process:
+        until(process, "blocked/block.1  asks")
+        process.send_signal(signal.SIGINT)
+        until(process, "go on with it")
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert [process.returncode, said] == [130, "left at once; everything that was finished is in the store\n"]
+    assert say("verify").exit_code == 0
+
+
+def test_a_run_of_another_process_is_cancelled() -> None:
+    """`cancel` tells the process that works on a run to stop, and it does."""
+    with started("run", "team.py:never", "x", "--id", "r") as process:
+        until(process, "never/think.1  asks")
+        busy = say("resume", "r")
+        assert [busy.exit_code, "is held by" in busy.stderr] == [1, True]
+        assert (
+            say("cancel", "r", "--reason", "enough").stdout
+            == "run r: told the process that works on it to stop\n"
+        )
+        _, said = process.communicate(timeout=30)
+    assert [process.returncode, "cancelled: Cancelled at 'never': enough" in said] == [1, True]
+
+
+def test_a_run_that_nobody_works_on_is_cancelled() -> None:
+    """A run whose process was killed is `interrupted`; cancelling it is recorded at once."""
+    with started("run", "team.py:never", "x", "--id", "r") as process:
+        until(process, "never/think.1  asks")
+        process.kill()
+        process.communicate(timeout=30)
+    assert say("runs").stdout.split()[:2] == ["r", "interrupted"]
+    assert say("cancel", "r").stdout == "run r: cancelled; go on with it: coterie resume r\n"
+    assert say("cancel", "r").stdout.startswith("run r: cancelled")
+
+
+def test_a_full_disk_loses_nothing() -> None:
+    """Where the store cannot grow, one message says so, and what was written before is whole."""
+    say("run", "team.py:made", "x", "--id", "before")
+    size = Path(".coterie/runs.db").stat().st_size // 512 + 8
+    full = ["sh", "-c", f'ulimit -f {size}; exec "$@"', "sh", sys.executable, "-m", "coterie"]
+    task = "x" * 100_000
+    done = subprocess.run(
+        [*full, "run", "team.py:made", task, "--quiet"], capture_output=True, text=True, check=False
+    )
+    assert [done.returncode, done.stdout, "Traceback" in done.stderr] == [1, "", False]
+    assert "coterie: the store '.coterie/runs.db' failed" in done.stderr
+    assert say("show", "before").exit_code == 0
+
+
+def test_a_terminal_shows_the_tree_and_puts_questions() -> None:
+    """At a terminal the tree is drawn in place, and a question is put until its answer is one of its choices."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "coterie", "run", "team.py:asks", "x", "--id", "r"]
+    plain = {**os.environ, "TERM": "xterm", "NO_COLOR": "1"}
+    with subprocess.Popen(
+        command, stdin=theirs, stderr=theirs, stdout=subprocess.PIPE, text=True, env=plain
+    ) as process:
+        os.close(theirs)
+        seen = _typed(ours, "> ", "maybe\n") + _typed(ours, "> ", "2\n")
+        answer, _ = process.communicate(timeout=30)
+    os.close(ours)
+    assert [process.returncode, answer] == [0, "you said no\n"]
+    assert ["asks/ask.1 asks: Go on?" in seen, "that is none of yes, no" in seen] == [True, True]
+
+
+def _typed(terminal: int, prompt: str, line: str) -> str:
+    """Wait for a prompt and type a line; what was shown."""
+    seen = b""
+    while not seen.endswith(prompt.encode()):
+        seen += os.read(terminal, 4096)
+    os.write(terminal, line.encode())
+    return seen.decode()
