@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from coterie.actor import Actor, gather, named
 from coterie.check import Check, complaint
 from coterie.errors import BadInput, BadOutput, EffectFailed, NoProgress
-from coterie.tool import Tool, tool_of
 from coterie.kernel.values import to_plain
+from coterie.tool import Tool, tool_of
 from coterie.typed import parse, schema_of
 from coterie.words.brief import Brief
 from coterie.words.digest import digest

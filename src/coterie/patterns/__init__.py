@@ -4,7 +4,8 @@ from coterie.patterns.debate import agreed, debate
 from coterie.patterns.orchestrator import orchestrator
 from coterie.patterns.parallel import concatenate, merge, parallel
 from coterie.patterns.pipeline import Stage, pipeline, stage
-from coterie.patterns.plans import check_plan, planner
+from coterie.patterns.planner import planner
+from coterie.patterns.plans import check_plan
 from coterie.patterns.refine import Review, refine
 
 __all__ = [

@@ -11,7 +11,8 @@ from coterie.agent import Agent, conversation
 from coterie.errors import BadInput, BadPlan, BranchesFailed, RunError
 from coterie.patterns.answers import again, missing_of
 from coterie.patterns.parallel import concatenate
-from coterie.patterns.plans import MANY, check_plan, fitted, plan_in
+from coterie.patterns.planner import fitted
+from coterie.patterns.plans import MANY, check_plan, plan_in
 from coterie.patterns.steps import Ledger
 from coterie.team import Team
 from coterie.words.failure import CollectAll, FailFast, Failure, Policy, collect_all, fail_fast, failures

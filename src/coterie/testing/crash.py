@@ -70,7 +70,10 @@ async def resumes(
     settled = Counter(record.event.path for record in journal if isinstance(record.event, Settled))
     twice = sorted(path for path, times in settled.items() if times > 1)
     assert not twice, f"{cut}: settled more than once: {twice}"
-    fresh = [*under_way(kept).values(), *(r.event.effect for r in journal[len(kept) :] if isinstance(r.event, Asked))]
+    fresh = [
+        *under_way(kept).values(),
+        *(r.event.effect for r in journal[len(kept) :] if isinstance(r.event, Asked)),
+    ]
     due = sum(kind_of(effect) == Think.kind for effect in fresh)
     assert calls <= due, f"{cut}: {calls} model calls, {due} were not settled: something was asked again"
     assert _outcome(result) == _outcome(whole), f"{cut}: came to {result!r}, not {whole!r}"

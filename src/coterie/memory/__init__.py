@@ -1,0 +1,1 @@
+"""Memory: what actors can find again. Folders of documents, their passages, and citations of them."""
