@@ -23,8 +23,8 @@ check: $(DEV) ## style, types, floors, spelling, the map and the links
 	@$(BIN)/ruff format --quiet --check . || \
 		{ echo "not formatted: run $(BIN)/ruff format ." >&2; $(BIN)/ruff format --check .; }
 	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/pyright --pythonpath $(BIN)/python
-	@NO_COLOR=1 $(BIN)/lint-imports --no-logo
+	@$(BIN)/pyright --project pyproject.toml --pythonpath $(BIN)/python
+	@NO_COLOR=1 $(BIN)/lint-imports --no-logo --no-cache
 	@$(BIN)/codespell
 	@$(BIN)/python -m pytest tests/test_repo.py tests/docs/test_links.py
 	@echo "check: all is well"
@@ -36,7 +36,7 @@ docs: $(DEV) ## run every code block of the documents, and follow their links
 	@$(BIN)/python -m pytest tests/docs tests/test_repo.py
 
 clean: ## forget what was installed and cached; runs are kept
-	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(LOCAL): pyproject.toml .ci/install
 	@.ci/install $(PYTHON) $(VENV) local

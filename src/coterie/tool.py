@@ -27,7 +27,7 @@ class Tool:
     was under way at a crash waits for a person. `timeout` is in seconds.
     """
 
-    __slots__ = ("arguments", "function", "idempotent", "is_async", "name", "probe", "returns", "spec", "takes_key", "timeout")
+    __slots__ = ("arguments", "function", "idempotent", "is_async", "name", "parameters", "probe", "returns", "spec", "takes_key", "timeout")
 
     def __init__(
         self,
@@ -47,6 +47,7 @@ class Tool:
         self.returns = returned(function)
         self.is_async = inspect.iscoroutinefunction(function)
         self.arguments, self.takes_key = _arguments(function, self.name)
+        self.parameters: tuple[str, ...] = self.arguments.__struct_fields__
         text = description or inspect.getdoc(function) or ""
         self.spec = ToolSpec(self.name, text, _parameters(self.arguments, self.name))
 

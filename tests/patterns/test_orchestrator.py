@@ -98,13 +98,16 @@ def test_without_a_synthesizer_the_last_steps_answer():
 def test_an_agent_becomes_a_planner_that_can_name_nobody_else():
     """Its schema has the workers as an enumeration, and its prompt what each is for."""
     team = orchestrator(lead, CREW)
-    said, asked = rehearse(team, "go", lambda think: plan(a="hope") if think.actor == "lead" else does(think))
+    said, asked = rehearse(
+        team, "go", lambda think: plan(s1="hope") if think.actor == "lead" else does(think)
+    )
     brief = asked[0].brief
     step = brief.output["$defs"]["Step"]
     assert step["properties"]["worker"] == {"enum": ["hope", "mia"]}
     assert "- hope: Finds facts.\n- mia: Writes." in brief.instructions
+    assert step["properties"]["depends_on"]["items"] == {"enum": ["s1", "s2", "s3", "s4", "s5", "s6"]}
     assert len(brief.instructions) < 300
-    assert said.text == "did a"
+    assert said.text == "did s1"
     assert lead.output is None
 
 

@@ -29,7 +29,7 @@ def options_of(team: str) -> tuple[Option, ...]:
     """What a team can be told when it is built; nothing for one that is not ready-made."""
     if team not in READY:
         return ()
-    options: tuple[Option, ...] = importlib.import_module(READY[team]).OPTIONS
+    options: tuple[Option, ...] = _ready(team).OPTIONS
     return options
 
 
@@ -52,7 +52,7 @@ def team_of(origin: Mapping[str, Any]) -> Actor:
     """
     team, options = origin["team"], origin.get("options", {})
     if team in READY:
-        return _built(team, importlib.import_module(READY[team]).build, options)
+        return _built(team, _ready(team).build, options)
     place, colon, name = team.rpartition(":")
     if not colon or not place or not name:
         raise BadInput(_no_such_team(team))
@@ -88,6 +88,20 @@ def _no_such_team(team: str) -> str:
 def _absolute(team: str) -> str:
     place, colon, name = team.rpartition(":")
     return f"{Path(place).resolve()}{colon}{name}" if colon and place.endswith(".py") else team
+
+
+def _ready(team: str) -> ModuleType:
+    """The module of a ready-made team.
+
+    Raises:
+        MissingExtra: if it imports what is not installed.
+    """
+    try:
+        return importlib.import_module(READY[team])
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("coterie"):
+            raise
+        raise MissingExtra.of("local", f"the team {team!r}, which imports {error.name!r},") from error
 
 
 def _built(team: str, build: Any, options: Mapping[str, Any]) -> Actor:

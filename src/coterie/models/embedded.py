@@ -38,6 +38,9 @@ MAX_TOKENS = 512
 
 _SETTINGS = ("temperature", "max_tokens", "seed", "stop")
 
+_NO_LOOPS = {"dry_multiplier": 0.8, "dry_allowed_length": 4, "dry_penalty_last_n": 64}
+"""The DRY sampler, with a view so short that it ends a loop but lets the model quote its prompt."""
+
 
 class Embedded:
     """A model that runs here; an async function from a `Think` to a message."""
@@ -94,7 +97,8 @@ def embedded(which: str = "") -> Embedded:
 def _request(think: Think) -> dict[str, Any]:
     brief = think.brief
     settings = {key: brief.settings[key] for key in _SETTINGS if key in brief.settings}
-    request = {"temperature": 0.0, "max_tokens": MAX_TOKENS, **settings, "messages": turns(think)}
+    defaults = {"temperature": 0.0, "max_tokens": MAX_TOKENS, **_NO_LOOPS}
+    request = {**defaults, **settings, "messages": turns(think)}
     schema = _schema(brief)
     return request if schema is None else {**request, "grammar": grammar(schema)}
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from typing import Any
 
 from coterie.models.constrain import NO_TOOL, shape
 from coterie.words.brief import Brief, ToolSpec
@@ -51,12 +50,12 @@ def _said(think: Think) -> Iterator[tuple[str, str]]:
             tool = names.get(message.answers, message.sender)
             yield "user", f"Result of {tool}: {message.text}\n{_WHAT_NEXT}"
         elif message.sender == think.actor:
-            yield "assistant", _own(message, bool(think.brief.tools))
+            yield "assistant", _own(message)
         else:
             yield "user", _others(message)
 
 
-def _own(message: Message, with_tools: bool) -> str:
+def _own(message: Message) -> str:
     if message.calls:
         return "\n".join(call_text(call) for call in message.calls)
     return message.text

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 from coterie.actor import Actor
 from coterie.agent import Agent
+
+
+FEW = 6
+"""Steps that a planner may make unless it says otherwise."""
 
 
 def planner(
@@ -17,17 +22,19 @@ def planner(
     *,
     model: str | Callable[..., Any] | None = None,
     instructions: str = "",
+    most: int = FEW,
     **options: Any,
 ) -> Agent:
-    """An agent that splits a task into steps for `workers`; takes the options of `Agent`.
+    """An agent that splits a task into at most `most` steps for `workers`; takes the options of `Agent`.
 
-    Its answer has the workers' names as an enumeration, so a model that is held to a schema
-    cannot name another, and the prompt is short enough for a small one.
+    In its answer workers and steps (`s1`, `s2` ...) are enumerations, so a model that is held to
+    a schema cannot name another, and the prompt is short enough for a small one.
     """
     crew = "\n".join(f"- {worker.name}{_does(worker)}" for worker in workers)
     told = [instructions, f"Split the task into a few steps. Each goes to one worker:\n{crew}", RULES]
     text = "\n\n".join(filter(None, told))
-    return Agent(name, text, model=model, output=_plan_for([worker.name for worker in workers]), **options)
+    output = _plan_for([worker.name for worker in workers], most)
+    return Agent(name, text, model=model, output=output, **options)
 
 
 RULES = (
@@ -57,19 +64,34 @@ def _does(worker: Actor) -> str:
     return f": {told.splitlines()[0]}" if told else ""
 
 
-def _plan_for(names: Sequence[str]) -> type[msgspec.Struct]:
-    """The type of a plan whose steps go to `names` and nobody else."""
-    literal: Any = Literal
-    several: Any = tuple
+def _plan_for(names: Sequence[str], most: int) -> type[msgspec.Struct]:
+    """The type of a plan of at most `most` steps that go to `names` and nobody else.
+
+    Everything that can be chosen is an enumeration, and everything that can be long is bounded:
+    a model of half a billion parameters lists dependencies without end otherwise.
+    """
+    ids = _one_of([f"s{n}" for n in range(1, most + 1)])
     step = msgspec.defstruct(
         "Step",
         [
-            ("id", str),
-            ("worker", literal[tuple(names)]),
-            ("task", str),
-            ("depends_on", tuple[str, ...], ()),
-            ("complexity", Literal["low", "medium", "high"], "medium"),
-            ("done_when", str, ""),
+            ("id", ids),
+            ("worker", _one_of(names)),
+            ("task", Annotated[str, Meta(max_length=300)]),
+            ("depends_on", Annotated[_several(ids), Meta(max_length=4)], ()),
+            ("complexity", _one_of(["low", "medium", "high"]), "medium"),
+            ("done_when", Annotated[str, Meta(max_length=200)], ""),
         ],
     )
-    return msgspec.defstruct("Plan", [("steps", several[step, ...])])
+    return msgspec.defstruct(
+        "Plan", [("steps", Annotated[_several(step), Meta(min_length=1, max_length=most)])]
+    )
+
+
+def _one_of(choices: Sequence[str]) -> Any:
+    literal: Any = Literal
+    return literal[tuple(choices)]
+
+
+def _several(kind: Any) -> Any:
+    many: Any = tuple
+    return many[kind, ...]

@@ -121,9 +121,11 @@ def _message(think: Think, said: Any) -> Message:
 
 
 def _arguments(tool: Any, arguments: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-    if isinstance(tool, Tool) and "args" not in arguments:
-        return [], tool.checked(arguments)
-    return arguments["args"], dict(arguments.get("kwargs", ()))
+    if not isinstance(tool, Tool):
+        return arguments["args"], dict(arguments.get("kwargs", ()))
+    if "args" in arguments:
+        arguments = dict(zip(tool.parameters, arguments["args"])) | arguments.get("kwargs", {})
+    return [], tool.checked(arguments)
 
 
 async def _call(tool: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:

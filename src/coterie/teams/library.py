@@ -6,19 +6,25 @@ day, in another process, opens the folder again by its path.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 from msgspec import Struct
 
-from coterie.memory.citations import Citation, check, uncited
-from coterie.memory.claims import support
+from coterie.memory.citations import Citation, check, uncited, without_citations
+from coterie.memory.claims import claims, sentences, support
+from coterie.memory.embeddings import embedder
 from coterie.memory.folder import read_folder
 from coterie.memory.index import Index, index_path
+from coterie.memory.passages import Passage
 from coterie.tool import tool
 
 NARROW = 3
 """Lines that a citation takes in when fewer do not say it."""
+PASSAGES = 6
+"""Passages whose sentences are looked at for one query."""
 
 
 class Indexed(Struct, frozen=True):
@@ -29,14 +35,12 @@ class Indexed(Struct, frozen=True):
     skipped: tuple[str, ...] = ()
 
 
-class Found(Struct, frozen=True):
-    """A passage that answers a query: where it stands, below which headings, and its lines."""
+class Excerpt(Struct, frozen=True):
+    """One sentence of a document, below which headings it stands, and the citation of its lines."""
 
-    file: str
-    first: int
-    last: int
-    headings: tuple[str, ...]
     text: str
+    under: str
+    citation: str
 
 
 @tool(idempotent=True, timeout=3600.0)
@@ -48,13 +52,24 @@ def index(docs: str, beside: str) -> Indexed:
 
 
 @tool(idempotent=True)
-def search(docs: str, beside: str, query: str, limit: int = 3) -> list[Found]:
-    """The passages of an indexed folder that answer a query best, by meaning and by words."""
-    hits = _index(docs, beside).search(query, limit)
-    return [
-        Found(hit.passage.file, hit.passage.first, hit.passage.last, hit.passage.headings, hit.passage.text)
-        for hit in hits
+def search(docs: str, beside: str, query: str, limit: int = 8) -> list[Excerpt]:
+    """The sentences of an indexed folder that come nearest to a query, the best first.
+
+    The best passages are found by meaning and by words; their sentences are ranked by meaning.
+    """
+    lines = read_folder(docs).lines
+    found = [
+        (hit.passage, " ".join(without_citations(said.text).split()))
+        for hit in _index(docs, beside).search(query, PASSAGES)
+        for said in sentences(hit.passage.text)
+        if said.prose and claims(said, said.text)
     ]
+    if not found:
+        return []
+    rows = embedder()([query, *(f"{_under(passage)}\n{text}" for passage, text in found)])
+    ranked = sorted(range(len(found)), key=lambda at: -float(rows[0] @ rows[at + 1]))
+    excerpts = (_excerpt(*found[at], lines[found[at][0].file]) for at in ranked)
+    return list(islice(filter(None, excerpts), limit))
 
 
 @tool(idempotent=True)
@@ -64,33 +79,33 @@ def problems(docs: str, text: str) -> list[str]:
     return [str(problem) for problem in (*check(text, lines), *uncited(text))]
 
 
-@tool(idempotent=True)
-def cite(docs: str, fact: str, found: Found) -> str:
-    """The citation of the fewest lines of a passage that bear a fact out best; empty if none do."""
-    lines = read_folder(docs).lines[found.file]
+def _excerpt(passage: Passage, text: str, lines: Sequence[str]) -> Excerpt | None:
+    """A sentence with the fewest lines that bear it out; None if none do."""
     windows = [
         (first, first + size)
         for size in range(NARROW)
-        for first in range(found.first, found.last + 1 - size)
+        for first in range(passage.first, passage.last + 1 - size)
         if lines[first - 1].strip() and lines[first + size - 1].strip()
     ]
-    whole = Citation(found.file, found.first, found.last)
-    best = max(windows, key=lambda at: (_share(fact, lines[at[0] - 1 : at[1]]), at[0] - at[1]), default=None)
-    narrow = whole if best is None else Citation(found.file, *best)
+    whole = Citation(passage.file, passage.first, passage.last)
+    best = max(windows, key=lambda at: (_share(text, lines[at[0] - 1 : at[1]]), at[0] - at[1]), default=None)
+    narrow = whole if best is None else Citation(passage.file, *best)
     for citation in (narrow, whole):
-        if not check(f"{fact} {citation}", {found.file: lines}):
-            return str(citation)
-    return ""
+        if not check(f"{text} {citation}", {passage.file: lines}):
+            return Excerpt(text, _under(passage), str(citation))
+    return None
 
 
-def _share(fact: str, lines: tuple[str, ...]) -> float:
-    found = support(fact, "\n".join(lines))
+def _under(passage: Passage) -> str:
+    return " / ".join(passage.headings) or passage.file
+
+
+def _share(text: str, lines: Sequence[str]) -> float:
+    found = support(text, "\n".join(lines))
     return found.share - len(found.numbers)
 
 
 @lru_cache(maxsize=8)
 def _index(docs: str, beside: str) -> Index:
     """The index of a folder, opened once a process."""
-    from coterie.memory.embeddings import embedder
-
-    return Index(index_path(Path(docs), beside), embedder(), model="all-MiniLM-L6-v2")
+    return Index(index_path(Path(docs), beside), embedder(), model=embedder().name)

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from coterie import __version__
 from coterie.errors import BadInput, CoterieError, MissingExtra, UnknownRun
 
 COMMANDS = {
@@ -61,6 +62,8 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except (BadInput, MissingExtra, UnknownRun) as error:
             raise Misused(error) from error
+        except BrokenPipeError:
+            raise  # whoever reads us has enough; click ends quietly
         except (CoterieError, OSError) as error:
             raise Refused(error) from error
         except KeyboardInterrupt:
@@ -68,6 +71,6 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="coterie", message="%(prog)s %(version)s")
+@click.version_option(__version__, message="%(prog)s %(version)s")
 def coterie() -> None:
     """Run teams of AI agents as durable programs."""

@@ -59,7 +59,7 @@ def _worries(result: Result, store: str) -> list[str]:
     if result.status in ("failed", "cancelled", "stuck"):
         lines.append("go on with it: " + command("resume", result.id, store))
     if result.status == "needs_migration":
-        lines.append("go on with the team as it is now: " + command("fork", result.id, store, "--at", "1"))
+        lines.append("go on with the team as it is now: " + command("fork", result.id, store))
     return lines
 
 
