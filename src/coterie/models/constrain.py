@@ -69,11 +69,13 @@ def shape(schema: Schema, root: Schema | None = None) -> str:
 
 def _fields(schema: Schema, root: Schema) -> str:
     required = schema.get("required", ())
-    lines = [
+    fields = [
         f'"{name}"{"" if name in required else "?"}: {shape(field, root)}{_note(field)}'
         for name, field in schema.get("properties", {}).items()
     ]
-    return "{" + ", ".join(lines) + "}"
+    if isinstance(others := schema.get("additionalProperties"), dict):
+        fields.append(f"[name]: {shape(cast('Schema', others), root)}")
+    return "{" + ", ".join(fields) + "}"
 
 
 def _note(field: Schema) -> str:
@@ -102,7 +104,7 @@ def _object(**properties: Schema) -> Schema:
 def _moved(schema: Any, to: str) -> Any:
     """A schema with its references right for its new place, the JSON pointer `to`."""
     if isinstance(schema, list):
-        return [_moved(one, to) for one in cast("list[Any]", schema)]
+        return [_moved(one, to) for one in cast("Sequence[Any]", schema)]
     if not isinstance(schema, dict):
         return schema
     moved = {key: _moved(value, to) for key, value in cast("Schema", schema).items()}

@@ -16,8 +16,9 @@ from functools import cache
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
-from coterie.models.constrain import Schema, grammar, step_schema
+from coterie.models.constrain import NO_TOOL, Schema, grammar, step_schema
 from coterie.models.llama import Said, Server, open_server
 from coterie.models.prompt import turns
 from coterie.models.weights import locate
@@ -40,6 +41,14 @@ _SETTINGS = ("temperature", "max_tokens", "seed", "stop")
 
 _NO_LOOPS = {"dry_multiplier": 0.8, "dry_allowed_length": 4, "dry_penalty_last_n": 64}
 """The DRY sampler, with a view so short that it ends a loop but lets the model quote its prompt."""
+
+_ANSWERING = f'{{"tool": "{NO_TOOL}", "answer": '
+
+
+class _Step(Struct):
+    tool: str
+    arguments: dict[str, Any] | None = None
+    answer: Any = None
 
 
 class Embedded:
@@ -119,15 +128,23 @@ def _message(think: Think, said: Said) -> Message:
 
 
 def _step(think: Think, said: Said) -> tuple[str, tuple[ToolCall, ...]]:
-    """What one step of an agent with tools came to; a step that was cut off is only text."""
+    """What one step of an agent with tools came to: its text, or its call."""
     try:
-        step = msgspec.json.decode(said.text)
+        step = msgspec.json.decode(said.text, type=_Step)
     except msgspec.DecodeError:
-        return said.text, ()
-    if "answer" not in step:
-        return "", (ToolCall(f"call-{len(think.thread)}", step["tool"], step["arguments"]),)
-    answer = step["answer"]
-    return answer if isinstance(answer, str) else json.dumps(answer), ()
+        return _cut_off(said.text), ()
+    if any(step.tool == tool.name for tool in think.brief.tools) and step.arguments is not None:
+        return "", (ToolCall(f"call-{len(think.thread)}", step.tool, step.arguments),)
+    return step.answer if isinstance(step.answer, str) else json.dumps(step.answer), ()
+
+
+def _cut_off(text: str) -> str:
+    """As much of an answer as there is in a step that `max_tokens` cut off."""
+    rest = text.removeprefix(_ANSWERING)
+    try:
+        return str(json.loads(rest + '"')) if rest.startswith('"') else rest
+    except json.JSONDecodeError:
+        return rest
 
 
 def _expect_json(text: str) -> None:

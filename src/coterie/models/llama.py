@@ -64,7 +64,7 @@ class Server:
 
     def count(self, text: str) -> int:
         """The number of tokens in `text`."""
-        address = urlsplit(self._raw.listening_address)
+        address = urlsplit(str(self._raw.listening_address))
         door = HTTPConnection(address.hostname or "", address.port, timeout=60)
         try:
             headers = {"Authorization": f"Bearer {self._key}"}

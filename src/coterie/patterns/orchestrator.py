@@ -53,7 +53,7 @@ def orchestrator(
     if isinstance(planner, Plan):
         check_plan(planner, crew, max_steps=max_steps)
     elif isinstance(planner, Agent) and planner.output is None:
-        planner = fitted(planner, workers)
+        planner = fitted(planner, workers, full=verify is not None)
 
     async def play(task: Task) -> Message:
         ledger = Ledger(f"{name}.plan", crew, verify)

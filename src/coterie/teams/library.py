@@ -59,7 +59,7 @@ def search(docs: str, beside: str, query: str, limit: int = 8) -> list[Excerpt]:
     """
     lines = read_folder(docs).lines
     found = [
-        (hit.passage, " ".join(without_citations(said.text).split()))
+        (hit.passage, _plain(without_citations(said.text)))
         for hit in _index(docs, beside).search(query, PASSAGES)
         for said in sentences(hit.passage.text)
         if said.prose and claims(said, said.text)
@@ -94,6 +94,12 @@ def _excerpt(passage: Passage, text: str, lines: Sequence[str]) -> Excerpt | Non
         if not check(f"{text} {citation}", {passage.file: lines}):
             return Excerpt(text, _under(passage), str(citation))
     return None
+
+
+def _plain(text: str) -> str:
+    """A sentence on one line; a row of a table as its cells one after the other."""
+    cells = [cell.strip() for cell in text.strip().strip("|").split(" | ")]
+    return ": ".join(cells) if text.lstrip().startswith("|") else " ".join(text.split())
 
 
 def _under(passage: Passage) -> str:

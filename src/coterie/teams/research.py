@@ -92,7 +92,7 @@ EDITOR = Agent(
 )
 OPTIONS = (
     Option(name="docs", help="The folder of text, Markdown and HTML files to answer from.", kind="folder", required=True),
-    Option(name="beside", help="The index is kept next to this file.", default=".coterie/runs.db"),
+    Option(name="beside", help="The index is kept next to this file.", kind="store"),
 )
 
 
@@ -152,9 +152,9 @@ def _writing(docs: str) -> Play:
     """The play of a draft: the writer's sentences with their notes' citations, or the notes themselves."""
 
     async def sentence(said: Sentence, note: Excerpt) -> str:
-        line = f"{' '.join(said.text.split())} {note.citation}"
+        line = f"{_full(said.text)} {note.citation}"
         wrong = await do(problems, docs, line)
-        return f"{note.text} {note.citation}" if wrong else line
+        return f"{_full(note.text)} {note.citation}" if wrong else line
 
     async def play(task: Task) -> Message:
         notes: Sequence[Excerpt] = task.data
@@ -163,7 +163,7 @@ def _writing(docs: str) -> Play:
         drafted: Draft = said.output
         fitting = [one for one in drafted.sentences if one.note <= len(notes) and one.text.strip()]
         lines = await gather(*(sentence(one, notes[one.note - 1]) for one in fitting))
-        kept = list(dict.fromkeys(lines)) or [f"{notes[0].text} {notes[0].citation}"]
+        kept = list(dict.fromkeys(lines)) or [f"{_full(notes[0].text)} {notes[0].citation}"]
         return Message(sender="draft", text="\n".join(kept), output=kept)
 
     return play
@@ -182,6 +182,13 @@ async def _edit(task: Task) -> Message:
 def _kept(said: Message, of: Sequence[T]) -> list[T]:
     choice: Choice = said.output
     return [of[n - 1] for n in dict.fromkeys(choice.keep) if n <= len(of)]
+
+
+def _full(text: str) -> str:
+    """`text` as a full sentence."""
+    plain = " ".join(text.split())
+    ended = plain if plain.endswith((".", "!", "?")) else f"{plain}."
+    return ended[0].upper() + ended[1:]
 
 
 def _numbered(notes: Sequence[Excerpt]) -> str:
