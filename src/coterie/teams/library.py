@@ -79,6 +79,16 @@ def problems(docs: str, text: str) -> list[str]:
     return [str(problem) for problem in (*check(text, lines), *uncited(text))]
 
 
+def cited_by(text: str, citation: str) -> str:
+    """A text as full sentences, each with `citation` behind it."""
+    return " ".join(f"{_full(said.text)} {citation}" for said in sentences(" ".join(text.split())))
+
+
+def _full(sentence: str) -> str:
+    ended = sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."
+    return ended[0].upper() + ended[1:]
+
+
 def _excerpt(passage: Passage, text: str, lines: Sequence[str]) -> Excerpt | None:
     """A sentence with the fewest lines that bear it out; None if none do."""
     windows = [

@@ -17,9 +17,9 @@ from msgspec import Meta, Struct
 from coterie.actor import Actor, Play, do, gather
 from coterie.agent import Agent
 from coterie.memory.folder import read_folder
-from coterie.patterns.refine import Review, refine
+from coterie.patterns.refine import refine
 from coterie.team import Team
-from coterie.teams.library import Excerpt, index, problems, search
+from coterie.teams.library import Excerpt, cited_by, index, problems, search
 from coterie.teams.option import Option
 from coterie.words.failure import collect_all, failures, successes
 from coterie.words.message import Message
@@ -36,6 +36,13 @@ class Questions(Struct, frozen=True):
     """What the planner answers with."""
 
     questions: Annotated[tuple[Annotated[str, Meta(max_length=120)], ...], Meta(min_length=1, max_length=3)]
+
+
+class Opinion(Struct, frozen=True):
+    """What the critic answers with: a `Review` that a small model can finish."""
+
+    score: Annotated[float, Meta(ge=0, le=1)]
+    comment: Annotated[str, Meta(max_length=100)]
 
 
 class Choice(Struct, frozen=True):
@@ -80,8 +87,8 @@ WRITER = Agent(
 CRITIC = Agent(
     "critic",
     "You review an answer: does it answer the question? Give a score from 0 to 1, and in a few words what to mend.",
-    output=Review,
-    settings={"max_tokens": 80},
+    output=Opinion,
+    settings={"max_tokens": 120},
 )
 EDITOR = Agent(
     "editor",
@@ -91,7 +98,7 @@ EDITOR = Agent(
     settings={"max_tokens": 40},
 )
 OPTIONS = (
-    Option(name="docs", help="The folder of text, Markdown and HTML files to answer from.", kind="folder", required=True),
+    Option(name="docs", help="The folder of text, Markdown and HTML files.", kind="folder", required=True),
     Option(name="beside", help="The index is kept next to this file.", kind="store"),
 )
 
@@ -123,7 +130,7 @@ def build(docs: str | Path, beside: str | Path = ".coterie/runs.db", rounds: int
 
     notes = Team("notes", [NOTE_TAKER], _taking(place, store))
     written = Team("draft", [WRITER], _writing(place))
-    answer = refine(written, CRITIC, accept=0.5, rounds=rounds, name="answer", on_failure=collect_all)
+    answer = refine(written, CRITIC, grounded, accept=0.5, rounds=rounds, name="answer", on_failure=collect_all)
     edited = Team("edit", [EDITOR], _edit)
     members: list[Actor] = [PLANNER, notes, answer, edited]
     return Team("research", members, play, settings={"rounds": rounds}, done_when=grounded)
@@ -152,9 +159,9 @@ def _writing(docs: str) -> Play:
     """The play of a draft: the writer's sentences with their notes' citations, or the notes themselves."""
 
     async def sentence(said: Sentence, note: Excerpt) -> str:
-        line = f"{_full(said.text)} {note.citation}"
+        line = cited_by(said.text, note.citation)
         wrong = await do(problems, docs, line)
-        return f"{_full(note.text)} {note.citation}" if wrong else line
+        return cited_by(note.text, note.citation) if wrong else line
 
     async def play(task: Task) -> Message:
         notes: Sequence[Excerpt] = task.data
@@ -163,7 +170,7 @@ def _writing(docs: str) -> Play:
         drafted: Draft = said.output
         fitting = [one for one in drafted.sentences if one.note <= len(notes) and one.text.strip()]
         lines = await gather(*(sentence(one, notes[one.note - 1]) for one in fitting))
-        kept = list(dict.fromkeys(lines)) or [f"{_full(notes[0].text)} {notes[0].citation}"]
+        kept = list(dict.fromkeys(lines)) or [cited_by(notes[0].text, notes[0].citation)]
         return Message(sender="draft", text="\n".join(kept), output=kept)
 
     return play
@@ -182,13 +189,6 @@ async def _edit(task: Task) -> Message:
 def _kept(said: Message, of: Sequence[T]) -> list[T]:
     choice: Choice = said.output
     return [of[n - 1] for n in dict.fromkeys(choice.keep) if n <= len(of)]
-
-
-def _full(text: str) -> str:
-    """`text` as a full sentence."""
-    plain = " ".join(text.split())
-    ended = plain if plain.endswith((".", "!", "?")) else f"{plain}."
-    return ended[0].upper() + ended[1:]
 
 
 def _numbered(notes: Sequence[Excerpt]) -> str:

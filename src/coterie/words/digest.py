@@ -7,7 +7,7 @@ SHA instructions.
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from msgspec.msgpack import Ext
@@ -26,7 +26,8 @@ def plain(value: Any) -> Any:
     if dump is not None:
         return dump(mode="json")
     if isinstance(value, (set, frozenset)):
-        return sorted(value)
+        members = cast("set[Any]", value)
+        return sorted(members)
     raise NotImplementedError(f"a {type(value).__name__} cannot be stored")
 
 
