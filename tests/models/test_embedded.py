@@ -97,6 +97,7 @@ PROMPTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", TYPES, ids=str)
 def test_an_answer_fits_its_schema_whatever_was_asked(small: Embedded, kind: Any) -> None:
     """Over twenty prompts, hostile ones too, what was not cut off is a value of the type."""
@@ -109,6 +110,7 @@ def test_an_answer_fits_its_schema_whatever_was_asked(small: Embedded, kind: Any
     assert all(text.startswith(tuple('{["123456789-0')) for text in cut)
 
 
+@pytest.mark.slow
 def test_a_call_is_always_well_formed(small: Embedded) -> None:
     """However wild the sampling: a tool that was shown, arguments that fit it, an id of their place."""
     tools = tuple(ToolSpec(**tool) for tool in TOOLS["tools"])
