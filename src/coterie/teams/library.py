@@ -26,6 +26,9 @@ NARROW = 3
 PASSAGES = 6
 """Passages whose sentences are looked at for one query."""
 
+NEAR = 0.5
+"""The share of the best sentence's likeness to a query that another one has to have."""
+
 
 class Indexed(Struct, frozen=True):
     """What was indexed: files, passages, and what was skipped, each with the reason."""
@@ -36,11 +39,15 @@ class Indexed(Struct, frozen=True):
 
 
 class Excerpt(Struct, frozen=True):
-    """One sentence of a document, below which headings it stands, and the citation of its lines."""
+    """One sentence of a document, below which headings it stands, and the citation of its lines.
+
+    `likeness` is the cosine of its meaning and the query's.
+    """
 
     text: str
     under: str
     citation: str
+    likeness: float
 
 
 @tool(idempotent=True, timeout=3600.0)
@@ -67,8 +74,10 @@ def search(docs: str, beside: str, query: str, limit: int = 8) -> list[Excerpt]:
     if not found:
         return []
     rows = embedder()([query, *(f"{_under(passage)}\n{text}" for passage, text in found)])
-    ranked = sorted(range(len(found)), key=lambda at: -float(rows[0] @ rows[at + 1]))
-    excerpts = (_excerpt(*found[at], lines[found[at][0].file]) for at in ranked)
+    likeness = [float(rows[0] @ row) for row in rows[1:]]
+    near = [at for at, like in enumerate(likeness) if like >= NEAR * max(likeness)]
+    near.sort(key=lambda at: -likeness[at])
+    excerpts = (_excerpt(*found[at], lines[found[at][0].file], likeness[at]) for at in near)
     return list(islice(filter(None, excerpts), limit))
 
 
@@ -89,7 +98,7 @@ def _full(sentence: str) -> str:
     return ended[0].upper() + ended[1:]
 
 
-def _excerpt(passage: Passage, text: str, lines: Sequence[str]) -> Excerpt | None:
+def _excerpt(passage: Passage, text: str, lines: Sequence[str], likeness: float) -> Excerpt | None:
     """A sentence with the fewest lines that bear it out; None if none do."""
     windows = [
         (first, first + size)
@@ -102,7 +111,7 @@ def _excerpt(passage: Passage, text: str, lines: Sequence[str]) -> Excerpt | Non
     narrow = whole if best is None else Citation(passage.file, *best)
     for citation in (narrow, whole):
         if not check(f"{text} {citation}", {passage.file: lines}):
-            return Excerpt(text, _under(passage), str(citation))
+            return Excerpt(text, _under(passage), str(citation), round(likeness, 4))
     return None
 
 

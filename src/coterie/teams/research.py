@@ -16,6 +16,7 @@ from msgspec import Meta, Struct
 
 from coterie.actor import Actor, Play, do, gather
 from coterie.agent import Agent
+from coterie.memory.claims import support
 from coterie.memory.folder import read_folder
 from coterie.patterns.refine import refine
 from coterie.team import Team
@@ -28,6 +29,10 @@ from coterie.words.task import Task
 T = TypeVar("T")
 NOTES = 6
 """Excerpts that a note-taker chooses from."""
+SURE = 0.6
+"""The likeness to its question from which an excerpt is a note, whatever a note-taker thinks."""
+KEPT = 0.6
+"""The share of a note's content words that the sentence made from it has to keep."""
 NOTHING_FOUND = "The documents say nothing about this."
 Number = Annotated[int, Meta(ge=1, le=20)]
 
@@ -46,7 +51,7 @@ class Opinion(Struct, frozen=True):
 
 
 class Choice(Struct, frozen=True):
-    """What note-takers and the editor answer with: numbers of what to keep, the best first."""
+    """What note-takers and the editor answer with: numbers of what to keep."""
 
     keep: Annotated[tuple[Number, ...], Meta(max_length=4)]
 
@@ -73,7 +78,7 @@ PLANNER = Agent(
 NOTE_TAKER = Agent(
     "note-taker",
     "You take notes. Of the numbered excerpts, choose those that help to answer the question. "
-    "Give their numbers, the most helpful first; none if none helps.",
+    "Give their numbers; none if none helps.",
     output=Choice,
     settings={"max_tokens": 40},
 )
@@ -93,7 +98,7 @@ CRITIC = Agent(
 EDITOR = Agent(
     "editor",
     "You edit. Of the numbered sentences, choose those that answer the question, without repeats. "
-    "Give their numbers in the best order.",
+    "Give their numbers.",
     output=Choice,
     settings={"max_tokens": 40},
 )
@@ -144,11 +149,11 @@ def _taking(docs: str, store: str) -> Play:
         if not found:
             return []
         said = await NOTE_TAKER(f"Excerpts:\n{_numbered(found)}\n\nQuestion: {question}")
-        return _kept(said, found)
+        return [one for one in found if one.likeness >= SURE or one in _kept(said, found)]
 
     async def play(task: Task) -> Message:
         taken = await gather(*(take(question) for question in task.data), on_failure=collect_all)
-        notes = list(dict.fromkeys(note for kept in successes(taken) for note in kept))[:NOTES]
+        notes = list({note.text: note for kept in successes(taken) for note in kept}.values())[:NOTES]
         text = "\n".join(f"{note.text} {note.citation}" for note in notes)
         return Message(sender="notes", text=text, output=notes, missing=failures(taken))
 
@@ -160,8 +165,9 @@ def _writing(docs: str) -> Play:
 
     async def sentence(said: Sentence, note: Excerpt) -> str:
         line = cited_by(said.text, note.citation)
-        wrong = await do(problems, docs, line)
-        return cited_by(note.text, note.citation) if wrong else line
+        kept = support(note.text, said.text).share >= KEPT
+        good = kept and not await do(problems, docs, line)
+        return line if good else cited_by(note.text, note.citation)
 
     async def play(task: Task) -> Message:
         notes: Sequence[Excerpt] = task.data
@@ -169,6 +175,7 @@ def _writing(docs: str) -> Play:
         said = await WRITER(Task(asked, task.context))
         drafted: Draft = said.output
         fitting = [one for one in drafted.sentences if one.note <= len(notes) and one.text.strip()]
+        fitting.sort(key=lambda one: one.note)
         lines = await gather(*(sentence(one, notes[one.note - 1]) for one in fitting))
         kept = list(dict.fromkeys(lines)) or [cited_by(notes[0].text, notes[0].citation)]
         return Message(sender="draft", text="\n".join(kept), output=kept)
@@ -177,18 +184,20 @@ def _writing(docs: str) -> Play:
 
 
 async def _edit(task: Task) -> Message:
-    """The play of the edit: the sentences that the editor keeps, in its order; all, if it keeps none."""
+    """The play of the edit: the first sentence, and those that the editor keeps."""
     lines: Sequence[str] = task.data
     if len(lines) == 1:
         return Message(sender="edit", text=lines[0])
     numbered = "\n".join(f"{n}. {line}" for n, line in enumerate(lines, 1))
     said = await EDITOR(f"Sentences:\n{numbered}\n\nQuestion: {task.text}")
-    return Message(sender="edit", text="\n".join(_kept(said, lines) or lines))
+    kept = dict.fromkeys((lines[0], *_kept(said, lines)))
+    return Message(sender="edit", text="\n".join(kept))
 
 
 def _kept(said: Message, of: Sequence[T]) -> list[T]:
+    """What an actor chose to keep, in the order in which it was shown: nearest to the question first."""
     choice: Choice = said.output
-    return [of[n - 1] for n in dict.fromkeys(choice.keep) if n <= len(of)]
+    return [of[n - 1] for n in sorted(set(choice.keep)) if n <= len(of)]
 
 
 def _numbered(notes: Sequence[Excerpt]) -> str:
