@@ -44,7 +44,9 @@ def main() -> int:
     after = model_calls(second)
     again = [path for path in after if after.count(path) > 1]
     made = [path for path in after if path not in before]
-    print(f"   {len(before)} model calls came from the journal, {len(made)} were made, {len(again)} were made again")
+    print(
+        f"   {len(before)} model calls came from the journal, {len(made)} were made, {len(again)} were made again"
+    )
     say("4. coterie verify: is the journal what was written?")
     whole = coterie("verify", second) == 0 and asyncio.run(ended(second))
     print(f"\nLook at both with: .venv/bin/coterie show {first} --store {STORE.relative_to(HERE)}")
@@ -58,7 +60,7 @@ def say(what: str) -> None:
 
 def coterie(*args: str) -> int:
     """Run the command in this terminal; its exit code."""
-    return subprocess.run([*COMMAND, *args, "--store", str(STORE)], check=False).returncode
+    return subprocess.run([*COMMAND, *args, "--store", str(STORE)], check=False).returncode  # noqa: S603 - our own command
 
 
 COMMAND = (sys.executable, "-m", "coterie")
@@ -66,8 +68,20 @@ COMMAND = (sys.executable, "-m", "coterie")
 
 def kill_in_the_middle(run: str) -> None:
     """Start the second run, and kill its process when enough model calls are settled."""
-    command = [*COMMAND, "run", "research", SECOND, "--docs", DOCS, "--id", run, "--json", "--store", str(STORE)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    command = [
+        *COMMAND,
+        "run",
+        "research",
+        SECOND,
+        "--docs",
+        DOCS,
+        "--id",
+        run,
+        "--json",
+        "--store",
+        str(STORE),
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
         settled = 0
         for line in process.stdout or ():
             event = json.loads(line)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast, overload
 from coterie.errors import BadInput
 from coterie.kernel.frames import Call
 from coterie.kernel.joins import ANY, RACE, Join
-from coterie.tool import Tool, returned
 from coterie.kernel.values import to_plain
+from coterie.tool import Tool, returned
 from coterie.typed import value_of
 from coterie.words.effect import Use
 from coterie.words.failure import BestEffort, CollectAll, FailFast, Failure, Policy, Quorum, fail_fast
@@ -139,9 +139,9 @@ def within(seconds: float, part: Awaitable[T]) -> Awaitable[T]:
 
 
 @overload
-def do(function: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, T]: ...
+async def do(function: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any) -> T: ...
 @overload
-def do(function: Callable[..., T], /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, T]: ...
+async def do(function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T: ...
 async def do(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     """Call any function in the world, as one journaled step; gives its result.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from copy import copy
 from functools import partial
 from typing import Any, get_type_hints, overload
 
@@ -27,7 +28,19 @@ class Tool:
     was under way at a crash waits for a person. `timeout` is in seconds.
     """
 
-    __slots__ = ("arguments", "function", "idempotent", "is_async", "name", "parameters", "probe", "returns", "spec", "takes_key", "timeout")
+    __slots__ = (
+        "arguments",
+        "function",
+        "idempotent",
+        "is_async",
+        "name",
+        "parameters",
+        "probe",
+        "returns",
+        "spec",
+        "takes_key",
+        "timeout",
+    )
 
     def __init__(
         self,
@@ -125,8 +138,8 @@ def _field(parameter: inspect.Parameter, kind: Any) -> tuple[Any, ...]:
     if parameter.default is parameter.empty:
         return (parameter.name, kind)
     default = parameter.default
-    if isinstance(default, (list, dict, set)):
-        return (parameter.name, kind, msgspec.field(default_factory=partial(type(default), default)))
+    if default.__class__ in (list, dict, set):
+        return (parameter.name, kind, msgspec.field(default_factory=partial(copy, default)))
     return (parameter.name, kind, default)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from coterie import Agent, Message, Result, Task, tool
+from coterie import Agent, Message, Task, tool
 from coterie.errors import BadInput
 from coterie.models import scripted
 from coterie.words.effect import Think
@@ -24,7 +24,6 @@ async def add(x: int, y: int = 1) -> int:
 
 def _calls(*calls: ToolCall, then: str = "done") -> Any:
     return scripted(lambda think: list(calls) if len(think.thread) == 1 else then)
-
 
 
 def test_a_tool_s_result_goes_back_to_the_model() -> None:
@@ -53,8 +52,13 @@ def test_parallel_calls_run_at_once_and_answer_in_order() -> None:
         await both.setdefault(other, asyncio.Event()).wait()
         return me
 
-    calls = [ToolCall("1", "meet", {"me": "a", "other": "b"}), ToolCall("2", "meet", {"me": "b", "other": "a"})]
-    model = scripted(lambda think: calls if len(think.thread) == 1 else "|".join(m.text for m in think.thread))
+    calls = [
+        ToolCall("1", "meet", {"me": "a", "other": "b"}),
+        ToolCall("2", "meet", {"me": "b", "other": "a"}),
+    ]
+    model = scripted(
+        lambda think: calls if len(think.thread) == 1 else "|".join(m.text for m in think.thread)
+    )
     result = asyncio.run(Agent("a", tools=[meet]).run("go", model=model))
     assert result.text == "go||a|b"
 
@@ -97,7 +101,9 @@ def test_a_tool_that_raises_is_a_result_the_model_can_read() -> None:
         """Raise."""
         raise ValueError("the disk is on fire")
 
-    model = scripted(lambda think: ToolCall("1", "fail", {}) if len(think.thread) == 1 else think.thread[-1].text)
+    model = scripted(
+        lambda think: ToolCall("1", "fail", {}) if len(think.thread) == 1 else think.thread[-1].text
+    )
     result = asyncio.run(Agent("a", tools=[fail]).run("go", model=model))
     assert result.text == "error: ValueError: the disk is on fire"
 
@@ -111,7 +117,9 @@ def test_a_tool_that_takes_too_long_is_stopped() -> None:
         await asyncio.Event().wait()
         return ""
 
-    model = scripted(lambda think: ToolCall("1", "hang", {}) if len(think.thread) == 1 else think.thread[-1].text)
+    model = scripted(
+        lambda think: ToolCall("1", "hang", {}) if len(think.thread) == 1 else think.thread[-1].text
+    )
     result = asyncio.run(Agent("a", tools=[hang]).run("go", model=model))
     assert result.text == "error: tool 'hang' took longer than 0.01 s"
 

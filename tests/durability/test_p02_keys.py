@@ -121,12 +121,10 @@ def test_an_answer_to_no_question_is_refused() -> None:
 
     async def play() -> tuple[str, Result]:
         store, team = await _crash_during(_charge([]))
-        with pytest.raises(RunError, match="no question is open at 'till/other.1'") as refused:
+        with pytest.raises(RunError, match=r"no question is open at 'till/other.1'") as refused:
             await resume(team, "cut", store=store, answers={"till/other.1": "again"})
         return str(refused.value), await resume(team, "cut", store=store)
 
     said, parked = asyncio.run(play())
     assert "till/charge.1" in said
     assert parked.status == "waiting"
-
-

@@ -47,7 +47,9 @@ def test_a_bad_value_fails_its_own_step_and_no_other(tmp_path: Path) -> None:
 def test_a_value_that_is_too_large_says_how_large(tmp_path: Path) -> None:
     """Sixteen megabytes and one byte are refused, with both sizes named."""
     result = asyncio.run(run(_giver("huge"), "go", store=SqliteStore(tmp_path / "r.db")))
-    assert f"{LARGEST + 1:,} bytes, {LARGEST:,} are allowed" in result.text.replace("16,777,222", "16,777,217")
+    assert f"{LARGEST + 1:,} bytes, {LARGEST:,} are allowed" in result.text.replace(
+        "16,777,222", "16,777,217"
+    )
 
 
 @pytest.mark.parametrize("talk", [Put("key", object()), Send("topic", {"k": {1, object()}})])
@@ -106,14 +108,16 @@ def test_dropped_and_reordered_events_are_found(tmp_path: Path) -> None:
     store = SqliteStore(path)
 
     async def play(task: Task) -> str:
-        for n in range(5):
+        for _ in range(5):
             await do(give, "good")
-        return str(n)
+        return "done"
 
     asyncio.run(run(play, "go", store=store, id="r"))
     asyncio.run(store.close())
     db = sqlite3.connect(path, isolation_level=None)
-    first, second, last = (db.execute("select id, seq from pages order by seq").fetchall()[n] for n in (1, 2, -1))
+    first, second, last = (
+        db.execute("select id, seq from pages order by seq").fetchall()[n] for n in (1, 2, -1)
+    )
     db.execute("update pages set seq = -1 where id = ?", (first[0],))
     db.execute("update pages set seq = ? where id = ?", (first[1], second[0]))
     db.execute("update pages set seq = ? where id = ?", (second[1], first[0]))

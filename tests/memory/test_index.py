@@ -54,10 +54,7 @@ class Hashing:
 def folder_of(files: dict[str, str]) -> Folder:
     """A folder as if it had been read."""
     return Folder(
-        tuple(
-            Document(file, markdown(text), digest(text.encode()))
-            for file, text in sorted(files.items())
-        )
+        tuple(Document(file, markdown(text), digest(text.encode())) for file, text in sorted(files.items()))
     )
 
 
@@ -142,9 +139,7 @@ def test_an_empty_folder_has_no_hits(index: Index) -> None:
     assert index.search("heron") == []
 
 
-@pytest.mark.parametrize(
-    "query", ['"', "a AND", "(", "file:x", "NEAR(a b)", "*", "-x", "a\0b", "%"]
-)
+@pytest.mark.parametrize("query", ['"', "a AND", "(", "file:x", "NEAR(a b)", "*", "-x", "a\0b", "%"])
 def test_the_syntax_of_full_text_is_only_text(index: Index, query: str) -> None:
     """No query is an error, whatever is in it."""
     index.build(folder_of(BIRDS))
@@ -252,9 +247,7 @@ def test_a_build_that_fails_leaves_the_index_as_it_was(tmp_path: Path) -> None:
 def test_building_tells_how_far_it_is(index: Index) -> None:
     """The listener hears texts done and texts in all."""
     told: list[tuple[int, int]] = []
-    index.build(
-        folder_of({"a.md": "word " * LONGEST * 300}), lambda done, all: told.append((done, all))
-    )
+    index.build(folder_of({"a.md": "word " * LONGEST * 300}), lambda done, of: told.append((done, of)))
     assert told == [(256, 300), (300, 300)]
 
 

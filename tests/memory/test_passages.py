@@ -186,9 +186,7 @@ def test_text_that_is_not_utf8_is_repaired_and_said(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_bytes("Die Tür ist grün und offen für alle Leute".encode("latin-1"))
     (tmp_path / "b.md").write_bytes(b"\xef\xbb\xbf# Title")
     folder = read_folder(tmp_path)
-    assert [str(note) for note in folder.repaired] == [
-        "a.md: 3 places were not UTF-8 and read as \ufffd"
-    ]
+    assert [str(note) for note in folder.repaired] == ["a.md: 3 places were not UTF-8 and read as \ufffd"]
     assert folder.lines["b.md"] == ("# Title",)
 
 

@@ -51,7 +51,12 @@ def test_a_result_has_what_the_run_came_to() -> None:
     store = MemoryStore()
     result = run_sync(Agent("a"), "hello", model=ECHO, store=store, id="r")
     events = [record.event for record in asyncio.run(store.read("r"))]
-    assert (result.id, result.status, result.text, result.output) == ("r", "succeeded", "a: hello", "a: hello")
+    assert (result.id, result.status, result.text, result.output) == (
+        "r",
+        "succeeded",
+        "a: hello",
+        "a: hello",
+    )
     assert result.usage.requests == 1
     assert isinstance(events[0], Opened)
     assert isinstance(events[-1], Closed)
@@ -81,7 +86,11 @@ def test_a_failure_keeps_what_was_finished_and_spent() -> None:
 
     result = run_sync(Team("t", (), play), "go", model=scripted(line))
     assert result.failure is not None
-    assert (result.status, result.failure.kind, result.failure.path) == ("failed", "ModelFailed", "t/b/think.1")
+    assert (result.status, result.failure.kind, result.failure.path) == (
+        "failed",
+        "ModelFailed",
+        "t/b/think.1",
+    )
     assert "ValueError: no route" in result.failure.message
     assert [part.text for part in result.parts] == ["done"]
     assert result.usage.requests == 2
@@ -155,7 +164,7 @@ def test_a_message_from_outside_wakes_who_hears_it() -> None:
 
 def test_cancel_is_recorded_then_done_and_can_be_taken_back() -> None:
     """Three levels of actors end as cancelled, with usage kept; a resume goes on where it was."""
-    inner = Team("inner", (), lambda task: _two(task))
+    inner = Team("inner", (), _two)
     store = MemoryStore()
 
     async def play() -> tuple[Result, Result, list[Record]]:
@@ -276,7 +285,11 @@ def test_a_run_that_is_held_cannot_be_resumed_twice() -> None:
 def test_unknown_runs_are_errors() -> None:
     """Resume, replay and cancel of a run that is not there say so."""
     store = MemoryStore()
-    for attempt in (resume(_asking, "x", store=store), replay(_asking, "x", store=store), cancel("x", store=store)):
+    for attempt in (
+        resume(_asking, "x", store=store),
+        replay(_asking, "x", store=store),
+        cancel("x", store=store),
+    ):
         with pytest.raises(UnknownRun, match="no run 'x'"):
             asyncio.run(attempt)
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from coterie.kernel.frames import Strand
 
 
-class Any_(Policy, frozen=True):
+class FirstGood(Policy, frozen=True):
     """The first success decides."""
 
 
@@ -33,7 +33,7 @@ class Race(Policy, frozen=True):
     """The first end decides, good or bad."""
 
 
-ANY, RACE = Any_(), Race()
+ANY, RACE = FirstGood(), Race()
 OPEN: Any = object()
 """Stands where a branch has not ended yet."""
 
@@ -154,7 +154,7 @@ _DECIDED: dict[type[Policy], Callable[[Join], bool]] = {
     CollectAll: _never,
     Quorum: _quorum_known,
     BestEffort: _never,
-    Any_: _one_good,
+    FirstGood: _one_good,
     Race: _always,
 }
 _RESULT: dict[type[Policy], Callable[[Join], Any]] = {
@@ -162,6 +162,6 @@ _RESULT: dict[type[Policy], Callable[[Join], Any]] = {
     CollectAll: _everything,
     Quorum: _enough,
     BestEffort: _everything,
-    Any_: _winner,
+    FirstGood: _winner,
     Race: _first_end,
 }

@@ -21,8 +21,8 @@ from __future__ import annotations
 
 import inspect
 from collections import deque
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from msgspec.structs import replace
 
@@ -135,20 +135,20 @@ class Machine:
 
     def _move(self, strand: Strand, value: Any, error: Exception | None) -> int:
         """Move one strand until it parks or ends, or the others should have a turn; the turns it took."""
-        handlers = _HANDLERS
+        handlers, ask = self.handlers, Machine._ask
         for turn in TURNS:
             if strand.closed:
                 return turn
             strand.wait = None
             try:
-                wait = strand.coro.send(value) if error is None else strand.coro.throw(error)
+                wait: Any = strand.coro.send(value) if error is None else strand.coro.throw(error)
             except StopIteration as stop:
                 value, error = self._leave(strand, stop.value)
             except Exception as failure:  # a play may raise anything
                 value, error = self._fail(strand, failure)
             else:
                 try:
-                    value, error = handlers.get(type(wait), _ask)(self, strand, wait), None
+                    value, error = handlers.get(wait.__class__, ask)(self, strand, wait), None
                 except Exception as refusal:  # thrown into the strand that asked
                     value, error = None, refusal
             if value is PARKED:
@@ -276,7 +276,7 @@ class Machine:
     # Handlers: each takes an awaited thing and gives its value at once, or PARKED.
 
     def _ask(self, strand: Strand, effect: Any) -> Any:
-        if not isinstance(effect, Effect):
+        if not issubclass(effect.__class__, Effect):
             raise foreign(strand.frame, effect)
         frame = strand.frame
         path = frame.effect(effect.step)
@@ -358,18 +358,16 @@ class Machine:
         repeated(strand.frame, mark)
         return None
 
-
-_HANDLERS: dict[type, Callable[[Machine, Strand, Any], Any]] = {
-    Call: Machine._call,
-    Join: Machine._fork,
-    Send: Machine._send,
-    Hear: Machine._hear,
-    Put: Machine._put,
-    Get: Machine._get,
-    Watch: Machine._watch,
-    Mark: Machine._mark,
-}
-_ask = Machine._ask
+    handlers: ClassVar[dict[type, Callable[[Machine, Strand, Any], Any]]] = {
+        Call: _call,
+        Join: _fork,
+        Send: _send,
+        Hear: _hear,
+        Put: _put,
+        Get: _get,
+        Watch: _watch,
+        Mark: _mark,
+    }
 
 
 async def _wait(part: Any) -> Any:
@@ -379,4 +377,3 @@ async def _wait(part: Any) -> Any:
 def _name(part: Any) -> str:
     """What a branch that is no actor is called: its function, or its effect."""
     return getattr(part, "__name__", None) or getattr(part, "kind", None) or type(part).__name__.lower()
-

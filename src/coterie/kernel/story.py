@@ -29,10 +29,10 @@ def opened(records: Sequence[Record]) -> Opened:
 
 def closed(records: Sequence[Record]) -> Closed | None:
     """How a run ended; None if it did not."""
-    for record in reversed(counted(records)):
-        if isinstance(record.event, Closed):
-            return record.event
-    return None
+    if not any(type(record.event) is Closed for record in records):
+        return None
+    ends = [record.event for record in counted(records) if isinstance(record.event, Closed)]
+    return ends[-1] if ends else None
 
 
 def under_way(records: Iterable[Record]) -> dict[str, Effect[object]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
@@ -35,7 +35,7 @@ def storable(value: Any, path: str) -> Any:
     Raises:
         Unstorable: if it has none, or is larger than `LARGEST`; the message says what, and where in it.
     """
-    kind: type[Any] = type(value)
+    kind = value.__class__
     if kind is not str and kind in _ATOMS:
         return value
     try:
@@ -53,14 +53,15 @@ def storable(value: Any, path: str) -> Any:
 
 def _culprit(value: Any, where: str = "$") -> tuple[str, str]:
     """The JSON path and the type of the first part that has no JSON shape."""
+    kind = value.__class__
     parts: list[tuple[str, Any]] = []
-    if isinstance(value, dict):
-        parts = [(f"{where}.{key}", part) for key, part in cast("dict[Any, Any]", value).items()]
-    elif isinstance(value, (list, tuple)):
-        parts = [(f"{where}[{n}]", part) for n, part in enumerate(cast("list[Any]", value))]
+    if issubclass(kind, dict):
+        parts = [(f"{where}.{key}", part) for key, part in value.items()]
+    elif issubclass(kind, (list, tuple)):
+        parts = [(f"{where}[{n}]", part) for n, part in enumerate(value)]
     for deeper, part in parts:
         try:
             encode(to_plain(part))
         except _REFUSALS:
             return _culprit(part, deeper)
-    return where, type(value).__name__
+    return where, str(kind.__name__)

@@ -185,9 +185,7 @@ def _nearest(citation: Citation, files: Files) -> str:
     return f"{'Did you mean' if near else 'The files are'} {', '.join(map(repr, known))}"
 
 
-def _unsupported(
-    sentence: Sentence, citations: Sequence[Citation], files: Files
-) -> Iterator[Problem]:
+def _unsupported(sentence: Sentence, citations: Sequence[Citation], files: Files) -> Iterator[Problem]:
     said = without_citations(sentence.text)
     sources = [_source(citation, files) for citation in citations]
     found = support(said, "\n".join(sources))
@@ -234,8 +232,7 @@ def _bare_sentences(bare: Sequence[Sentence]) -> list[Problem]:
     what = "this sentence claims something and cites nothing"
     mend = "Cite the lines it comes from, or leave it out"
     return [
-        Problem("uncited sentence", sentence.line, _short(sentence.text), what, mend)
-        for sentence in bare
+        Problem("uncited sentence", sentence.line, _short(sentence.text), what, mend) for sentence in bare
     ]
 
 

@@ -148,8 +148,7 @@ def spelled(text: str) -> frozenset[str]:
     """The numbers up to 99 that a text writes in English letters, as digits."""
     found = _SPELLED.finditer(text.lower())
     values = (
-        _NUMERALS[match[1]] + _NUMERALS[match[2]] if match[1] else _NUMERALS.get(match[0])
-        for match in found
+        _NUMERALS[match[1]] + _NUMERALS[match[2]] if match[1] else _NUMERALS.get(match[0]) for match in found
     )
     return frozenset(str(value) for value in values if value is not None)
 

@@ -122,7 +122,9 @@ class Encoder:
         np = _numpy()
         many, long, _ = x.shape
         query, key, value = (
-            self._linear(x, f"{name}attention.self.{part}").reshape(many, long, HEADS, -1).transpose(0, 2, 1, 3)
+            self._linear(x, f"{name}attention.self.{part}")
+            .reshape(many, long, HEADS, -1)
+            .transpose(0, 2, 1, 3)
             for part in ("query", "key", "value")
         )
         scores = query @ key.transpose(0, 1, 3, 2) / np.float32((WIDTH / HEADS) ** 0.5) + hidden

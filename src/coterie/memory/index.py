@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock, RLock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from msgspec import Struct
 
@@ -99,7 +99,7 @@ class Index:
         self._reading = RLock()
         self._building = Lock()
 
-    def __enter__(self) -> Index:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -157,9 +157,7 @@ class Index:
         found.sort(key=lambda hit: (-hit.score, hit.passage.file, hit.passage.first))
         return found[:limit]
 
-    def _entries(
-        self, documents: Sequence[Document], told: Callable[[int, int], None] | None
-    ) -> list[Entry]:
+    def _entries(self, documents: Sequence[Document], told: Callable[[int, int], None] | None) -> list[Entry]:
         """Documents as they are stored: passages, each with the vectors of its pieces."""
         split = [(document, passages(document)) for document in documents]
         texts = [text for _, found in split for passage in found for text in _pieces(passage)]

@@ -37,8 +37,7 @@ _TABLES = (
         headings, text, tokenize = 'porter unicode61 remove_diacritics 2')""",
 )
 _DROPS = tuple(
-    f"drop table if exists {table}"
-    for table in ("passage_file", "passage", "passage_vector", "passage_word")
+    f"drop table if exists {table}" for table in ("passage_file", "passage", "passage_vector", "passage_word")
 )
 _MATCHING = """
 select passage.id from passage_word join passage on passage.id = passage_word.rowid
@@ -73,9 +72,7 @@ class Shelf:
         self._path = path
         self._lock = RLock()
         with self._told():
-            self._db = sqlite3.connect(
-                path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
-            )
+            self._db = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
             self._db.execute("pragma journal_mode = wal")
             self._db.execute(_INDEX)
 
@@ -89,9 +86,7 @@ class Shelf:
         with self._transaction("deferred"):
             return self._state(maker)
 
-    def change(
-        self, seen: State, maker: str, gone: Collection[str], come: Collection[Entry]
-    ) -> int | None:
+    def change(self, seen: State, maker: str, gone: Collection[str], come: Collection[Entry]) -> int | None:
         """Drop and add files; gives the number of passages, or None if `seen` is outdated."""
         with self._transaction("immediate"):
             if self._state(maker) != seen:
@@ -142,9 +137,7 @@ class Shelf:
     def _state(self, maker: str) -> State:
         if self._maker() != maker:
             return State(self._generation(), {})
-        return State(
-            self._generation(), dict(self._db.execute("select file, digest from passage_file"))
-        )
+        return State(self._generation(), dict(self._db.execute("select file, digest from passage_file")))
 
     def _maker(self) -> str:
         row = self._db.execute("select maker from passage_index").fetchone()

@@ -75,4 +75,8 @@ def _is_mark(letter: str, kind: str) -> bool:
 
 
 def _is_ideograph(letter: str) -> bool:
-    return "\u4e00" <= letter <= "\u9fff" or "\u3400" <= letter <= "\u4dbf" or "\U00020000" <= letter <= "\U0002ebef"
+    return (
+        "\u4e00" <= letter <= "\u9fff"
+        or "\u3400" <= letter <= "\u4dbf"
+        or "\U00020000" <= letter <= "\U0002ebef"
+    )

@@ -22,7 +22,7 @@ async def answers(parts: Iterable[Awaitable[T]], on_failure: Policy) -> list[T |
         BranchesFailed: if nobody answered, or fewer than a quorum.
         Exception: under `fail_fast`, the first error.
     """
-    outcomes = await gather(*parts, on_failure=on_failure)
+    outcomes: list[T | Failure] = [*await gather(*parts, on_failure=on_failure)]
     missing = failures(outcomes)
     if outcomes and len(missing) == len(outcomes):
         why = "; ".join(map(str, missing))

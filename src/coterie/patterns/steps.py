@@ -58,7 +58,7 @@ class Ledger:
         place = f"{self.key}.{await Put(self.key, plan)}/"
         base = conversation(goal)
         steps = [Work(step, self, place, base) for step in plan.steps if step.id not in self.done]
-        return await gather(*(step(goal) for step in steps), on_failure=on_failure)
+        return [*await gather(*(step(goal) for step in steps), on_failure=on_failure)]
 
 
 class Work(Actor):

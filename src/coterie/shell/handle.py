@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Generator
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from coterie.errors import RunError
 from coterie.kernel.values import storable
@@ -19,13 +19,14 @@ from coterie.words.result import Result
 class Run:
     """A run that is being performed. Used as a context manager, it is cancelled on the way out."""
 
-    def __init__(self, job: Job) -> None:
-        job.attended = True
+    def __init__(self, job: Job, *, attended: bool = True) -> None:
+        job.attended = attended
         job.attach = self._attach
         self.id = job.id
         self._records: list[Record] = []
         self._more = asyncio.Event()
         self._runner: Runner | None = None
+        self._begun = asyncio.Event()
         self._task = asyncio.get_running_loop().create_task(job.perform())
         self._task.add_done_callback(self._ended)
 
@@ -36,7 +37,7 @@ class Run:
     def __await__(self) -> Generator[Any, None, Result]:
         return self.result().__await__()
 
-    async def __aenter__(self) -> Run:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(
@@ -71,8 +72,7 @@ class Run:
 
     async def cancel(self, reason: str = "cancelled") -> Result:
         """Stop the run: recorded first, then done. What was finished stays, and it can be resumed."""
-        while self._runner is None and not self._task.done():
-            await asyncio.sleep(0)
+        await self._begun.wait()
         if self._runner is not None and not self._task.done():
             self._runner.arrive(Signalled("cancel", reason))
         return await self.result()
@@ -101,6 +101,7 @@ class Run:
 
     def _attach(self, runner: Runner, records: list[Record]) -> None:
         self._runner = runner
+        self._begun.set()
         self._records.extend(records)
         runner.watch = self._grow
 
@@ -109,4 +110,5 @@ class Run:
         self._more.set()
 
     def _ended(self, _: object) -> None:
+        self._begun.set()
         self._more.set()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from coterie.actor import Actor
-from coterie.errors import Diverged, RunError, Unfit, failure_of
+from coterie.errors import Diverged, RunError, Unfit, UnknownRun, failure_of
 from coterie.kernel.machine import Machine
 from coterie.kernel.replay import Resumed, counted, reopening, replay
 from coterie.kernel.story import closed, opened, usage
@@ -37,9 +37,12 @@ def new_id() -> str:
 
 
 class Job:
-    """One run to be performed: the actor, the task, and what it is performed with."""
+    """One run to be performed: the actor, the task, and what it is performed with.
 
-    def __init__(self, actor: Actor, task: Task, world: World, store: Store, id: str) -> None:
+    Without a task it is a run that is in the store already, and its journal says the task.
+    """
+
+    def __init__(self, actor: Actor, task: Task | None, world: World, store: Store, id: str) -> None:
         self.actor = actor
         self.task = task
         self.world = world
@@ -55,13 +58,17 @@ class Job:
         self.attach: Callable[[Runner, list[Record]], None] | None = None
 
     async def perform(self) -> Result:
-        """Begin the run or go on with it, to its end or until it has to be parked."""
+        """Begin the run or go on with it, to its end or until it has to be parked.
+
+        Raises:
+            UnknownRun: if there is no task, here or in the store.
+        """
         lease = await self.store.claim(self.id, self._hear)
         records: list[Record] = []
         try:
             records = await self.store.read(self.id)
             if not records:
-                runner, events, standing = self._begun(lease)
+                runner, events, standing = self._begun(lease, self._given())
             elif (end := closed(records)) is not None and not (self.again and end.status in AGAIN):
                 await self.store.release(lease)
                 return result_of(self.id, end)
@@ -88,8 +95,12 @@ class Job:
         else:
             self._runner.arrive(signal)
 
-    def _begun(self, lease: Lease) -> tuple[Runner, list[Event], None]:
-        task = self.task
+    def _given(self) -> Task:
+        if self.task is None:
+            raise UnknownRun(f"no run {self.id!r} in this store; `coterie runs` lists them")
+        return self.task
+
+    def _begun(self, lease: Lease, task: Task) -> tuple[Runner, list[Event], None]:
         began = Opened(
             run=self.id,
             actor=self.actor.name,
@@ -98,7 +109,7 @@ class Job:
             manifest=manifest(self.actor),
             origin=dict(self.origin),
         )
-        return self._made(lease, 0), [began], None
+        return self._made(lease, task, 0), [began], None
 
     def _resumed(self, lease: Lease, records: list[Record]) -> tuple[Runner, list[Event], Resumed]:
         """A runner that stands where the journal ends.
@@ -108,22 +119,26 @@ class Job:
             Diverged: if its play no longer asks what the journal says.
             RunError: if there is an answer to a question that is not open.
         """
-        self._fits(opened(records).manifest)
-        runner = self._made(lease, len(records))
+        began = opened(records)
+        self._fits(began.manifest)
+        task = self.task or Task(began.task, data=began.data)
+        runner = self._made(lease, task, len(records))
         events: list[Event] = []
         kept = counted(records)
-        if closed(records) is not None:
+        if closed(kept) is not None:
             signal = reopening(kept)
             events.append(signal)
             kept = [record for record in kept if record.seq not in signal.value]
         standing = replay(runner.machine, kept)
         asked = {ask.path for ask in standing.asked}
         if unasked := sorted(set(self.answers) - asked):
-            raise RunError(f"run {self.id!r}: no question is open at {unasked[0]!r}; under way are {sorted(asked)}")
+            raise RunError(
+                f"run {self.id!r}: no question is open at {unasked[0]!r}; under way are {sorted(asked)}"
+            )
         return runner, events, standing
 
-    def _made(self, lease: Lease, seq: int) -> Runner:
-        machine = Machine(self.actor, self.task)
+    def _made(self, lease: Lease, task: Task, seq: int) -> Runner:
+        machine = Machine(self.actor, task)
         return Runner(
             machine,
             self.world,

@@ -82,12 +82,16 @@ def start(
     ask: Asker | None = None,
     seed: int | None = None,
     origin: Mapping[str, Any] | None = None,
+    attended: bool = True,
 ) -> Run:
-    """Begin to perform `actor` on `task`, and go on at once; takes the options of `run`."""
+    """Begin to perform `actor` on `task`, and go on at once; takes the options of `run`.
+
+    An `attended` run with only questions open waits for answers to them; any other is parked.
+    """
     world = World(model, models, ask, seed=seed)
     job = Job(actor_of(actor), task_of(task), world, store or MemoryStore(), id or new_id())
     job.origin = origin or {}
-    return Run(job)
+    return Run(job, attended=attended)
 
 
 async def resume(
@@ -109,10 +113,7 @@ async def resume(
     Raises:
         UnknownRun: if the store has no such run.
     """
-    records = await journal(store, id)
-    began = opened(records)
-    task = Task(began.task, data=began.data)
-    job = Job(actor_of(actor), task, World(model, models, ask), store, id)
+    job = Job(actor_of(actor), None, World(model, models, ask), store, id)
     job.answers = answers or {}
     job.again = True
     return await job.perform()
@@ -129,6 +130,7 @@ async def fork(
     model: Model | str | None = None,
     models: Mapping[str, Model] | None = None,
     ask: Asker | None = None,
+    origin: Mapping[str, Any] | None = None,
     **change: Any,
 ) -> Result:
     """Run `id` again under a new id, with one thing changed; only what depends on it is done again.
@@ -136,7 +138,7 @@ async def fork(
     Everything before event `at` stays as it happened. What event `at` is about is done again,
     or comes out as `value=` says. From there on, what is asked as before comes from the journal
     of `id` and costs nothing. `task=` changes the task; to change a prompt or a model, give an
-    `actor` with the change.
+    `actor` with the change. `origin` is put over the origin of the run that is forked.
 
     Raises:
         UnknownRun: if the store has no such run.
@@ -152,7 +154,7 @@ async def fork(
     job = Job(actor_of(actor), task, World(model, models, ask), store, new or new_id())
     job.memo = Memo(id, records, at, **values)
     changed = {name: str(made) for name, made in change.items()}
-    job.origin = {**began.origin, "fork": {"run": id, "at": at, "change": changed}}
+    job.origin = {**began.origin, **(origin or {}), "fork": {"run": id, "at": at, "change": changed}}
     return await job.perform()
 
 

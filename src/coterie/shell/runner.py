@@ -136,8 +136,9 @@ class Runner:
         """Append one burst; asks of an earlier runner are in the journal already."""
         if known := self._doubts:
             asked = [ask for ask in asked if ask.path not in known]
-        batch = [*events, *self.machine.notes(), *asked]
-        if self.machine.done:
+        machine = self.machine
+        batch = events + machine.notes() + asked
+        if machine.done:
             batch.append(self._closing())
         if not batch:
             return
@@ -176,7 +177,9 @@ class Runner:
     def _is_alone(self, ask: Asked) -> bool:
         """Whether `ask` is all there is to do, and can be done at once."""
         busy = self._jobs or self._arrived or self.waiting or self._memo or self._doubts
-        return not (busy or self.machine.listening) and not (type(ask.effect) is Ask and self.world.ask is None)
+        return not (busy or self.machine.listening) and not (
+            type(ask.effect) is Ask and self.world.ask is None
+        )
 
     async def _by_itself(self, ask: Asked) -> list[Event]:
         """Do the one thing there is to do here, without a task of its own."""

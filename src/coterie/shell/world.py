@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from msgspec.structs import replace
 
@@ -60,7 +60,7 @@ class World:
         """
         effect = asked.effect
         try:
-            return await _PERFORM[type(effect)](self, asked.path, effect, run, doubt)
+            return await self.performers[type(effect)](self, asked.path, effect, run, doubt)
         except CoterieError as error:
             return Settled(asked.path, failure=failure_of(error, asked.path))
         except Exception as error:  # the world meets the shell here, and may throw anything
@@ -103,15 +103,14 @@ class World:
         assert self.ask is not None  # the runner parks questions that nobody is here to put
         return Settled(path, storable(await self.ask(path, ask), path))
 
-
-_PERFORM: dict[type[Effect[Any]], Callable[..., Awaitable[Settled]]] = {
-    Think: World._think,
-    Use: World._use,
-    Sleep: World._sleep,
-    Now: World._now,
-    Draw: World._draw,
-    Ask: World._ask,
-}
+    performers: ClassVar[dict[type[Effect[Any]], Callable[..., Awaitable[Settled]]]] = {
+        Think: _think,
+        Use: _use,
+        Sleep: _sleep,
+        Now: _now,
+        Draw: _draw,
+        Ask: _ask,
+    }
 
 
 def _message(think: Think, said: Any) -> Message:
@@ -124,25 +123,40 @@ def _arguments(tool: Any, arguments: dict[str, Any]) -> tuple[list[Any], dict[st
     if not isinstance(tool, Tool):
         return arguments["args"], dict(arguments.get("kwargs", ()))
     if "args" in arguments:
-        arguments = dict(zip(tool.parameters, arguments["args"])) | arguments.get("kwargs", {})
+        arguments = dict(zip(tool.parameters, arguments["args"], strict=False)) | arguments.get("kwargs", {})
     return [], tool.checked(arguments)
 
 
 async def _call(tool: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
-    if tool.is_async:
-        work = tool.function(*args, **kwargs)
-    else:
-        work = asyncio.to_thread(tool.function, *args, **kwargs)
+    function = tool.function
+    work = function(*args, **kwargs) if tool.is_async else asyncio.to_thread(function, *args, **kwargs)
     if tool.timeout is None:
         return await work
-    deadline = asyncio.timeout(tool.timeout)
+    return await _in_time(work, tool.timeout, tool.name)
+
+
+async def _in_time(work: Awaitable[Any], seconds: float, name: str) -> Any:
+    """What `work` gives. As `asyncio.timeout`, at a third of its cost: only our own cancel is `TimedOut`."""
+    task = asyncio.current_task()
+    assert task is not None  # a coroutine of asyncio's is in a task
+    others, expired = task.cancelling(), False
+
+    def expire() -> None:
+        nonlocal expired
+        expired = True
+        task.cancel()
+
+    alarm = asyncio.get_running_loop().call_later(seconds, expire)
     try:
-        async with deadline:
-            return await work
-    except TimeoutError as error:
-        if not deadline.expired():
+        return await work
+    except asyncio.CancelledError as error:
+        if not expired or task.cancelling() > others + 1:
             raise
-        raise TimedOut(f"tool {tool.name!r} took longer than {tool.timeout:g} s") from error
+        raise TimedOut(f"tool {name!r} took longer than {seconds:g} s") from error
+    finally:
+        alarm.cancel()
+        if expired:
+            task.uncancel()
 
 
 async def _probe(path: str, tool: Any, args: list[Any], kwargs: dict[str, Any]) -> Settled:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
-
-from coterie.stores.schema import transaction
 
 
 class Group:
@@ -33,6 +31,10 @@ class Group:
                 future.set_exception(error)
 
 
+_PAGE = "insert into pages (run, seq, count, hash, body, contents) values (?, ?, ?, ?, ?, ?)"
+_END = "update runs set pages = ?, head = ?, holder = '', expires = 0 where id = ? and epoch = ?"
+
+
 class Committer:
     """Writes groups through one connection, and notices when another process has written."""
 
@@ -40,24 +42,33 @@ class Committer:
         self.db = db
         self._version = self._seen()
 
-    def commit(self, group: Group, epochs: Mapping[int, int]) -> None:
-        """Write a group, all or nothing, without what a lost lease brings (see `group.refused`)."""
+    def commit(self, group: Group, epochs: Callable[[], Mapping[int, int]]) -> None:
+        """Write a group, all or nothing, without what a lost lease brings (see `group.refused`).
+
+        `epochs` gives the leases there are, by run; it is asked only when they have to be checked.
+        """
         db = self.db
-        with transaction(db):
-            version = self._seen()
-            if version != self._version:
-                self._version = version
-                group.refused = self._lost(epochs)
-            pages = group.pages
-            if group.refused:
-                pages = [page for page in pages if page[0] not in group.refused]
-            db.executemany(
-                "insert into pages (run, seq, count, hash, body, contents) values (?, ?, ?, ?, ?, ?)", pages
-            )
-            if group.blobs:
-                db.executemany("insert or ignore into blobs (name, body) values (?, ?)", group.blobs)
-            if group.ends:
-                db.executemany("update runs set pages = ?, head = ? where id = ? and epoch = ?", group.ends)
+        db.execute("begin immediate")
+        try:
+            self._write(group, epochs)
+        except BaseException:
+            db.execute("rollback")
+            raise
+        db.execute("commit")
+
+    def _write(self, group: Group, epochs: Callable[[], Mapping[int, int]]) -> None:
+        version = self._seen()
+        if version != self._version:
+            self._version = version
+            group.refused = self._lost(epochs())
+        pages = group.pages
+        if group.refused:
+            pages = [page for page in pages if page[0] not in group.refused]
+        self.db.executemany(_PAGE, pages)
+        if group.blobs:
+            self.db.executemany("insert or ignore into blobs (name, body) values (?, ?)", group.blobs)
+        if group.ends:
+            self.db.executemany(_END, group.ends)
 
     def _seen(self) -> int:
         """Changes whenever another connection has committed (SQLite, PRAGMA data_version)."""

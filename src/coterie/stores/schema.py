@@ -61,7 +61,9 @@ def connect(path: Path, synchronous: str) -> sqlite3.Connection:
         mark, version, tables = _identity(db)
         if (mark != APPLICATION and tables) or version > VERSION:
             db.close()
-            what = f"is a store of version {version}" if mark == APPLICATION else "is another program's database"
+            what = (
+                f"is a store of version {version}" if mark == APPLICATION else "is another program's database"
+            )
             raise Corrupt(f"{str(path)!r} {what}; this Coterie reads version {VERSION}")
         if not tables:
             db.execute(f"pragma page_size = {PAGE}")
@@ -103,7 +105,9 @@ def told(path: Path) -> Generator[None]:
     except (sqlite3.Error, OSError) as error:
         code = getattr(error, "sqlite_errorname", "") or type(error).__name__
         if code in ("SQLITE_CORRUPT", "SQLITE_NOTADB"):
-            raise Corrupt(f"{str(path)!r} is damaged or not a store ({error}); restore it from a copy") from error
+            raise Corrupt(
+                f"{str(path)!r} is damaged or not a store ({error}); restore it from a copy"
+            ) from error
         advice = _ADVICE.get(code, "is the folder there and writable?")
         raise StoreUnavailable(f"the store {str(path)!r} failed: {error} ({code}); {advice}") from error
 

@@ -11,7 +11,8 @@ Theory of operation
    `relaxed`: a clean end. A kill may take the last 50 ms, and a power cut may damage the file.
 3. One writer a run: a claim raises the run's epoch. Every commit looks whether another process
    has written since the last one; only then can a lease have been lost, and each is checked in
-   that same transaction. What a stale writer brings is refused; the rest goes in.
+   that same transaction. What a stale writer brings is refused; the rest goes in. The commit
+   that closes a run gives its lease back too.
 4. A lease is renewed while its process lives. That of a dead process on this machine is free at
    once, that of another machine after `lease` seconds.
 5. A store belongs to the event loop that uses it.
@@ -22,10 +23,10 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -55,13 +56,14 @@ LARGE = 65536
 class _Held:
     """One run that this process writes."""
 
-    __slots__ = ("epoch", "head", "hear", "key", "pages", "records", "run", "seq", "writer")
+    __slots__ = ("ended", "epoch", "head", "hear", "key", "pages", "records", "run", "seq", "writer")
 
     def __init__(self, run: str, key: int, epoch: int, hear: Hear | None) -> None:
         self.run = run
         self.key = key
         self.epoch = epoch
         self.hear = hear
+        self.ended = False
         self.seq = self.pages = 0
         self.head = b""
         self.writer = Writer()
@@ -106,13 +108,14 @@ class SqliteStore:
         held = self._held.get(lease.run)
         if held is None or held.epoch != lease.epoch:
             return
+        if held.ended:
+            del self._held[lease.run]
+            return
         if self._group is not None or self._busy is not None:
             await self._flushed()
         del self._held[lease.run]
         with told(self.path):
-            self._db.execute(
-                "update runs set holder = '', expires = 0 where id = ? and epoch = ?", (held.key, held.epoch)
-            )
+            self._db.execute(_GIVE_BACK, (held.key, held.epoch))
 
     async def append(self, lease: Lease, records: Sequence[Record], /) -> None:
         held = self._held.get(lease.run)
@@ -132,6 +135,7 @@ class SqliteStore:
         if group.refused and held.key in group.refused:
             self._held.pop(lease.run, None)
             raise _fenced(lease)
+        held.ended = type(records[-1].event) is Closed
 
     async def read(self, run: str, /) -> list[Record]:
         held = self._held.get(run)
@@ -182,7 +186,9 @@ class SqliteStore:
     def _take(self, run: str, hear: Hear | None) -> _Held:
         """Write down that this process holds `run`, in the transaction of the caller."""
         now = time.time()
-        row = self._db.execute("select id, epoch, holder, expires from runs where name = ?", (run,)).fetchone()
+        row = self._db.execute(
+            "select id, epoch, holder, expires from runs where name = ?", (run,)
+        ).fetchone()
         if row is None:
             cursor = self._db.execute(
                 "insert into runs (name, epoch, holder, expires) values (?, 1, ?, ?)",
@@ -191,7 +197,9 @@ class SqliteStore:
             return _Held(run, cursor.lastrowid or 0, 1, hear)
         key, epoch, whose, expires = row
         if whose and expires > now and not dead(whose):
-            raise Busy(f"run {run!r} is held by {whose} for {expires - now:.0f} s more; wait, or cancel it there")
+            raise Busy(
+                f"run {run!r} is held by {whose} for {expires - now:.0f} s more; wait, or cancel it there"
+            )
         self._db.execute(
             "update runs set epoch = ?, holder = ?, expires = ? where id = ?",
             (epoch + 1, holder(), now + self._lease, key),
@@ -242,22 +250,25 @@ class SqliteStore:
         if group is None or self._busy is not None:
             self._group = group
             return
-        epochs = {held.key: held.epoch for held in self._held.values()}
         if self._thread is None:
-            group.settle(self._commit(group, epochs))
+            group.settle(self._commit(group))
             return
         loop = asyncio.get_running_loop()
         self._busy = loop.create_future()
-        work = loop.run_in_executor(self._thread, self._commit, group, epochs)
+        work = loop.run_in_executor(self._thread, self._commit, group)
         work.add_done_callback(lambda done: self._flushed_in_thread(group, done.result()))
 
-    def _commit(self, group: Group, epochs: dict[int, int]) -> StoreError | None:
+    def _commit(self, group: Group) -> StoreError | None:
+        """Commit a group; what went wrong goes to everybody who waits for it."""
         try:
-            with told(self.path):
-                self._committer.commit(group, epochs)
-        except StoreError as error:  # goes to everybody who waits for the commit
-            return error
+            self._committer.commit(group, self._epochs)
+        except (sqlite3.Error, OSError) as error:
+            return _said(error, self.path)
         return None
+
+    def _epochs(self) -> dict[int, int]:
+        """The runs that this process writes; the copy is made at once, the loop may go on beside."""
+        return {held.key: held.epoch for held in list(self._held.values())}
 
     def _flushed_in_thread(self, group: Group, error: StoreError | None) -> None:
         busy, self._busy = self._busy, None
@@ -302,6 +313,8 @@ class SqliteStore:
                 problems.append(f"run {run!r}: events {at} to {at + many - 1} are not what was written")
                 expected = hash_
             seq, count = at + many, count + 1
+        if not count and not pages:
+            return [f"no run {run!r}"]  # claimed once, and never begun
         if pages is not None and count < pages:
             problems.append(f"run {run!r}: {pages - count} pages are missing at the end")
         return problems + self._unreadable(run, key)
@@ -347,6 +360,18 @@ class SqliteStore:
                 hear = by_run[run].hear
                 if hear is not None:
                     hear(Signalled(*msgspec.msgpack.decode(body)))
+
+
+_GIVE_BACK = "update runs set holder = '', expires = 0 where id = ? and epoch = ?"
+
+
+def _said(error: sqlite3.Error | OSError, path: Path) -> StoreError:
+    """What went wrong, as an error that says which file."""
+    try:
+        with told(path):
+            raise error
+    except StoreError as said:
+        return said
 
 
 def _fenced(lease: Lease) -> Fenced:

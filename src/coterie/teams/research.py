@@ -135,7 +135,9 @@ def build(docs: str | Path, beside: str | Path = ".coterie/runs.db", rounds: int
 
     notes = Team("notes", [NOTE_TAKER], _taking(place, store))
     written = Team("draft", [WRITER], _writing(place))
-    answer = refine(written, CRITIC, grounded, accept=0.5, rounds=rounds, name="answer", on_failure=collect_all)
+    answer = refine(
+        written, CRITIC, grounded, accept=0.5, rounds=rounds, name="answer", on_failure=collect_all
+    )
     edited = Team("edit", [EDITOR], _edit)
     members: list[Actor] = [PLANNER, notes, answer, edited]
     return Team("research", members, play, settings={"rounds": rounds}, done_when=grounded)

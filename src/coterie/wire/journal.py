@@ -13,6 +13,7 @@ bytes is ever imported or called.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -58,12 +59,15 @@ class Writer:
         self._fresh = {}
         try:
             rows = [_WRITE[type(record.event)](self, record.event) for record in records]
-            times = [record.time for record in records]
-            when: Any = times[0] if times.count(times[0]) == len(times) else times
-            self.contents.update(self._fresh)
-            return _encode([FORMAT, when, rows]), self._fresh
+            when: Any = records[0].time
+            if records[-1].time != when or len(records) > 2:  # most bursts are a settle and an ask
+                times = [record.time for record in records]
+                when = when if times.count(when) == len(times) else times
+            page = _encode((FORMAT, when, rows))
         except (TypeError, ValueError, NotImplementedError, OverflowError) as error:
             raise Unstorable(f"an event cannot be stored: {error}", path=_where(records)) from error
+        self.contents.update(self._fresh)
+        return page, self._fresh
 
     def refer(self, body: bytes) -> Ext:
         """The name of a content, which is in the journal from this page on."""
@@ -74,12 +78,12 @@ class Writer:
 
     def value(self, value: Any) -> Any:
         """A value as it stands in an event: itself, or a mention of it."""
-        kind = type(value)
+        kind = value.__class__
         if kind is Message:
             return Ext(_MESSAGE, _encode(self.message(value)))
         if kind is str:
             return value if len(value) <= INLINE else self.refer(_encode(value))
-        if value is None or kind in (int, float, bool):
+        if value is None or kind in _SMALL:
             return value
         body = _encode(value)
         return Raw(body) if len(body) <= INLINE else self.refer(body)
@@ -127,14 +131,16 @@ class Writer:
         return [links[known - 1] if known else b"", added]
 
     def settled(self, event: Settled) -> list[Any]:
-        usage = None if event.usage is NOTHING else _spent(event.usage)
         value = event.value
-        if type(value) is Message and value.usage == event.usage:
-            value = replace(value, usage=NOTHING)  # the event says it already
-        row = [2, event.path, self.value(value), usage, event.failure, event.reused]
-        while not row[-1] and len(row) > 3:
-            row.pop()
-        return row
+        if type(value) is Message:
+            value = _costing(value, event.usage)
+        usage = None if event.usage is NOTHING else _spent(event.usage)
+        row = [2, event.path, self.value(value)]
+        if event.reused:
+            return [*row, usage, event.failure, event.reused]
+        if event.failure is not None:
+            return [*row, usage, event.failure]
+        return [*row, usage] if usage else row
 
     def noted(self, event: Noted) -> list[Any]:
         return [3, event.path, event.fact, event.about, self.value(event.value)]
@@ -163,8 +169,19 @@ class Reader:
 
     def __init__(self, fetch: Callable[[bytes], bytes | None]) -> None:
         self.contents: dict[bytes, bytes] = {}
-        self.links: set[bytes] = set()
         self._fetch = fetch
+        self._threads: list[tuple[bytes, list[Any]]] = []
+
+    @property
+    def links(self) -> set[bytes]:
+        """The links of every thread that was read: only who goes on writing needs them."""
+        found: set[bytes] = set()
+        for base, added in self._threads:
+            link = base
+            for row in added:
+                link = chain(link, row[0].data)
+                found.add(link)
+        return found
 
     def page(self, seq: int, body: bytes, contents: bytes) -> list[Record]:
         """The records of a page whose first has number `seq`.
@@ -178,8 +195,10 @@ class Reader:
             format_, when, rows = _decode(body)
             if format_ != FORMAT:
                 raise Corrupt(f"page {seq} has format {format_}, this version of Coterie reads {FORMAT}")
-            times = when if isinstance(when, list) else [when] * len(rows)
-            return [Record(seq + n, times[n], self.event(row)) for n, row in enumerate(rows)]
+            if when.__class__ is list:
+                times = when
+                return [Record(seq + n, times[n], self.event(row)) for n, row in enumerate(rows)]
+            return [Record(n, when, self.event(row)) for n, row in enumerate(rows, seq)]
         except (ValueError, TypeError, LookupError, msgspec.MsgspecError) as error:
             raise Corrupt(f"the page of event {seq} cannot be read: {error}") from error
 
@@ -206,19 +225,19 @@ class Reader:
             status=status,
             message=None if message is None else self.message(message),
             failure=_failure(failure),
-            usage=Usage(*usage),
+            usage=_usage(*usage),
             parts=tuple(map(self.message, parts)),
         )
 
     def _settled(
         self, path: str, value: Any, usage: Any = None, failure: Any = None, reused: str = ""
     ) -> Settled:
-        spent = NOTHING if usage is None else Usage(*usage)
+        spent = NOTHING if usage is None else _usage(*usage)
         if type(value) is Ext:
             value = self.value(value)
-            if type(value) is Message and value.usage is NOTHING:
-                value = replace(value, usage=spent)
-        return Settled(path, value, _failure(failure), spent, reused)
+            if type(value) is Message:
+                value = _costing(value, spent)
+        return Settled(path, value, None if failure is None else _failure(failure), spent, reused)
 
     def _asked(
         self, path: str, kind: str, body: Any, base: bytes | None = None, added: list[Any] | None = None
@@ -227,12 +246,8 @@ class Reader:
             body = self.content(bytes(body.data))
         if base is None or added is None:
             return Asked(path, Stored(kind, body))
-        prompt = tuple(map(self.message, added))
-        link = base
-        for row in added:
-            link = chain(link, row[0].data)
-            self.links.add(link)
-        return Asked(path, Stored(kind, body, prompt))
+        self._threads.append((base, added))
+        return Asked(path, Stored(kind, body, tuple(map(self.message, added))))
 
     def value(self, value: Any) -> Any:
         """The value that stands in an event, or that is mentioned there."""
@@ -245,15 +260,14 @@ class Reader:
     def message(self, row: list[Any]) -> Message:
         """The message of a mention and what came with it."""
         sender, text, output, calls, answers = _decode(self.content(row[0].data))
-        said, usage, parts, missing, unverified = [*row, *_NO_MORE[len(row) :]]
-        del said
+        _, usage, parts, missing, unverified = [*row, *_NO_MORE[len(row) :]]
         return Message(
             sender=sender,
             text=self.value(text),
             output=output,
-            calls=tuple(ToolCall(*call) if isinstance(call, list) else ToolCall(**call) for call in calls),
+            calls=tuple(ToolCall(**call) for call in calls),
             answers=answers,
-            usage=NOTHING if not usage else Usage(*usage),
+            usage=NOTHING if not usage else _usage(*usage),
             parts=tuple(map(self.message, parts or ())),
             missing=tuple(Failure(**failure) for failure in missing or ()),
             unverified=unverified or "",
@@ -271,8 +285,26 @@ class Reader:
         return body
 
 
+_SMALL = {int, float, bool}
 _NO_MORE: list[Any] = [None, None, (), (), ""]
 _CONTENTS = msgspec.msgpack.Decoder(dict[bytes, bytes]).decode
+
+
+def _costing(message: Message, spent: Usage) -> Message:
+    """A message that cost what its event did, as one that says nothing of it; and the other way round.
+
+    Twice, it gives the message back: nothing and all of it stand for each other, and whatever else
+    it cost stays.
+    """
+    if message.usage == spent:
+        return message if spent is NOTHING else replace(message, usage=NOTHING)
+    return replace(message, usage=spent) if message.usage == NOTHING else message
+
+
+@lru_cache(maxsize=64)
+def _usage(*spent: Any) -> Usage:
+    """What a row of `_spent` says; most steps cost the same."""
+    return Usage(*spent)
 
 
 def _spent(usage: Usage) -> list[float]:

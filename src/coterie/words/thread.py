@@ -37,9 +37,7 @@ class Thread:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Thread):
             return NotImplemented
-        return self._count == other._count and (
-            self._log is other._log or self.digest == other.digest
-        )
+        return self._count == other._count and (self._log is other._log or self.digest == other.digest)
 
     def __hash__(self) -> int:
         return hash(self.digest)
@@ -74,4 +72,3 @@ class Thread:
         thread = cls.__new__(cls)
         thread._log, thread._digests, thread._count = log, digests, count
         return thread
-
