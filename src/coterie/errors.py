@@ -195,10 +195,10 @@ def failure_of(error: BaseException, path: str = "") -> Failure:
 def error_of(failure: Failure) -> CoterieError:
     """The error that stands for `failure`; the same failure gives the same error at every replay."""
     known = _BY_NAME.get(failure.kind)
-    if known is None:
-        message = f"{failure.kind}: {failure.message}"
-        return ToolFailed(message, path=failure.path, raw=failure.raw)
-    return known(failure.message, path=failure.path, raw=failure.raw)
+    message = failure.message if known else f"{failure.kind}: {failure.message}"
+    error = (known or ToolFailed)(message, path=failure.path, raw=failure.raw)
+    error.retryable = failure.retryable
+    return error
 
 
 def _family(root: type[CoterieError]) -> dict[str, type[CoterieError]]:

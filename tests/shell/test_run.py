@@ -12,6 +12,7 @@ from coterie import (
     Ask,
     Failure,
     Hear,
+    Message,
     Put,
     Result,
     Sleep,
@@ -32,6 +33,7 @@ from coterie.models import scripted
 from coterie.stores import MemoryStore, SqliteStore
 from coterie.words.effect import Think
 from coterie.words.event import Closed, Noted, Opened, Record, Settled, Signalled
+from coterie.words.thread import Thread
 
 ECHO = scripted(lambda think: f"{think.actor}: {think.thread[-1].text}")
 
@@ -280,6 +282,22 @@ def test_a_run_that_is_held_cannot_be_resumed_twice() -> None:
                 await resume(_asking, "r", store=store)
 
     asyncio.run(play())
+
+
+def test_a_resumed_run_has_the_whole_task_it_was_opened_with(tmp_path: Path) -> None:
+    """The conversation before the task and its data come from the journal, whoever resumes it."""
+    agent = Agent("a")
+
+    async def play(task: Task) -> str:
+        said = await agent(task)
+        return f"{said.text} {task.data} {await Ask('well?')}"
+
+    count = scripted(lambda think: f"{len(think.thread)} messages")
+    task = Task("And now?", Thread([Message(sender="b", text="Before.")]), {"n": (1, 2)})
+    path, team = tmp_path / "r.db", Team("t", [agent], play)
+    asyncio.run(run(team, task, model=count, store=SqliteStore(path), id="r"))
+    ended = asyncio.run(resume(team, "r", store=SqliteStore(path), answers={"t/ask.1": "yes"}))
+    assert ended.text == "2 messages {'n': [1, 2]} yes"
 
 
 def test_unknown_runs_are_errors() -> None:

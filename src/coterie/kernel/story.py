@@ -13,6 +13,8 @@ from coterie.words.event import Asked, Closed, Noted, Opened, Record, Settled
 from coterie.words.failure import Failure
 from coterie.words.message import Message
 from coterie.words.result import Overview, Result, Status
+from coterie.words.task import Task
+from coterie.words.thread import Thread
 from coterie.words.usage import NOTHING, Usage
 
 
@@ -25,6 +27,11 @@ def opened(records: Sequence[Record]) -> Opened:
     if not records or not isinstance(records[0].event, Opened):
         raise Corrupt("the journal does not begin with the opening of a run")
     return records[0].event
+
+
+def task_of_run(began: Opened) -> Task:
+    """The task that a run was opened with."""
+    return Task(began.task, None if began.context is None else Thread(began.context), began.data)
 
 
 def closed(records: Sequence[Record]) -> Closed | None:
@@ -78,15 +85,20 @@ def result(run: str, records: Sequence[Record]) -> Result:
     end = closed(records)
     if end is None:
         return Result(id=run, status=state(records), usage=usage(records)[""])
-    message = end.message
+    return result_of(run, end)
+
+
+def result_of(run: str, closed: Closed) -> Result:
+    """The result that a run's closing says."""
+    message = closed.message
     return Result(
         id=run,
-        status=end.status,
+        status=closed.status,
         message=message,
-        failure=end.failure,
-        usage=end.usage,
-        parts=end.parts or (message.parts if message else ()),
-        missing=message.missing if message else (),
+        failure=closed.failure,
+        usage=closed.usage,
+        parts=closed.parts if message is None else message.parts,
+        missing=() if message is None else message.missing,
     )
 
 

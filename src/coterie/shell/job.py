@@ -12,11 +12,11 @@ from coterie.actor import Actor
 from coterie.errors import Diverged, RunError, Unfit, UnknownRun, failure_of
 from coterie.kernel.machine import Machine
 from coterie.kernel.replay import Resumed, counted, reopening, replay
-from coterie.kernel.story import closed, opened, usage
-from coterie.kernel.values import to_plain
+from coterie.kernel.story import closed, opened, result_of, task_of_run, usage
+from coterie.kernel.values import storable
 from coterie.ports import Lease, Store
 from coterie.shell.reuse import Memo
-from coterie.shell.runner import Runner, result_of
+from coterie.shell.runner import Runner
 from coterie.shell.world import World
 from coterie.team import manifest
 from coterie.words.event import Event, Opened, Record, Signalled
@@ -101,11 +101,14 @@ class Job:
         return self.task
 
     def _begun(self, lease: Lease, task: Task) -> tuple[Runner, list[Event], None]:
+        if task.data is not None:  # a resume will read it from the journal, so now it is the same
+            task = Task(task.text, task.context, storable(task.data, self.actor.name))
         began = Opened(
             run=self.id,
             actor=self.actor.name,
             task=task.text,
-            data=None if task.data is None else to_plain(task.data),
+            data=task.data,
+            context=None if task.context is None else tuple(task.context),
             manifest=manifest(self.actor),
             origin=dict(self.origin),
         )
@@ -121,7 +124,7 @@ class Job:
         """
         began = opened(records)
         self._fits(began.manifest)
-        task = self.task or Task(began.task, data=began.data)
+        task = task_of_run(began)
         runner = self._made(lease, task, len(records))
         events: list[Event] = []
         kept = counted(records)

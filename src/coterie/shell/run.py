@@ -12,7 +12,7 @@ from coterie.errors import BadInput, Busy, Diverged, UnknownRun
 from coterie.kernel.machine import Machine
 from coterie.kernel.replay import counted
 from coterie.kernel.replay import replay as lived
-from coterie.kernel.story import closed, opened, result, usage
+from coterie.kernel.story import closed, opened, result, task_of_run, usage
 from coterie.ports import Lease, Model, Store
 from coterie.shell.handle import Run
 from coterie.shell.job import Job, new_id
@@ -23,7 +23,7 @@ from coterie.team import actor_of
 from coterie.words.event import Closed, Record, Signalled
 from coterie.words.failure import Failure
 from coterie.words.result import Result
-from coterie.words.task import Task, task_of
+from coterie.words.task import task_of
 
 
 async def run(
@@ -149,7 +149,7 @@ async def fork(
     if unknown or (at is not None and not 0 < at < len(records)):
         raise BadInput(f"fork {id!r}: at is 1 to {len(records) - 1}, and the change is task= or value=")
     began = opened(records)
-    task = task_of(change["task"]) if "task" in change else Task(began.task, data=began.data)
+    task = task_of(change["task"]) if "task" in change else task_of_run(began)
     values = {"value": change["value"]} if "value" in change else {}
     job = Job(actor_of(actor), task, World(model, models, ask), store, new or new_id())
     job.memo = Memo(id, records, at, **values)
@@ -167,7 +167,7 @@ async def replay(actor: Actor | Play, id: str, /, *, store: Store) -> Result:
     """
     records = await journal(store, id)
     began = opened(records)
-    machine = Machine(actor_of(actor), Task(began.task, data=began.data))
+    machine = Machine(actor_of(actor), task_of_run(began))
     lived(machine, counted(records))
     then = result(id, records)
     said = machine.value.text if machine.value is not None else ""

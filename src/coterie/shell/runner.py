@@ -23,6 +23,7 @@ from typing import Any
 from coterie.errors import Cancelled, Diverged, InDoubt, RunError, Stuck, Unfit, failure_of
 from coterie.kernel.machine import Machine
 from coterie.kernel.replay import Resumed
+from coterie.kernel.story import result_of
 from coterie.kernel.values import storable
 from coterie.ports import Lease, Store
 from coterie.shell.reuse import Memo
@@ -254,20 +255,6 @@ class Runner:
         parts = tuple(self.machine.root.finished)
         spent = self.machine.root.usage
         return Result(id=self._lease.run, status="waiting", waiting=waiting, parts=parts, usage=spent)
-
-
-def result_of(run: str, closed: Closed) -> Result:
-    """The result that a run's closing says."""
-    message = closed.message
-    return Result(
-        id=run,
-        status=closed.status,
-        message=message,
-        failure=closed.failure,
-        usage=closed.usage,
-        parts=closed.parts if message is None else message.parts,
-        missing=() if message is None else message.missing,
-    )
 
 
 def status_of(error: Exception) -> Status:

@@ -103,7 +103,8 @@ class Writer:
     def opened(self, event: Opened) -> list[Any]:
         task = self.value(event.task)
         data = self.value(event.data)
-        return [0, event.run, event.actor, task, data, event.manifest, event.origin]
+        context = None if event.context is None else [self.message(said) for said in event.context]
+        return [0, event.run, event.actor, task, data, event.manifest, event.origin, context]
 
     def asked(self, event: Asked) -> list[Any]:
         effect = event.effect
@@ -215,9 +216,7 @@ class Reader:
 
     def _rare(self, kind: int, row: list[Any]) -> Event:
         if kind == 0:
-            _, run, actor, task, data, manifest, origin = row
-            task, data = self.value(task), self.value(data)
-            return Opened(run=run, actor=actor, task=task, data=data, manifest=manifest, origin=origin)
+            return self._opened(*row[1:])
         if kind == 4:
             return Signalled(row[1], row[2], self.value(row[3]))
         _, status, message, failure, usage, parts = row
@@ -227,6 +226,19 @@ class Reader:
             failure=_failure(failure),
             usage=_usage(*usage),
             parts=tuple(map(self.message, parts)),
+        )
+
+    def _opened(
+        self, run: str, actor: str, task: Any, data: Any, manifest: Any, origin: Any, context: Any
+    ) -> Opened:
+        return Opened(
+            run=run,
+            actor=actor,
+            task=self.value(task),
+            data=self.value(data),
+            context=None if context is None else tuple(map(self.message, context)),
+            manifest=manifest,
+            origin=origin,
         )
 
     def _settled(

@@ -14,12 +14,16 @@ from coterie.words.usage import NOTHING, Usage
 
 
 class Opened(Struct, frozen=True, kw_only=True, tag="opened"):
-    """A run began. `manifest` names the version of every actor that takes part."""
+    """A run began with a task: its text, its data in JSON shape, and the conversation before it.
+
+    `manifest` names the version of every actor that takes part.
+    """
 
     run: str
     actor: str
     task: str
     data: Any = None
+    context: tuple[Message, ...] | None = None
     manifest: dict[str, str] = {}
     origin: dict[str, Any] = {}
     """For a fork: the run it came from, the event, and what was changed."""

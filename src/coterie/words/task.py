@@ -11,10 +11,10 @@ from coterie.words.thread import Thread
 
 
 class Task(Struct, frozen=True, omit_defaults=True):
-    """Work for an actor: what to do, the conversation it belongs to, and typed input if any.
+    """Work for an actor: what to do, the conversation it belongs to, and data if any.
 
     An agent reads `context` first and `text` last; an empty `text` lets the conversation
-    speak for itself.
+    speak for itself. The data of a run's own task reaches the play in its JSON shape.
     """
 
     text: str = ""

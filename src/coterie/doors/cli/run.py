@@ -16,7 +16,7 @@ from coterie.doors.cli.store import opened_store, store_option
 from coterie.doors.cli.terminal import view_of
 from coterie.doors.teams import options_of, origin_of, team_of, team_of_run
 from coterie.errors import BadInput
-from coterie.kernel.story import opened
+from coterie.kernel.story import opened, task_of_run
 from coterie.models.find import find
 from coterie.ports import Model, Store
 from coterie.shell.job import Job, new_id
@@ -166,7 +166,7 @@ async def _performed(
 
 
 def _again(actor: Actor, began: Opened, world: World, store: Store, answers: Mapping[str, Any]) -> Job:
-    job = Job(actor, Task(began.task, data=began.data), world, store, began.run)
+    job = Job(actor, task_of_run(began), world, store, began.run)
     job.answers = answers
     job.again = True
     return job
