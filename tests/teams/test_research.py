@@ -66,10 +66,15 @@ def test_an_answer_cites_the_lines_it_comes_from(docs: Path) -> None:
 
 @pytest.mark.parametrize(
     "made_up",
-    ["The ferry to Askoy leaves the old harbour at 9 in the morning", "Tickets are sold by a bear", "7."],
+    [
+        "The ferry to Askoy leaves the old harbour at 9 in the morning",
+        "The `night` ferry to Askoy leaves the old harbour at 7 in the morning",
+        "Tickets are sold by a bear",
+        "7.",
+    ],
 )
 def test_what_a_note_does_not_say_is_replaced_by_the_note(docs: Path, made_up: str) -> None:
-    """A wrong number, an invention or a fragment never reaches the answer."""
+    """A wrong number, another name, an invention or a fragment never reaches the answer."""
     result = _ask(docs, _script([{"note": 1, "text": made_up}]))
     assert result.status == "succeeded"
     assert result.text == "The ferry to Askoy leaves the old harbour at 7 in the morning. [ferry.md:3]"

@@ -8,6 +8,7 @@ place. Last, all citations of the answer are checked against the files: that is 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -27,6 +28,7 @@ from coterie.words.message import Message
 from coterie.words.task import Task
 
 T = TypeVar("T")
+_NAME = re.compile(r"`[^`]+`|\b\w*[a-z]\w*[A-Z]\w*\b")
 NOTES = 6
 """Excerpts that a note-taker chooses from."""
 SURE = 0.6
@@ -167,7 +169,7 @@ def _writing(docs: str) -> Play:
 
     async def sentence(said: Sentence, note: Excerpt) -> str:
         line = cited_by(said.text, note.citation)
-        kept = support(note.text, said.text).share >= KEPT
+        kept = support(note.text, said.text).share >= KEPT and _names_in(said.text, note.text)
         good = kept and not await do(problems, docs, line)
         return line if good else cited_by(note.text, note.citation)
 
@@ -200,6 +202,12 @@ def _kept(said: Message, of: Sequence[T]) -> list[T]:
     """What an actor chose to keep, in the order in which it was shown: nearest to the question first."""
     choice: Choice = said.output
     return [of[n - 1] for n in sorted(set(choice.keep)) if n <= len(of)]
+
+
+def _names_in(text: str, source: str) -> bool:
+    """Whether every name of a text (code, or capitals within a word) stands in its source too."""
+    there = source.lower()
+    return all(name.strip("`").lower() in there for name in _NAME.findall(text))
 
 
 def _numbered(notes: Sequence[Excerpt]) -> str:
