@@ -62,7 +62,7 @@ class Sentence(Struct, frozen=True):
     """One sentence of the answer, and the number of the note that it is made from."""
 
     note: Number
-    text: Annotated[str, Meta(max_length=300)]
+    text: Annotated[str, Meta(max_length=240)]
 
 
 class Draft(Struct, frozen=True):
@@ -89,7 +89,7 @@ WRITER = Agent(
     "You write the answer to a question from numbered notes, in one to four full sentences. Each sentence says what "
     "one note says, in nearly the same words, and gives the number of that note. Use nothing but the notes.",
     output=Draft,
-    settings={"max_tokens": 320},
+    settings={"max_tokens": 500},
 )
 CRITIC = Agent(
     "critic",
