@@ -232,6 +232,22 @@ def test_a_program_that_is_cancelled_leaves_a_run_that_goes_on(tmp_path: Path) -
     assert asyncio.run(play()).text == "a: hi"
 
 
+def test_a_message_under_way_does_not_hide_that_the_program_is_cancelled(tmp_path: Path) -> None:
+    """A message that nobody hears yet must not make the runner take its caller's cancel for a cancel of the run."""
+    store = SqliteStore(tmp_path / "r.db")
+
+    async def play() -> str:
+        under_way = start(Agent("a"), "hi", model=_hang, store=store, id="r")
+        await asyncio.sleep(0.05)
+        under_way.send("news", "rain")
+        under_way._task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await under_way
+        return (await resume(Agent("a"), "r", store=store, model=ECHO)).text
+
+    assert asyncio.run(play()) == "a: hi"
+
+
 def test_a_run_is_cancelled_from_another_process_s_store(tmp_path: Path) -> None:
     """A signal through the file stops a run that another store is performing."""
     path = tmp_path / "r.db"

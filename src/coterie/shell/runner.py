@@ -68,6 +68,7 @@ class Runner:
         self._in_doubt: dict[str, Asked] = {}
         self._task: asyncio.Task[Any] | None = None
         self._alone = False
+        self._interrupted = False
         self._closed: Closed | None = None
 
     async def finish(self, events: list[Event], standing: Resumed | None = None) -> Result:
@@ -108,6 +109,7 @@ class Runner:
         if self._waker is not None and not self._waker.done():
             self._waker.set_result(None)
         elif self._alone and self._task is not None and type(event) is Signalled and event.kind == "cancel":
+            self._interrupted = True
             self._task.cancel()
 
     def answer(self, path: str, value: Any) -> None:
@@ -188,7 +190,7 @@ class Runner:
         try:
             events: list[Event] = [await self.world.perform(ask, self._lease.run)]
         except asyncio.CancelledError:
-            if not self._arrived or self._task is None:
+            if not self._interrupted or self._task is None:
                 raise
             self._task.uncancel()  # it was our own cancel: it is in the inbox, to be recorded first
             events = []

@@ -75,7 +75,8 @@ def search(docs: str, beside: str, query: str, limit: int = 8) -> list[Excerpt]:
         return []
     rows = embedder()([query, *(f"{_under(passage)}\n{text}" for passage, text in found)])
     likeness = [float(rows[0] @ row) for row in rows[1:]]
-    near = [at for at, like in enumerate(likeness) if like >= NEAR * max(likeness)]
+    least = NEAR * max(likeness)
+    near = [at for at, like in enumerate(likeness) if like >= least]
     near.sort(key=lambda at: -likeness[at])
     excerpts = (_excerpt(*found[at], lines[found[at][0].file], likeness[at]) for at in near)
     return list(islice(filter(None, excerpts), limit))

@@ -153,7 +153,8 @@ def _taking(docs: str, store: str) -> Play:
         if not found:
             return []
         said = await NOTE_TAKER(f"Excerpts:\n{_numbered(found)}\n\nQuestion: {question}")
-        return [one for one in found if one.likeness >= SURE or one in _kept(said, found)]
+        kept = _kept(said, found)
+        return [one for one in found if one.likeness >= SURE or one in kept]
 
     async def play(task: Task) -> Message:
         taken = await gather(*(take(question) for question in task.data), on_failure=collect_all)
