@@ -12,6 +12,12 @@
     + BadPlan             a plan that cannot be run
     + BranchesFailed      a join has fewer successes than its policy asks for
     + Skipped             a step was not begun, because what it needs has no result
+    + Declined            a member says that it will not take a task, and why
+    + NobodyCan           everyone who could take a task declined or failed
+      - NoBidder          an auction in which nobody was willing
+    + NoQuorum            too few votes for the rule to hold
+    + CircuitOpen         a breaker refused a call: what it protects has failed too often
+    + Conflict            two actors want one thing, and no strategy settled it
     + Late                a deadline passed
     + Stuck               the run can never move again
       - Deadlock          every strand waits, and nothing is under way
@@ -102,6 +108,32 @@ class BranchesFailed(RunError):
 
 class Skipped(RunError):
     """A step was not begun, because a step that it needs has no result."""
+
+
+class Declined(RunError):
+    """A member says that it will not take a task; the message says why."""
+
+
+class NobodyCan(RunError):
+    """Everyone who could take a task declined or failed; the message says who and why."""
+
+
+class NoBidder(NobodyCan):
+    """An auction in which nobody was willing."""
+
+
+class NoQuorum(RunError):
+    """Too few votes came in for the rule to hold."""
+
+
+class CircuitOpen(RunError):
+    """A breaker refused a call without making it, because what it protects has failed too often."""
+
+    retryable = True
+
+
+class Conflict(RunError):
+    """Two actors want one thing, and no strategy settled it."""
 
 
 class Late(RunError):

@@ -1,7 +1,8 @@
 import pytest
 
-from coterie import Agent, Message, Team, first, gather
+from coterie import Agent, Here, Message, Team, first, gather
 from coterie.errors import BadInput, Circular, PlayError, RunError
+from coterie.team import actor_of
 from coterie.testing import rehearse, simulate
 
 a, b = Agent("a"), Agent("b")
@@ -116,3 +117,16 @@ def test_a_name_has_to_fit_in_a_path(name):
     """Names with slashes, dots or white space are refused at once."""
     with pytest.raises(BadInput):
         Agent(name)
+
+
+def test_here_is_the_path_of_the_frame_that_asks():
+    """Each call of an actor has a name of its own for its topics and its part of the board."""
+
+    async def inner(task):
+        return await Here()
+
+    async def outer(task):
+        one = actor_of(inner)
+        return " ".join(said.text for said in [await one("a"), *await gather(one("b"), one("c"))])
+
+    assert rehearse(outer)[0].text == "outer/inner outer/inner.2 outer/inner.3"

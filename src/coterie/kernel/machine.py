@@ -33,7 +33,7 @@ from coterie.kernel.joins import Join
 from coterie.kernel.stuck import deadlock, foreign, not_a_message, repeated
 from coterie.kernel.topics import NOTHING, Topic
 from coterie.kernel.values import storable
-from coterie.words.effect import Effect, Get, Hear, Mark, Put, Send, Sleep, Watch
+from coterie.words.effect import Effect, Get, Hear, Here, Mark, Put, Send, Sleep, Watch
 from coterie.words.event import Asked, Noted, Settled
 from coterie.words.message import Message
 from coterie.words.task import Task
@@ -358,6 +358,9 @@ class Machine:
         repeated(strand.frame, mark)
         return None
 
+    def _here(self, strand: Strand, _: Here) -> Any:
+        return strand.frame.path
+
     handlers: ClassVar[dict[type, Callable[[Machine, Strand, Any], Any]]] = {
         Call: _call,
         Join: _fork,
@@ -367,6 +370,7 @@ class Machine:
         Get: _get,
         Watch: _watch,
         Mark: _mark,
+        Here: _here,
     }
 
 

@@ -165,6 +165,10 @@ class Mark(Effect[None], frozen=True):
     limit: int = 3
 
 
+class Here(Effect[str], frozen=True):
+    """The path of the frame that asks: a name for topics and board keys that no other frame of the run has."""
+
+
 class Entry(Struct, frozen=True):
     """One board entry: its value, its version from 1 up, and the path of who wrote it."""
 
