@@ -15,6 +15,7 @@
     + Declined            a member says that it will not take a task, and why
     + NobodyCan           everyone who could take a task declined or failed
       - NoBidder          an auction in which nobody was willing
+    + InboxFull           a topic holds all it can, and refuses more
     + NoQuorum            too few votes for the rule to hold
     + CircuitOpen         a breaker refused a call: what it protects has failed too often
     + Conflict            two actors want one thing, and no strategy settled it
@@ -120,6 +121,12 @@ class NobodyCan(RunError):
 
 class NoBidder(NobodyCan):
     """An auction in which nobody was willing."""
+
+
+class InboxFull(RunError):
+    """A topic holds all the messages it can, and refuses more."""
+
+    retryable = True
 
 
 class NoQuorum(RunError):

@@ -1,10 +1,12 @@
 import pytest
 
-from coterie import Get, Hear, Put, Send, Sleep, Watch, gather
-from coterie.errors import BadInput, Unstorable
+from coterie import Get, Hear, Put, Send, Sleep, Watch, collect_all, first, gather
+from coterie.errors import BadInput, Deadlock, Unstorable
 from coterie.kernel.machine import Machine
+from coterie.kernel.topics import AGE
+from coterie.team import actor_of
 from coterie.testing import rehearse, simulate
-from coterie.words.effect import Entry
+from coterie.words.effect import Entry, Inbox, Subscribe, Subscribers, Unsubscribe
 from coterie.words.task import Task
 
 
@@ -156,3 +158,110 @@ def _actor(play):
     from coterie import Team
 
     return Team("play", (), play)
+
+
+def test_waiting_is_worth_a_priority():
+    """However many urgent messages there are, a low one is heard after three times `AGE` of them and one more."""
+
+    async def play(task):
+        await Send("t", "low", 0)
+        for n in range(3 * AGE + 2):
+            await Send("t", n, 3)
+            if await Hear("t") == "low":
+                return str(n)
+        return "starved"
+
+    assert told(play) == str(3 * AGE + 1)
+
+
+def full(overflow, count=3, limit=2):
+    """A play that sends `count` messages to an inbox of `limit`, then hears what is there and what is dead."""
+
+    async def sender(task):
+        await Inbox("t", limit, overflow)
+        for n in range(count):
+            await Send("t", n)
+        return "sent"
+
+    async def play(task):
+        said = await gather(actor_of(sender)("x"), on_failure=collect_all)
+        heard = [await Hear("t") for _ in range(limit)]
+        lost = await first(Hear("dead"), _nothing()) if overflow.startswith("drop") else None
+        return f"{heard} {lost and (lost['topic'], lost['message'])} {[getattr(one, 'kind', '') for one in said]}"
+
+    return play
+
+
+async def _nothing():
+    await Sleep(1)
+
+
+@pytest.mark.parametrize(
+    ("overflow", "expected"),
+    [
+        ("drop_oldest", "[1, 2] ('t', 0) ['']"),
+        ("drop_new", "[0, 1] ('t', 2) ['']"),
+        ("refuse", "[0, 1] None ['InboxFull']"),
+    ],
+)
+def test_a_full_inbox_does_what_it_says(overflow, expected):
+    """What is dropped is a dead letter; what is refused is the sender's error."""
+    assert told(full(overflow)) == expected
+
+
+def test_a_sender_waits_for_room():
+    """Nothing is lost, and order is kept."""
+
+    async def speaker():
+        await Inbox("t", 2)
+        for n in range(10):
+            await Send("t", n)
+        return []
+
+    async def hearer():
+        return [await Hear("t") for _ in range(10)]
+
+    async def play(task):
+        return str((await gather(speaker(), hearer()))[1])
+
+    assert told(play) == str(list(range(10)))
+
+
+def test_a_sender_that_nobody_makes_room_for_is_a_named_deadlock():
+    """The error says which topic is full."""
+
+    async def play(task):
+        await Inbox("t", 1)
+        await Send("t", 1)
+        await Send("t", 2)
+
+    with pytest.raises(Deadlock, match="sends on 't', which is full"):
+        rehearse(play)
+
+
+def test_an_inbox_that_cannot_be_is_refused():
+    """A limit is 1 or more, a policy one of four, a pattern made of words."""
+
+    async def play(task):
+        for wrong in (Inbox("t", 0), Inbox("t", 1, "ignore"), Subscribe("a..b", "i"), Subscribe(">.a", "i")):
+            with pytest.raises(BadInput):
+                await wrong
+        return "ok"
+
+    assert told(play) == "ok"
+
+
+def test_a_published_topic_reaches_each_inbox_once():
+    """`*` is one word, `>` one or more; subscriptions end when they are told to, or their strand ends."""
+
+    async def play(task):
+        for pattern, inbox in [("a.*", "one"), ("a.>", "many"), ("a.b", "one"), (">", "all"), ("*", "word")]:
+            await Subscribe(pattern, inbox)
+        found = [await Subscribers(topic) for topic in ("a.b", "a.b.c", "a", "b")]
+        await Unsubscribe("all")
+        await gather(Subscribe("b", "gone"))
+        return str([*found, await Subscribers("b")])
+
+    assert told(play) == str(
+        [("one", "many", "all"), ("many", "all"), ("all", "word"), ("all", "word"), ("word",)]
+    )

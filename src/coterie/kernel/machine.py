@@ -31,9 +31,23 @@ from coterie.kernel.board import Board
 from coterie.kernel.frames import Call, Frame, Playable, Strand, open_frame
 from coterie.kernel.joins import Join
 from coterie.kernel.stuck import deadlock, foreign, not_a_message, repeated
-from coterie.kernel.topics import NOTHING, Topic
+from coterie.kernel.topics import NOTHING, Topics
 from coterie.kernel.values import storable
-from coterie.words.effect import Effect, Get, Hear, Here, Mark, Put, Send, Sleep, Watch
+from coterie.words.effect import (
+    Effect,
+    Get,
+    Hear,
+    Here,
+    Inbox,
+    Mark,
+    Put,
+    Send,
+    Sleep,
+    Subscribe,
+    Subscribers,
+    Unsubscribe,
+    Watch,
+)
 from coterie.words.event import Asked, Noted, Settled
 from coterie.words.message import Message
 from coterie.words.task import Task
@@ -55,13 +69,12 @@ class Machine:
         self.error: Exception | None = None
         self.done = False
         self.parked: dict[str, Strand] = {}
-        self.topics: dict[str, Topic] = {}
         self.board = Board()
         self._asked: list[Asked] = []
         self._dropped: list[str] = []
         self._notes: list[Noted] | None = [] if noting else None
         self._ready: deque[tuple[Strand, Any, Exception | None]] = deque()
-        self._outside = 0
+        self.topics = Topics(self._ready.append, self._note_value)
         self.root = Frame(actor.name, None, Call(actor, task))
         self.note(self.root.path, "entered", task.text[:80])
         self._top = Strand(actor.play(task), self.root)
@@ -102,13 +115,14 @@ class Machine:
 
     def tell(self, topic: str, message: Any, priority: int = 1) -> None:
         """Take a message from outside."""
-        self._deliver(topic, message, priority)
+        if self.topics.send(topic, message, priority) is None:
+            self.note(self.root.path, "refused", topic, message)
         self._spin()
 
     @property
     def listening(self) -> bool:
         """Whether a message from outside could move the run."""
-        return self._outside > 0
+        return self.topics.outside > 0
 
     def cancel(self, reason: str = "cancelled") -> None:
         """Close every strand; the run is done."""
@@ -130,7 +144,7 @@ class Machine:
             turns += self._move(*ready.popleft())
             if turns > SPIN:
                 self._end(NoProgress(f"{turns:,} moves without asking anything of the world"))
-        if not self.done and not self.parked and not self._outside:
+        if not self.done and not self.parked and not self.topics.outside:
             self._end(deadlock(self._top))
 
     def _move(self, strand: Strand, value: Any, error: Exception | None) -> int:
@@ -247,7 +261,7 @@ class Machine:
             del self.parked[wait]
             self._dropped.append(wait)
         elif type(wait) is Hear and wait.outside:
-            self._outside -= 1
+            self.topics.outside -= 1
         coros = [strand.coro, *(coro for coro, _ in reversed(strand.stack))]
         for coro in coros:
             try:
@@ -260,18 +274,6 @@ class Machine:
         self._ready.clear()
         self._close(self._top)
         self.error, self.done = error, True
-
-    def _deliver(self, topic: str, message: Any, priority: int) -> bool:
-        queue = self.topics.get(topic)
-        if queue is None:
-            queue = self.topics[topic] = Topic()
-        hearer = queue.put(message, priority)
-        if hearer is None:
-            return False
-        if hearer.wait.outside:
-            self._outside -= 1
-        self._ready.append((hearer, message, None))
-        return True
 
     # Handlers: each takes an awaited thing and gives its value at once, or PARKED.
 
@@ -315,21 +317,21 @@ class Machine:
     def _send(self, strand: Strand, send: Send) -> Any:
         if self._notes is not None:
             self._note_value(strand.frame.path, "sent", send.topic, send.message)
-        if self._deliver(send.topic, send.message, send.priority):
+        heard = self.topics.send(send.topic, send.message, send.priority)
+        if heard is False:
+            return None
+        if heard:
             self._ready.append((strand, None, None))  # the hearer goes first
-            return PARKED
-        return None
+        else:
+            strand.wait = send
+            self.topics.block(strand, send)
+        return PARKED
 
     def _hear(self, strand: Strand, hear: Hear) -> Any:
-        queue = self.topics.get(hear.topic)
-        if queue is None:
-            queue = self.topics[hear.topic] = Topic()
-        message = queue.take()
+        message = self.topics.hear(strand, hear)
         if message is not NOTHING:
             return message
         strand.wait = hear
-        self._outside += hear.outside
-        queue.waiting.append((strand, hear))
         return PARKED
 
     def _put(self, strand: Strand, put: Put) -> Any:
@@ -358,9 +360,6 @@ class Machine:
         repeated(strand.frame, mark)
         return None
 
-    def _here(self, strand: Strand, _: Here) -> Any:
-        return strand.frame.path
-
     handlers: ClassVar[dict[type, Callable[[Machine, Strand, Any], Any]]] = {
         Call: _call,
         Join: _fork,
@@ -370,7 +369,11 @@ class Machine:
         Get: _get,
         Watch: _watch,
         Mark: _mark,
-        Here: _here,
+        Here: lambda _, strand, __: strand.frame.path,
+        Inbox: lambda self, _, inbox: self.topics.bound(inbox),
+        Subscribe: lambda self, strand, subscribe: self.topics.subscribe(strand, subscribe),
+        Unsubscribe: lambda self, _, ended: self.topics.unsubscribe(ended),
+        Subscribers: lambda self, _, asked: self.topics.subscribers(asked.topic),
     }
 
 

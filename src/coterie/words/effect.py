@@ -19,6 +19,12 @@ from coterie.words.message import Message
 from coterie.words.thread import Thread
 
 T = TypeVar("T")
+LIMIT = 10_000
+"""Messages that a topic holds, unless its inbox says otherwise."""
+OVERFLOWS = ("wait", "refuse", "drop_oldest", "drop_new")
+"""What may happen to a message for which a topic has no room."""
+DEAD = "dead"
+"""The topic of messages that nobody will hear: dropped, expired, or failed too often."""
 
 
 class Effect(Struct, Generic[T], frozen=True):
@@ -132,6 +138,40 @@ class Hear(Effect[Any], frozen=True):
 
     topic: str
     outside: bool = False
+
+
+class Inbox(Effect[None], frozen=True):
+    """Say how many messages a topic holds, and what happens to one more.
+
+    `overflow` is `wait` (its sender waits for room, the default of every topic), `refuse` (its sender
+    gets `InboxFull`), `drop_oldest` or `drop_new`; what is dropped goes to the topic `DEAD`.
+    """
+
+    topic: str
+    limit: int = LIMIT
+    overflow: str = "wait"
+
+
+class Subscribe(Effect[None], frozen=True):
+    """Let what is published on topics that fit `pattern` reach the topic `inbox`.
+
+    Topics are words with dots between; `*` fits one word, `>` at the end one or more.
+    """
+
+    pattern: str
+    inbox: str
+
+
+class Unsubscribe(Effect[None], frozen=True):
+    """End every subscription of an inbox."""
+
+    inbox: str
+
+
+class Subscribers(Effect[tuple[str, ...]], frozen=True):
+    """The inboxes that a topic reaches, in the order in which they subscribed."""
+
+    topic: str
 
 
 class Put(Effect[int], frozen=True):
