@@ -7,9 +7,10 @@ settled by the kernel and noted in the journal, so talk costs microseconds and i
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from coterie.actor import within
 from coterie.errors import BadInput
@@ -54,7 +55,7 @@ class Post:
 
     async def send(self, sender: str, to: str, body: Any, **options: Any) -> Envelope:
         """Write to one; gives what was sent. `options` are fields of `Envelope`: intent, priority ..."""
-        return await self._deliver(self.inbox(to), self._sealed(sender, to, body, **options))
+        return await self.deliver(to, self.seal(sender, to, body, **options))
 
     async def request(
         self, sender: str, to: str, body: Any, *, timeout: float | None = None, **options: Any
@@ -67,10 +68,8 @@ class Post:
             Late: if there is no reply in time; the request is not delivered after that either.
         """
         deadline = None if timeout is None else await Now() + timeout
-        fields = {"intent": "ask", "deadline": deadline, **options}
-        asked = await self._deliver(
-            self.inbox(to), self._sealed(sender, to, body, kind="request", **fields)
-        )
+        fields: dict[str, Any] = {"intent": "ask", "deadline": deadline, **options}
+        asked = await self.deliver(to, self.seal(sender, to, body, kind="request", **fields))
         answer = Hear(self.inbox(f"{sender}#{asked.id}"))
         return opened(await (answer if timeout is None else within(timeout, answer)))
 
@@ -84,15 +83,15 @@ class Post:
             "priority": request.priority,
             **options,
         }
-        sealed = self._sealed(request.recipient, request.sender, body, **fields)
+        sealed = self.seal(request.recipient, request.sender, body, **fields)
         waits = f"{request.sender}#{request.id}" if request.kind == "request" else request.sender
-        return await self._deliver(self.inbox(waits), sealed)
+        return await self.deliver(waits, sealed)
 
     async def receive(self, name: str) -> Envelope:
         """The most urgent, then oldest, message to `name`; one past its deadline is a dead letter."""
         while True:
             received = opened(await Hear(self.inbox(name)))
-            if received.deadline is None or await Now() <= received.deadline:
+            if received.deadline is None or await Now() < received.deadline:
                 return received
             await self.bury(received, "its deadline has passed")
 
@@ -109,9 +108,9 @@ class Post:
     async def publish(self, sender: str, topic: str, body: Any, **options: Any) -> int:
         """Tell everybody who subscribed to `topic`; how many did. An event for nobody is a dead letter."""
         inboxes = await Subscribers(topic)
-        event = self._sealed(sender, topic, body, kind="event", **options)
+        event = self.seal(sender, topic, body, kind="event", **options)
         for inbox in inboxes:
-            await self._deliver(inbox, event)
+            await Send(inbox, event, event.priority)
         if not inboxes:
             await self.bury(event, "nobody has subscribed")
         return len(inboxes)
@@ -126,7 +125,7 @@ class Post:
         """Put a message that will not be delivered on the topic of dead letters."""
         await Send(DEAD, DeadLetter(envelope.recipient, envelope, why))
 
-    def _sealed(
+    def seal(
         self,
         sender: str,
         to: str,
@@ -141,6 +140,7 @@ class Post:
         deadline: float | None = None,
         trust: Trust = "trusted",
     ) -> Envelope:
+        """An envelope with an id of its own; nothing is sent yet."""
         self._count += 1
         id = f"{self.place}#{self._count}"
         return Envelope(
@@ -158,8 +158,9 @@ class Post:
             trust=trust,
         )
 
-    async def _deliver(self, topic: str, envelope: Envelope) -> Envelope:
-        await Send(topic, envelope, envelope.priority)
+    async def deliver(self, to: str, envelope: Envelope) -> Envelope:
+        """Put an envelope into the inbox of `to`; gives it back."""
+        await Send(self.inbox(to), envelope, envelope.priority)
         return envelope
 
 
@@ -182,12 +183,11 @@ class Conversation:
         """
         if sender not in self.participants:
             raise BadInput(f"{sender!r} does not take part in {self.name!r}, only {list(self.participants)}")
+        said = self.post.seal(sender, self.name, body, conversation=self.name, **options)
+        self.history.append(said)
         for name in self.participants:
             if name != sender:
-                said = await self.post.send(sender, name, body, conversation=self.name, **options)
-                if not self.history or self.history[-1].correlation != said.correlation:
-                    options = {**options, "correlation": said.correlation}
-                    self.history.append(said)
+                await self.post.deliver(name, said)
 
     @property
     def thread(self) -> Thread:
@@ -196,12 +196,13 @@ class Conversation:
 
 
 def opened(received: Any) -> Envelope:
-    """What was heard as an envelope: a plain message from outside gets one, as untrusted."""
+    """What was heard as an envelope. What is none came from outside the run, so it is not trusted."""
     if isinstance(received, Envelope):
         return received
-    if isinstance(received, dict) and {"id", "sender", "recipient"} <= set(cast("dict[str, Any]", received)):
-        return msgspec.convert(received, Envelope)
-    return Envelope(id="", sender="outside", recipient="", body=received, trust="untrusted")
+    try:
+        return replace(msgspec.convert(received, Envelope), trust="untrusted")
+    except msgspec.ValidationError:  # it is a message, and nobody has put it into an envelope
+        return Envelope(id="", sender="outside", recipient="", body=received, trust="untrusted")
 
 
 def _text(body: Any) -> str:

@@ -187,7 +187,7 @@ def full(overflow, count=3, limit=2):
         said = await gather(actor_of(sender)("x"), on_failure=collect_all)
         heard = [await Hear("t") for _ in range(limit)]
         lost = await first(Hear("dead"), _nothing()) if overflow.startswith("drop") else None
-        return f"{heard} {lost and (lost['topic'], lost['message'])} {[getattr(one, 'kind', '') for one in said]}"
+        return f"{heard} {lost and (lost.topic, lost.message)} {[getattr(one, 'kind', '') for one in said]}"
 
     return play
 

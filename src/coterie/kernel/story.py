@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
 from msgspec import Struct
 
 from coterie.errors import Corrupt
 from coterie.kernel.replay import counted
 from coterie.words.effect import Ask, Effect, kind_of
+from coterie.words.envelope import Envelope
 from coterie.words.event import Asked, Closed, Noted, Opened, Record, Settled
 from coterie.words.failure import Failure
 from coterie.words.message import Message
@@ -197,6 +199,67 @@ class Tree:
                 branch.state, branch.ended = "closed", record.time
         if isinstance(record.event, Closed):
             self.root.state = record.event.status
+
+
+class Mail(Struct, frozen=True, kw_only=True):
+    """One message between agents: when it was sent, from which path, and the message."""
+
+    seq: int
+    time: float
+    path: str
+    envelope: Envelope
+
+
+def mail(records: Sequence[Record], *, agent: str = "", conversation: str = "") -> list[Mail]:
+    """The messages between the agents of a run, oldest first: to or from `agent`, of `conversation`."""
+    found: list[Mail] = []
+    seen: set[str] = set()
+    for record in counted(records):
+        event = record.event
+        if not isinstance(event, Noted) or event.fact != "sent" or not isinstance(event.value, dict):
+            continue
+        try:
+            envelope = msgspec.convert(event.value, Envelope)
+        except msgspec.ValidationError:  # something else was sent on a topic
+            continue
+        if envelope.id in seen or not _about(envelope, agent, conversation):
+            continue
+        seen.add(envelope.id)
+        found.append(Mail(seq=record.seq, time=record.time, path=event.path, envelope=envelope))
+    return found
+
+
+def _about(envelope: Envelope, agent: str, conversation: str) -> bool:
+    return (not agent or agent in (envelope.sender, envelope.recipient)) and (
+        not conversation or conversation == envelope.conversation
+    )
+
+
+def graph(records: Sequence[Record]) -> dict[tuple[str, str], int]:
+    """Who talked to whom, and how often: by calling an actor, or by a message."""
+    edges: dict[tuple[str, str], int] = {}
+    entered: set[str] = set()
+    for record in counted(records):
+        event = record.event
+        if isinstance(event, Noted) and event.fact == "entered":
+            entered.add(event.path)
+            above = event.path.rpartition("/")[0]
+            while above and above not in entered:  # a branch that is no actor
+                above = above.rpartition("/")[0]
+            if above:
+                _count(edges, _called(above), _called(event.path))
+    for one in mail(records):
+        _count(edges, one.envelope.sender, one.envelope.recipient)
+    return edges
+
+
+def _count(edges: dict[tuple[str, str], int], one: str, other: str) -> None:
+    edges[one, other] = edges.get((one, other), 0) + 1
+
+
+def _called(path: str) -> str:
+    """The name of the actor whose frame has this path."""
+    return path.rpartition("/")[2].partition(".")[0]
 
 
 class Line(Struct, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ from typing import Any
 from coterie.errors import BadInput, InboxFull
 from coterie.kernel.frames import Strand
 from coterie.words.effect import DEAD, LIMIT, OVERFLOWS, Hear, Inbox, Send, Subscribe, Unsubscribe
+from coterie.words.envelope import DeadLetter
 
 LEVELS = 4
 """Priorities: 0 low, 1 normal, 2 high, 3 urgent."""
@@ -148,7 +149,9 @@ class Topics:
             BadInput: for a limit below 1, or an overflow policy that there is not.
         """
         if inbox.limit < 1 or inbox.overflow not in OVERFLOWS:
-            raise BadInput(f"inbox {inbox.topic!r}: limit is 1 or more, and overflow one of {list(OVERFLOWS)}")
+            raise BadInput(
+                f"inbox {inbox.topic!r}: limit is 1 or more, and overflow one of {list(OVERFLOWS)}"
+            )
         held = self._topics.get(inbox.topic)
         if held is None:
             self._topics[inbox.topic] = Topic(inbox.limit, inbox.overflow)
@@ -159,7 +162,9 @@ class Topics:
         """Let what is published on matching topics reach an inbox, for as long as `strand` lives."""
         words = subscribe.pattern.split(".")
         if "" in words or ">" in words[:-1]:
-            raise BadInput(f"{subscribe.pattern!r} is no pattern: words with dots between, `*`, and `>` at the end")
+            raise BadInput(
+                f"{subscribe.pattern!r} is no pattern: words with dots between, `*`, and `>` at the end"
+            )
         self._subscriptions.append((strand, subscribe))
         self._reached.clear()
 
@@ -198,7 +203,7 @@ class Topics:
         self._note("", "dead", topic, message)
         if DEAD not in self._topics:
             self._topics[DEAD] = Topic(DEAD_LIMIT, "drop_oldest")
-        self.send(DEAD, {"topic": topic, "message": message, "why": "no room"}, 1)
+        self.send(DEAD, DeadLetter(topic, message, "no room"), 1)
 
 
 def matches(pattern: list[str], words: list[str]) -> bool:

@@ -23,6 +23,7 @@ class Run:
         job.attended = attended
         job.attach = self._attach
         self.id = job.id
+        self._job = job
         self._records: list[Record] = []
         self._more = asyncio.Event()
         self._runner: Runner | None = None
@@ -92,7 +93,9 @@ class Run:
             Unstorable: if the message has no JSON shape.
             RunError: if the run is over.
         """
-        self._live().arrive(Signalled("message", topic, storable(message, topic)))
+        if self._task.done():
+            raise RunError(f"run {self.id!r} is over")
+        self._job.hear(Signalled("message", topic, storable(message, topic)))
 
     def _live(self) -> Runner:
         if self._runner is None or self._task.done():

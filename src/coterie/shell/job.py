@@ -63,7 +63,7 @@ class Job:
         Raises:
             UnknownRun: if there is no task, here or in the store.
         """
-        lease = await self.store.claim(self.id, self._hear)
+        lease = await self.store.claim(self.id, self.hear)
         records: list[Record] = []
         try:
             records = await self.store.read(self.id)
@@ -88,8 +88,8 @@ class Job:
             runner.arrive(signal)
         return await runner.finish(events, standing)
 
-    def _hear(self, signal: Signalled) -> None:
-        """Take what another process says to this run."""
+    def hear(self, signal: Signalled) -> None:
+        """Take what somebody outside says to this run, begun or not."""
         if self._runner is None:
             self._heard.append(signal)
         else:
