@@ -14,6 +14,7 @@ from coterie.team import Team
 from coterie.tool import tool
 from coterie.words.effect import Ask, Draw, Get, Hear, Here, Mark, Now, Put, Send, Sleep, Watch
 from coterie.words.failure import Failure, best_effort, collect_all, fail_fast, quorum
+from coterie.words.limits import Limits
 from coterie.words.message import Message
 from coterie.words.result import Result
 from coterie.words.task import Task
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "Actor", "Agent", "Team", "tool",
-    "Task", "Message", "Result", "Failure", "Usage",
+    "Task", "Message", "Result", "Failure", "Usage", "Limits",
     "run", "run_sync", "start", "resume", "fork", "replay", "cancel",
     "do", "gather", "first", "race", "within", "fail_fast", "collect_all", "quorum", "best_effort",
     "Ask", "Draw", "Get", "Hear", "Here", "Mark", "Now", "Put", "Send", "Sleep", "Watch",

@@ -18,6 +18,7 @@ from coterie.tool import Tool, returned
 from coterie.typed import value_of
 from coterie.words.effect import Use
 from coterie.words.failure import BestEffort, CollectAll, FailFast, Failure, Policy, Quorum, fail_fast
+from coterie.words.limits import Limits
 from coterie.words.message import Message
 from coterie.words.result import Result
 from coterie.words.task import Task, task_of
@@ -36,6 +37,8 @@ class Actor:
     """Anyone who can be given a task: an agent, a team, a person, a remote peer."""
 
     name: str
+    limits: Limits | None = None
+    """What one call of it may use up, beside what the run may."""
     versions: dict[str, str] | None = None
     """What `manifest` found, once it has looked."""
 

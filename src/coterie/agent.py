@@ -17,6 +17,7 @@ from coterie.typed import parse, schema_of
 from coterie.words.brief import Brief
 from coterie.words.digest import digest
 from coterie.words.effect import Mark, Think, Use
+from coterie.words.limits import Limits
 from coterie.words.message import Message, ToolCall
 from coterie.words.task import Task
 from coterie.words.thread import Thread
@@ -34,7 +35,7 @@ class Agent(Actor):
     functions with typed signatures. `output` is the type of the answer: a msgspec struct, a
     dataclass, a TypedDict or a pydantic model. An answer that does not fit it, or that
     `done_when` finds wanting, goes back with the validator's message at most `repairs` times.
-    `turns` bounds the model calls for one task.
+    `turns` bounds the model calls for one task, `limits` what it may use up.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Agent(Actor):
         turns: int = TURNS,
         repairs: int = REPAIRS,
         done_when: Check | None = None,
+        limits: Limits | None = None,
     ) -> None:
         if turns < 1 or repairs < 0:
             raise BadInput(f"agent {name!r}: turns is 1 or more and repairs 0 or more")
@@ -63,6 +65,7 @@ class Agent(Actor):
         self.turns = turns
         self.repairs = repairs
         self.done_when = done_when
+        self.limits = limits
         self.brief = Brief(
             instructions,
             tuple(made.spec for made in self.tools.values()),

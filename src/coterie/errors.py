@@ -20,6 +20,7 @@
     + CircuitOpen         a breaker refused a call: what it protects has failed too often
     + Conflict            two actors want one thing, and no strategy settled it
     + Late                a deadline passed
+    + OverLimit           a limit of the run, the team or the agent allows no more
     + Stuck               the run can never move again
       - Deadlock          every strand waits, and nothing is under way
       - NoProgress        a loop came back to where it was
@@ -147,6 +148,10 @@ class Late(RunError):
     """A deadline passed before the work was done."""
 
     retryable = True
+
+
+class OverLimit(RunError):
+    """A limit of the run, the team or the agent allows no more; a raised one lets the run go on."""
 
 
 class Stuck(RunError):

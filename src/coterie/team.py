@@ -9,6 +9,7 @@ from coterie.actor import Actor, Play, named
 from coterie.check import Check, checked
 from coterie.errors import BadInput
 from coterie.words.digest import digest_of
+from coterie.words.limits import Limits
 from coterie.words.message import Message
 from coterie.words.task import Task
 
@@ -18,7 +19,7 @@ class Team(Actor):
 
     `settings` are what the play was built with, as plain data: part of the team's version.
     `done_when` is checked on the play's message; where it does not hold, the message comes out
-    as unverified, with the complaint.
+    as unverified, with the complaint. `limits` are what one call may use up.
     """
 
     def __init__(
@@ -29,11 +30,13 @@ class Team(Actor):
         *,
         settings: dict[str, Any] | None = None,
         done_when: Check | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self.name = named(name)
         _all_actors(name, members)
         self.settings = settings or {}
         self.done_when = done_when
+        self.limits = limits
         self._members = tuple(members)
         self._play = play
 

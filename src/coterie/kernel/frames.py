@@ -12,14 +12,13 @@ from __future__ import annotations
 from collections.abc import Coroutine, Generator
 from typing import Any, Protocol
 
-from coterie.errors import Circular, RunError
-from coterie.kernel.joins import Join
+from coterie.errors import Circular, Late, OverLimit
+from coterie.kernel.budget import FREE, Account, Amounts
+from coterie.kernel.joins import RACE, Join
+from coterie.words.limits import Limits
 from coterie.words.message import Message
 from coterie.words.task import Task
 from coterie.words.usage import NOTHING, Usage
-
-DEEPEST = 64
-"""Frames below one another before a run is refused to go deeper."""
 
 
 class Playable(Protocol):
@@ -28,6 +27,11 @@ class Playable(Protocol):
     @property
     def name(self) -> str:
         """The actor's name, as it appears in paths."""
+        ...
+
+    @property
+    def limits(self) -> Limits | None:
+        """What one call of the actor may use up."""
         ...
 
     def play(self, task: Task, /) -> Coroutine[Any, Any, Message]:
@@ -51,9 +55,23 @@ class Call:
 class Frame:
     """One call of an actor, or one plain coroutine that runs beside others."""
 
-    __slots__ = ("actor", "counts", "depth", "finished", "marks", "name", "parent", "path", "task", "usage")
+    __slots__ = (
+        "account",
+        "actor",
+        "counts",
+        "depth",
+        "finished",
+        "marks",
+        "name",
+        "parent",
+        "path",
+        "task",
+        "usage",
+    )
 
-    def __init__(self, name: str, parent: Frame | None, call: Call | None = None) -> None:
+    def __init__(
+        self, name: str, parent: Frame | None, call: Call | None = None, account: Account | None = None
+    ) -> None:
         self.name = name
         self.parent = parent
         self.path = parent.step(name) if parent is not None else name
@@ -62,10 +80,14 @@ class Frame:
         self.usage: Usage = NOTHING
         self.marks: list[str] | None = None
         self.finished: list[Message] = []
+        self.account: Account | None = account if parent is None else parent.account
         self.actor: Playable | None = None
         self.task: Task | None = None
         if call is not None:
             self.actor, self.task = call.actor, call.task
+            limits = call.actor.limits
+            if limits is not None:
+                self.account = Account(limits, self.path, self.account)
 
     def step(self, name: str) -> str:
         """The path of the next child frame called `name`."""
@@ -89,11 +111,15 @@ def open_frame(parent: Frame, call: Call) -> Frame:
 
     Raises:
         Circular: if the actor is already working on this task above.
-        RunError: if the run would be more than `DEEPEST` frames deep.
+        OverLimit: if that is deeper than a limit allows.
     """
     frame = Frame(call.actor.name, parent, call)
-    if frame.depth > DEEPEST:
-        raise RunError(f"{DEEPEST} frames deep: does a team call itself?", path=frame.path)
+    account = parent.account
+    while account is not None:
+        deepest = account.limits.depth
+        if deepest is not None and frame.depth > deepest:
+            raise OverLimit(f"{deepest} frames deep: does a team call itself?", path=frame.path)
+        account = account.above
     above: Frame | None = parent
     while above is not None:
         if above.actor is call.actor and above.task == call.task:
@@ -101,6 +127,40 @@ def open_frame(parent: Frame, call: Call) -> Frame:
             raise Circular(f"circular delegation of the same task: {names}", path=frame.path)
         above = above.parent
     return frame
+
+
+def narrow(frame: Frame, branches: int) -> None:
+    """See that a join has no more branches than a limit allows.
+
+    Raises:
+        OverLimit: if it has.
+    """
+    account = frame.account
+    while account is not None:
+        widest = account.limits.fan_out
+        if widest is not None and branches > widest:
+            why = f"fan_out of {account.path!r}: {branches:,} branches, {widest:,} are allowed"
+            raise OverLimit(why, path=frame.path)
+        account = account.above
+
+
+def played(call: Call) -> Coroutine[Any, Any, Message]:
+    """The play of a call, stopped when the seconds are over that its actor is limited to."""
+    play, limits = call.actor.play(call.task), call.actor.limits
+    if limits is None or limits.seconds is None:
+        return play
+    return _in_time(play, call.actor.name, limits.seconds)
+
+
+async def _in_time(play: Coroutine[Any, Any, Message], name: str, seconds: float) -> Message:
+    join = Join((play,), RACE, seconds)
+    try:
+        message: Message = await join
+    except Late as error:
+        if not join.left:  # the play's own
+            raise
+        raise OverLimit(f"seconds of {name!r}: {seconds:g} are over") from error
+    return message
 
 
 def _names(frame: Frame, top: Frame) -> list[str]:
@@ -114,7 +174,7 @@ def _names(frame: Frame, top: Frame) -> list[str]:
 class Strand:
     """One coroutine that the kernel moves, and where it stands."""
 
-    __slots__ = ("closed", "coro", "frame", "join", "owner", "slot", "stack", "wait")
+    __slots__ = ("closed", "coro", "frame", "held", "join", "owner", "slot", "stack", "wait")
 
     def __init__(
         self, coro: Coroutine[Any, Any, Any], frame: Frame, owner: Join | None = None, slot: int = 0
@@ -127,6 +187,8 @@ class Strand:
         self.closed = False
         self.join: Join | None = None
         self.wait: Any = None
+        self.held: Amounts = FREE
+        """What is reserved for the effect it waits for."""
 
     def push(self, coro: Coroutine[Any, Any, Any], frame: Frame) -> None:
         """Go on in `coro`, inside `frame`."""

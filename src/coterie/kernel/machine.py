@@ -26,9 +26,11 @@ from typing import Any, ClassVar
 
 from msgspec.structs import replace
 
-from coterie.errors import Cancelled, CoterieError, NoProgress, RunError, error_of
+from coterie.errors import Cancelled, CoterieError, NoProgress, OverLimit, RunError, error_of
 from coterie.kernel.board import Board
-from coterie.kernel.frames import Call, Frame, Playable, Strand, open_frame
+from coterie.kernel.budget import Budget
+from coterie.kernel.conclude import conclusion
+from coterie.kernel.frames import Call, Frame, Playable, Strand, narrow, open_frame, played
 from coterie.kernel.joins import Join
 from coterie.kernel.stuck import deadlock, foreign, not_a_message, repeated
 from coterie.kernel.topics import NOTHING, Topics
@@ -45,14 +47,19 @@ from coterie.words.effect import (
     Sleep,
     Subscribe,
     Subscribers,
+    Think,
     Unsubscribe,
+    Use,
     Watch,
 )
 from coterie.words.event import Asked, Noted, Settled
+from coterie.words.limits import DEFAULT, Limits
 from coterie.words.message import Message
 from coterie.words.task import Task
 from coterie.words.usage import NOTHING as FREE
 
+SPENDING = (Think, Use)
+"""Effects that cost something."""
 PARKED: Any = object()
 """What a handler gives when its strand has to wait."""
 SPIN = 5_000_000
@@ -64,22 +71,39 @@ TURNS = range(1000)
 class Machine:
     """One run, moved by what happened. With `noting` off, talk and frames leave no facts behind."""
 
-    def __init__(self, actor: Playable, task: Task, *, noting: bool = True) -> None:
+    def __init__(self, actor: Playable, task: Task, *, noting: bool = True, limits: Limits = DEFAULT) -> None:
         self.value: Message | None = None
         self.error: Exception | None = None
         self.done = False
         self.parked: dict[str, Strand] = {}
-        self.board = Board()
+        self._board: Board | None = None
         self._asked: list[Asked] = []
         self._dropped: list[str] = []
         self._notes: list[Noted] | None = [] if noting else None
         self._ready: deque[tuple[Strand, Any, Exception | None]] = deque()
-        self.topics = Topics(self._ready.append, self._note_value)
-        self.root = Frame(actor.name, None, Call(actor, task))
+        self._topics: Topics | None = None
+        self._last: Think | None = None
+        self._concluding = False
+        self.budget = Budget(limits, actor.name)
+        self.root = Frame(actor.name, None, Call(actor, task), self.budget.root)
         self.note(self.root.path, "entered", task.text[:80])
         self._top = Strand(actor.play(task), self.root)
         self._ready.append((self._top, None, None))
         self._spin()
+
+    @property
+    def topics(self) -> Topics:
+        """What is sent and heard in this run; most runs have no talk."""
+        if self._topics is None:
+            self._topics = Topics(self._ready.append, self._note_value)
+        return self._topics
+
+    @property
+    def board(self) -> Board:
+        """The entries that the actors of this run share; most runs have none."""
+        if self._board is None:
+            self._board = Board()
+        return self._board
 
     def wants(self) -> list[Asked]:
         """Effects asked for since the last call, oldest first, that somebody still waits for."""
@@ -108,6 +132,8 @@ class Machine:
             return
         if settled.usage is not FREE:
             strand.frame.spend(settled.usage)
+        if strand.held or settled.usage is not FREE or self.budget.refused:
+            self.budget.settle(strand, settled.path, settled.usage)
         failure = settled.failure
         self._move(strand, settled.value, None if failure is None else error_of(failure))
         if self._ready or not self.parked:
@@ -116,18 +142,37 @@ class Machine:
     def tell(self, topic: str, message: Any, priority: int = 1) -> None:
         """Take a message from outside."""
         if self.topics.send(topic, message, priority) is None:
-            self.note(self.root.path, "refused", topic, message)
+            self.note(self.root.path, "dead", topic, message)
         self._spin()
 
     @property
     def listening(self) -> bool:
         """Whether a message from outside could move the run."""
-        return self.topics.outside > 0
+        return self._topics is not None and self._topics.outside > 0
 
     def cancel(self, reason: str = "cancelled") -> None:
         """Close every strand; the run is done."""
         if not self.done:
             self._end(Cancelled(reason, path=self.root.path))
+
+    def stop(self, error: OverLimit) -> None:
+        """End the run because of a limit that no effect counts against, such as time."""
+        if not self.done:
+            self._end(error)
+            self._spin()
+
+    def _concludes(self, error: Exception) -> bool:
+        """Whether a run that a limit ends gets a last answer; it is asked for now."""
+        wanted = isinstance(error, OverLimit) and self.budget.root.limits.at_cap == "finalize"
+        if not wanted or self._concluding or self._last is None:
+            return False
+        self._concluding = True
+        self._keep(error)
+        self.budget.root.open_up()
+        said = conclusion(self.root, self._last, str(error))
+        self._top = Strand(said, self.root)
+        self._ready.append((self._top, None, None))
+        return True
 
     def note(self, path: str, fact: str, about: str = "", value: Any = None) -> None:
         """Remember that the kernel settled something."""
@@ -144,7 +189,7 @@ class Machine:
             turns += self._move(*ready.popleft())
             if turns > SPIN:
                 self._end(NoProgress(f"{turns:,} moves without asking anything of the world"))
-        if not self.done and not self.parked and not self.topics.outside:
+        if not self.done and not self.parked and not self.listening:
             self._end(deadlock(self._top))
 
     def _move(self, strand: Strand, value: Any, error: Exception | None) -> int:
@@ -216,8 +261,9 @@ class Machine:
         strand.closed = True
         join = strand.owner
         if join is None:
-            self.error, self.done = error, True
-            self._keep(error)
+            if not self._concludes(error):
+                self.error, self.done = error, True
+                self._keep(error)
         elif join.fail(strand.slot, error, frame.path):
             self._decide(join)
         return PARKED, None
@@ -260,6 +306,7 @@ class Machine:
         if type(wait) is str:
             del self.parked[wait]
             self._dropped.append(wait)
+            self.budget.release(strand, wait)
         elif type(wait) is Hear and wait.outside:
             self.topics.outside -= 1
         coros = [strand.coro, *(coro for coro, _ in reversed(strand.stack))]
@@ -273,7 +320,8 @@ class Machine:
         """End the run now, with everything closed."""
         self._ready.clear()
         self._close(self._top)
-        self.error, self.done = error, True
+        if not self._concludes(error):
+            self.error, self.done = error, True
 
     # Handlers: each takes an awaited thing and gives its value at once, or PARKED.
 
@@ -285,15 +333,22 @@ class Machine:
         strand.wait = path
         self.parked[path] = strand
         self._asked.append(Asked(path, effect))
+        if isinstance(effect, SPENDING):
+            if isinstance(effect, Think):
+                self._last = effect
+            refusal = self.budget.take(strand, path, effect)
+            if refusal is not None:
+                self.note(path, "refused", refusal.why)
         return PARKED
 
     def _call(self, strand: Strand, call: Call) -> Any:
         frame = open_frame(strand.frame, call)
         self.note(frame.path, "entered", call.task.text[:80])
-        strand.push(call.actor.play(call.task), frame)
+        strand.push(played(call), frame)
         return None
 
     def _fork(self, strand: Strand, join: Join) -> Any:
+        narrow(strand.frame, len(join.parts))
         strand.join = join
         join.waiter = strand
         strand.wait = join
@@ -310,13 +365,15 @@ class Machine:
         if type(part) is Call:
             frame = open_frame(strand.frame, part)
             self.note(frame.path, "entered", part.task.text[:80])
-            return Strand(part.actor.play(part.task), frame, join, slot)
+            return Strand(played(part), frame, join, slot)
         coro = part if inspect.iscoroutine(part) else _wait(part)
         return Strand(coro, Frame(_name(part), strand.frame), join, slot)
 
     def _send(self, strand: Strand, send: Send) -> Any:
         if self._notes is not None:
             self._note_value(strand.frame.path, "sent", send.topic, send.message)
+        elif send.message.__class__ is not str:
+            storable(send.message, strand.frame.path)
         heard = self.topics.send(send.topic, send.message, send.priority)
         if heard is False:
             return None

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from coterie.errors import Diverged
+from coterie.errors import Diverged, OverLimit
 from coterie.kernel.machine import Machine
 from coterie.words.digest import encode
 from coterie.words.effect import Effect, Stored, body_of, kind_of
@@ -68,6 +68,7 @@ def replay(machine: Machine, records: Iterable[Record]) -> Resumed:
     """
     wanted: dict[str, Asked] = {}
     since: dict[str, float] = {}
+    refused: set[str] = set()
     for record in records:
         event = record.event
         if type(event) is Settled:
@@ -78,9 +79,17 @@ def replay(machine: Machine, records: Iterable[Record]) -> Resumed:
             for asked in machine.wants():
                 wanted[asked.path] = asked
             compare(event, wanted.get(event.path))
-            since[event.path] = record.time
+            if event.path not in refused:
+                since[event.path] = record.time
+        elif type(event) is Noted and event.fact == "refused":
+            refused.add(event.path)  # it was not begun, so it is not in doubt
         elif type(event) is Signalled:
-            _signal(machine, event)
+            signal(machine, event)
+            begun = [
+                path for path in refused if path in machine.parked and path not in machine.budget.refused
+            ]
+            since |= dict.fromkeys(begun, record.time)
+            refused.difference_update(begun)
     for asked in machine.wants():
         wanted[asked.path] = asked
     machine.notes()
@@ -89,11 +98,16 @@ def replay(machine: Machine, records: Iterable[Record]) -> Resumed:
     return Resumed(asked_now, {path: time for path, time in since.items() if path in machine.parked})
 
 
-def _signal(machine: Machine, event: Signalled) -> None:
+def signal(machine: Machine, event: Signalled) -> None:
+    """Let a machine take what came from outside."""
     if event.kind == "message":
         machine.tell(event.about, event.value)
     elif event.kind == "cancel":
         machine.cancel(event.about)
+    elif event.kind == "raised":
+        machine.budget.allow(event.value, event.about)
+    elif event.kind == "limit":
+        machine.stop(OverLimit(event.about))
 
 
 def compare(then: Asked, now: Asked | None) -> None:

@@ -216,7 +216,7 @@ def mail(records: Sequence[Record], *, agent: str = "", conversation: str = "") 
     seen: set[str] = set()
     for record in counted(records):
         event = record.event
-        if not isinstance(event, Noted) or event.fact != "sent" or not isinstance(event.value, dict):
+        if not isinstance(event, Noted) or event.fact != "sent":
             continue
         try:
             envelope = msgspec.convert(event.value, Envelope)

@@ -11,7 +11,7 @@ from typing import Any
 from coterie.actor import Actor
 from coterie.errors import Diverged, RunError, Unfit, UnknownRun, failure_of
 from coterie.kernel.machine import Machine
-from coterie.kernel.replay import Resumed, counted, reopening, replay
+from coterie.kernel.replay import Resumed, counted, reopening, replay, signal
 from coterie.kernel.story import closed, opened, result_of, task_of_run, usage
 from coterie.kernel.values import storable
 from coterie.ports import Lease, Store
@@ -20,6 +20,7 @@ from coterie.shell.runner import Runner
 from coterie.shell.world import World
 from coterie.team import manifest
 from coterie.words.event import Event, Opened, Record, Signalled
+from coterie.words.limits import DEFAULT
 from coterie.words.result import Result
 from coterie.words.task import Task
 
@@ -39,10 +40,11 @@ def new_id() -> str:
 class Job:
     """One run to be performed: the actor, the task, and what it is performed with.
 
-    Without a task it is a run that is in the store already, and its journal says the task.
+    Without a task it is a run that is in the store already, and its journal says the task. Without
+    a store it keeps no journal: nobody could read it.
     """
 
-    def __init__(self, actor: Actor, task: Task | None, world: World, store: Store, id: str) -> None:
+    def __init__(self, actor: Actor, task: Task | None, world: World, store: Store | None, id: str) -> None:
         self.actor = actor
         self.task = task
         self.world = world
@@ -53,6 +55,8 @@ class Job:
         self.attended = False
         self.memo: Memo | None = None
         self.origin: Mapping[str, Any] = {}
+        self.limits = DEFAULT
+        self.raised: Mapping[str, Any] = {}
         self._heard: list[Signalled] = []
         self._runner: Runner | None = None
         self.attach: Callable[[Runner, list[Record]], None] | None = None
@@ -63,46 +67,58 @@ class Job:
         Raises:
             UnknownRun: if there is no task, here or in the store.
         """
-        lease = await self.store.claim(self.id, self.hear)
+        if self.store is None:
+            runner = self._made(None, self._plain(self._given()), 0)
+            return await runner.finish([])
+        return await self._kept(self.store)
+
+    async def _kept(self, store: Store) -> Result:
+        """Perform a run that has a journal."""
+        lease = await store.claim(self.id, self.hear)
         records: list[Record] = []
         try:
-            records = await self.store.read(self.id)
+            records = await store.read(self.id)
             if not records:
                 runner, events, standing = self._begun(lease, self._given())
             elif (end := closed(records)) is not None and not (self.again and end.status in AGAIN):
-                await self.store.release(lease)
+                await store.release(lease)
                 return result_of(self.id, end)
             else:
                 runner, events, standing = self._resumed(lease, records)
         except (Diverged, Unfit) as misfit:
-            await self.store.release(lease)
+            await store.release(lease)
             spent = usage(records)[""]
             return Result(id=self.id, status="needs_migration", failure=failure_of(misfit), usage=spent)
         except BaseException:
-            await self.store.release(lease)
+            await store.release(lease)
             raise
         if self.attach is not None:
             self.attach(runner, records)
         self._runner = runner
-        for signal in self._heard:
-            runner.arrive(signal)
+        for heard in self._heard:
+            runner.arrive(heard)
         return await runner.finish(events, standing)
 
-    def hear(self, signal: Signalled) -> None:
+    def hear(self, said: Signalled) -> None:
         """Take what somebody outside says to this run, begun or not."""
         if self._runner is None:
-            self._heard.append(signal)
+            self._heard.append(said)
         else:
-            self._runner.arrive(signal)
+            self._runner.arrive(said)
 
     def _given(self) -> Task:
         if self.task is None:
             raise UnknownRun(f"no run {self.id!r} in this store; `coterie runs` lists them")
         return self.task
 
+    def _plain(self, task: Task) -> Task:
+        """The task as a resume would read it from the journal."""
+        if task.data is None:
+            return task
+        return Task(task.text, task.context, storable(task.data, self.actor.name))
+
     def _begun(self, lease: Lease, task: Task) -> tuple[Runner, list[Event], None]:
-        if task.data is not None:  # a resume will read it from the journal, so now it is the same
-            task = Task(task.text, task.context, storable(task.data, self.actor.name))
+        task = self._plain(task)
         began = Opened(
             run=self.id,
             actor=self.actor.name,
@@ -110,6 +126,7 @@ class Job:
             data=task.data,
             context=None if task.context is None else tuple(task.context),
             manifest=manifest(self.actor),
+            limits=self.limits,
             origin=dict(self.origin),
         )
         return self._made(lease, task, 0), [began], None
@@ -125,14 +142,19 @@ class Job:
         began = opened(records)
         self._fits(began.manifest)
         task = task_of_run(began)
-        runner = self._made(lease, task, len(records))
+        self.limits = began.limits
+        runner = self._made(lease, task, len(records), records[0].time)
         events: list[Event] = []
         kept = counted(records)
         if closed(kept) is not None:
-            signal = reopening(kept)
-            events.append(signal)
-            kept = [record for record in kept if record.seq not in signal.value]
+            reopened = reopening(kept)
+            events.append(reopened)
+            kept = [record for record in kept if record.seq not in reopened.value]
         standing = replay(runner.machine, kept)
+        if self.raised:
+            raising = Signalled("raised", value=dict(self.raised))
+            signal(runner.machine, raising)
+            events.append(raising)
         asked = {ask.path for ask in standing.asked}
         if unasked := sorted(set(self.answers) - asked):
             raise RunError(
@@ -140,14 +162,15 @@ class Job:
             )
         return runner, events, standing
 
-    def _made(self, lease: Lease, task: Task, seq: int) -> Runner:
-        machine = Machine(self.actor, task)
+    def _made(self, lease: Lease | None, task: Task, seq: int, opened: float | None = None) -> Runner:
+        machine = Machine(self.actor, task, noting=lease is not None, limits=self.limits)
         return Runner(
             machine,
             self.world,
             self.store,
-            lease,
+            lease or Lease(self.id, 0),
             seq,
+            opened=opened,
             attended=self.attended,
             memo=self.memo,
             answers=self.answers,

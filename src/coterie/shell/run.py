@@ -22,6 +22,7 @@ from coterie.stores.memory import MemoryStore
 from coterie.team import actor_of
 from coterie.words.event import Closed, Record, Signalled
 from coterie.words.failure import Failure
+from coterie.words.limits import DEFAULT, Limits
 from coterie.words.result import Result
 from coterie.words.task import task_of
 
@@ -38,6 +39,7 @@ async def run(
     ask: Asker | None = None,
     seed: int | None = None,
     origin: Mapping[str, Any] | None = None,
+    limits: Limits = DEFAULT,
 ) -> Result:
     """Give `task` to `actor` and wait for what it comes to.
 
@@ -45,13 +47,14 @@ async def run(
     names. With a `store` and the `id` of a run in it, that run goes on: what is in its journal
     is not done again. `ask` puts questions to a person; without it a run with only questions
     open comes back as `waiting`. `seed` makes `Draw` repeatable. `origin` is kept with the run, to
-    know later where it came from.
+    know later where it came from. `limits` are what it may use up.
 
     A failure of the work is in the result (`status`, `failure`), with what was finished and
     spent; errors of the store or of the programmer are raised.
     """
     world = World(model, models, ask, seed=seed)
-    job = Job(actor_of(actor), task_of(task), world, store or MemoryStore(), id or new_id())
+    job = Job(actor_of(actor), task_of(task), world, store, id or new_id())
+    job.limits = limits
     if origin:
         job.origin = origin
     return await job.perform()
@@ -82,6 +85,7 @@ def start(
     ask: Asker | None = None,
     seed: int | None = None,
     origin: Mapping[str, Any] | None = None,
+    limits: Limits = DEFAULT,
     attended: bool = True,
 ) -> Run:
     """Begin to perform `actor` on `task`, and go on at once; takes the options of `run`.
@@ -91,6 +95,7 @@ def start(
     world = World(model, models, ask, seed=seed)
     job = Job(actor_of(actor), task_of(task), world, store or MemoryStore(), id or new_id())
     job.origin = origin or {}
+    job.limits = limits
     return Run(job, attended=attended)
 
 
@@ -104,17 +109,22 @@ async def resume(
     model: Model | str | None = None,
     models: Mapping[str, Model] | None = None,
     ask: Asker | None = None,
+    limits: Mapping[str, Any] | None = None,
 ) -> Result:
     """Go on with a run that was interrupted, waits for `answers`, was cancelled, or failed.
 
     A cancelled run goes on where it was stopped. A failed one goes on from just before the
-    step whose failure ended it. A run that succeeded gives its result again.
+    step whose failure ended it. A run that succeeded gives its result again. `limits` are put in
+    the place of those that the run has: what they refused is done now.
 
     Raises:
+        ValueError: if one of `limits` is no limit.
         UnknownRun: if the store has no such run.
     """
     job = Job(actor_of(actor), None, World(model, models, ask), store, id)
     job.answers = answers or {}
+    job.raised = limits or {}
+    DEFAULT.raised(dict(job.raised))
     job.again = True
     return await job.perform()
 
@@ -153,6 +163,7 @@ async def fork(
     values = {"value": change["value"]} if "value" in change else {}
     job = Job(actor_of(actor), task, World(model, models, ask), store, new or new_id())
     job.memo = Memo(id, records, at, **values)
+    job.limits = began.limits
     changed = {name: str(made) for name, made in change.items()}
     job.origin = {**began.origin, **(origin or {}), "fork": {"run": id, "at": at, "change": changed}}
     return await job.perform()

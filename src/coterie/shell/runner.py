@@ -22,7 +22,7 @@ from typing import Any
 
 from coterie.errors import Cancelled, Diverged, InDoubt, RunError, Stuck, Unfit, failure_of
 from coterie.kernel.machine import Machine
-from coterie.kernel.replay import Resumed
+from coterie.kernel.replay import Resumed, signal
 from coterie.kernel.story import result_of
 from coterie.kernel.values import storable
 from coterie.ports import Lease, Store
@@ -30,8 +30,11 @@ from coterie.shell.reuse import Memo
 from coterie.shell.world import World
 from coterie.words.effect import Ask, Use
 from coterie.words.event import Asked, Closed, Event, Record, Settled, Signalled
+from coterie.words.limits import parsed
 from coterie.words.result import Result, Status
 
+STOPS = ("cancel", "limit")
+"""Signals that end what a run is doing."""
 BREATH = 64
 """Bursts after which a run lets the others on its loop have a turn, however busy it is."""
 
@@ -43,10 +46,11 @@ class Runner:
         self,
         machine: Machine,
         world: World,
-        store: Store,
+        store: Store | None,
         lease: Lease,
         seq: int,
         *,
+        opened: float | None = None,
         attended: bool = False,
         memo: Memo | None = None,
         answers: Mapping[str, Any] | None = None,
@@ -58,6 +62,8 @@ class Runner:
         self._store = store
         self._lease = lease
         self._seq = seq
+        self._opened = opened
+        self._alarm: asyncio.TimerHandle | None = None
         self._attended = attended
         self._memo = memo
         self._answers = dict(answers or {})
@@ -66,6 +72,7 @@ class Runner:
         self._arrived: list[Event] = []
         self._waker: asyncio.Future[None] | None = None
         self._in_doubt: dict[str, Asked] = {}
+        self._over: dict[str, Asked] = {}
         self._task: asyncio.Task[Any] | None = None
         self._alone = False
         self._interrupted = False
@@ -79,11 +86,13 @@ class Runner:
         """
         machine, bursts = self.machine, 0
         self._task = asyncio.current_task()
+        self._watch_the_clock()
         asked = machine.wants() if standing is None else standing.asked
         self._doubts = {} if standing is None else dict(standing.since)
         try:
             while True:
-                await self._write(events, asked)
+                if self._store is not None:
+                    await self._write(self._store, events, asked)
                 if machine.done:
                     return result_of(self._lease.run, self._closing())
                 if dropped := machine.dropped():
@@ -99,16 +108,19 @@ class Runner:
                 if bursts % BREATH == 0:
                     await asyncio.sleep(0)
         finally:
+            if self._alarm is not None:
+                self._alarm.cancel()
             if self._jobs:
                 await self._stop_all()
-            await self._store.release(self._lease)
+            if self._store is not None:
+                await self._store.release(self._lease)
 
     def arrive(self, event: Event) -> None:
         """Take something from the world or from outside."""
         self._arrived.append(event)
         if self._waker is not None and not self._waker.done():
             self._waker.set_result(None)
-        elif self._alone and self._task is not None and type(event) is Signalled and event.kind == "cancel":
+        elif self._alone and self._task is not None and type(event) is Signalled and event.kind in STOPS:
             self._interrupted = True
             self._task.cancel()
 
@@ -124,7 +136,13 @@ class Runner:
         if question.choices and value not in question.choices:
             raise RunError(f"{value!r} is none of the choices {list(question.choices)}", path=path)
         plain = storable(value, path)
+        if path in self._over and plain != "stop":
+            self.arrive(Signalled("raised", self.machine.budget.owner(path), _raise(plain, path)))
+            return
         del self.waiting[path]
+        if self._over.pop(path, None) is not None:
+            self._refuse(path)
+            return
         asked = self._in_doubt.pop(path, None)
         if asked is None:
             self.arrive(Settled(path, plain))
@@ -135,7 +153,7 @@ class Runner:
             failure = failure_of(InDoubt(f"a person gave {asked.path!r} up"), path)
             self.arrive(Settled(path, failure=failure))
 
-    async def _write(self, events: list[Event], asked: list[Asked]) -> None:
+    async def _write(self, store: Store, events: list[Event], asked: list[Asked]) -> None:
         """Append one burst; asks of an earlier runner are in the journal already."""
         if known := self._doubts:
             asked = [ask for ask in asked if ask.path not in known]
@@ -148,7 +166,7 @@ class Runner:
         now, seq = self.world.clock(), self._seq
         self._seq += len(batch)
         records = [Record(n, now, event) for n, event in enumerate(batch, seq)]
-        await self._store.append(self._lease, records)
+        await store.append(self._lease, records)
         if self.watch is not None:
             self.watch(records)
 
@@ -157,10 +175,30 @@ class Runner:
             self._jobs.pop(event.path, None)
             self.machine.settle(event)
         elif type(event) is Signalled:
-            if event.kind == "cancel":
-                self.machine.cancel(event.about or "cancelled")
-            else:
-                self.machine.tell(event.about, event.value)
+            signal(self.machine, event)
+            if event.kind == "raised":
+                self._go_on()
+
+    def _go_on(self) -> None:
+        """Begin what a raised limit allows now."""
+        for path in [path for path in self._over if path not in self.machine.budget.refused]:
+            del self.waiting[path]
+            self._begin(self._over.pop(path))
+
+    def _refuse(self, path: str) -> None:
+        """Let a step end that no limit allows."""
+        refusal = self.machine.budget.refusal(path)
+        if refusal is not None:
+            self._arrived.append(refusal)
+
+    def _watch_the_clock(self) -> None:
+        """Have the run told when the seconds are over that it is limited to."""
+        seconds = self.machine.budget.root.limits.seconds
+        if seconds is None:
+            return
+        left = seconds if self._opened is None else seconds - (self.world.clock() - self._opened)
+        over = Signalled("limit", f"seconds of {self.machine.root.path!r}: {seconds:g} are over")
+        self._alarm = asyncio.get_running_loop().call_later(max(0.0, left), self.arrive, over)
 
     async def _perform(self, asked: list[Asked]) -> list[Event]:
         """Do what is asked now; what has happened since, or nothing if the run has to be parked."""
@@ -179,7 +217,14 @@ class Runner:
 
     def _is_alone(self, ask: Asked) -> bool:
         """Whether `ask` is all there is to do, and can be done at once."""
-        busy = self._jobs or self._arrived or self.waiting or self._memo or self._doubts
+        busy = (
+            self._jobs
+            or self._arrived
+            or self.waiting
+            or self._memo
+            or self._doubts
+            or self.machine.budget.refused
+        )
         return not (busy or self.machine.listening) and not (
             type(ask.effect) is Ask and self.world.ask is None
         )
@@ -204,7 +249,13 @@ class Runner:
     def _take_on(self, ask: Asked) -> None:
         """Begin one of several things: from memory, by a person, or as a job."""
         effect, path = ask.effect, ask.path
-        if self._memo is not None and (known := self._memo.recall(ask)) is not None:
+        if path in self.machine.budget.refused:
+            if why := self.machine.budget.petition(path):
+                self._over[path] = ask
+                self.waiting[path] = _petition(why)
+            else:
+                self._refuse(path)
+        elif self._memo is not None and (known := self._memo.recall(ask)) is not None:
             self._arrived.append(known)
         elif type(effect) is Ask and self.world.ask is None:
             self.waiting[path] = effect
@@ -225,6 +276,7 @@ class Runner:
         """Tell the jobs that nobody waits for any more to stop."""
         for path in paths:
             self.waiting.pop(path, None)
+            self._over.pop(path, None)
             job = self._jobs.pop(path, None)
             if job is not None:
                 job.cancel()
@@ -266,6 +318,19 @@ def status_of(error: Exception) -> Status:
     if isinstance(error, (Diverged, Unfit)):
         return "needs_migration"
     return "stuck" if isinstance(error, Stuck) else "failed"
+
+
+def _petition(why: str) -> Ask:
+    question = f"{why}. Raise it (say for example usd=2.5, or requests=50), or stop?"
+    return Ask(question, "limit")
+
+
+def _raise(answer: Any, path: str) -> dict[str, Any]:
+    """The limits that an answer raises."""
+    try:
+        return parsed(answer)
+    except ValueError as error:
+        raise RunError(f"{answer!r}: {error}. Say 'stop', or for example usd=2.5", path=path) from error
 
 
 def _doubtful(use: Use) -> Ask:

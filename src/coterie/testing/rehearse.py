@@ -11,6 +11,7 @@ from coterie.models.scripted import Script
 from coterie.team import actor_of
 from coterie.testing.still import StillWorld
 from coterie.words.effect import Ask, Think
+from coterie.words.limits import DEFAULT, Limits
 from coterie.words.message import Message
 from coterie.words.task import task_of
 
@@ -23,6 +24,7 @@ def rehearse(
     tools: Mapping[str, Callable[..., Any]] | None = None,
     answers: Mapping[str, Any] | Callable[[str, Ask], Any] | None = None,
     seed: int = 0,
+    limits: Limits = DEFAULT,
 ) -> tuple[Message, list[Think]]:
     """The outcome of `actor` on `task`, and everything its models were asked, in order.
 
@@ -35,11 +37,11 @@ def rehearse(
         Exception: whatever the run would have failed with.
     """
     world = StillWorld(line, tools=tools, answers=answers, seed=seed)
-    machine = Machine(actor_of(actor), task_of(task), noting=False)
+    machine = Machine(actor_of(actor), task_of(task), noting=False, limits=limits)
     while not machine.done:
         for asked in machine.wants():
             if asked.path in machine.parked:
-                machine.settle(world.perform(asked))
+                machine.settle(machine.budget.refusal(asked.path) or world.perform(asked))
     if machine.error is not None:
         raise machine.error
     assert machine.value is not None  # a machine that is done has either

@@ -14,19 +14,23 @@ from typing import Any, TypeAlias
 from msgspec import Struct
 
 from coterie.actor import Actor, Given, Play
-from coterie.errors import ModelFailed, ToolFailed, failure_of
+from coterie.errors import ModelFailed, OverLimit, TimedOut, ToolFailed, failure_of
 from coterie.kernel.machine import Machine
 from coterie.models.scripted import Script
 from coterie.team import actor_of
 from coterie.testing.still import EPOCH, StillWorld
 from coterie.words.effect import Ask, Draw, Effect, Now, Sleep, Think, Use
 from coterie.words.event import Asked, Settled
+from coterie.words.limits import DEFAULT, Limits
 from coterie.words.message import Message
 from coterie.words.task import task_of
 from coterie.words.usage import Usage
 
 Latency: TypeAlias = "float | tuple[float, float] | Callable[[Effect[Any], random.Random], float]"
 """Seconds that a model or a tool takes: fixed, drawn evenly between two, or a function of the effect."""
+
+GONE = 3_600.0
+"""Seconds after which something of which nothing is heard has failed."""
 
 
 class Simulated(Struct, frozen=True, kw_only=True):
@@ -50,27 +54,39 @@ def simulate(
     seed: int = 0,
     latency: Latency = (0.1, 1.0),
     failures: float = 0.0,
+    drops: float = 0.0,
     tools: Mapping[str, Callable[..., Any]] | None = None,
     answers: Mapping[str, Any] | Callable[[str, Ask], Any] | None = None,
+    limits: Limits = DEFAULT,
+    cancel_at: float | None = None,
 ) -> Simulated:
     """Perform `actor` on `task` in virtual time.
 
     Models and tools take `latency` seconds; with the probability `failures` they fail instead of
-    answering. What ends at the same moment ends in an order drawn from `seed`. `script`,
-    `tools` and `answers` are as for `rehearse`.
+    answering, and with the probability `drops` nothing is heard of them for an hour (`GONE`), after
+    which they fail. What ends at the same moment ends in an order drawn from `seed`. `limits` are
+    the run's; it is cancelled after `cancel_at` seconds. `script`, `tools` and `answers` are as for
+    `rehearse`.
     """
-    stage = _Stage(StillWorld(script, tools=tools, answers=answers, seed=seed), seed, latency, failures)
-    machine = Machine(actor_of(actor), task_of(task), noting=False)
+    world = StillWorld(script, tools=tools, answers=answers, seed=seed)
+    machine = Machine(actor_of(actor), task_of(task), noting=False, limits=limits)
+    stage = _Stage(world, machine, seed, latency, failures, drops)
+    alarms = [(limits.seconds, lambda: machine.stop(OverLimit("seconds"))), (cancel_at, machine.cancel)]
+    for after, ring in alarms:
+        if after is not None:
+            stage.alarm(after, ring)
     schedule: list[str] = []
     while not machine.done:
         stage.begin(machine.wants())
         stage.drop(machine.dropped())
-        settled = stage.next()
-        if settled is None:
+        ended = stage.next()
+        if ended is None:
             machine.cancel("waits for a message from outside")
-            break
-        schedule.append(settled.path)
-        machine.settle(settled)
+        elif isinstance(ended, Settled):
+            schedule.append(ended.path)
+            machine.settle(ended)
+        else:
+            ended()
     return Simulated(
         message=machine.value,
         error=machine.error,
@@ -84,45 +100,68 @@ def simulate(
 class _Stage:
     """What is under way in virtual time."""
 
-    def __init__(self, world: StillWorld, seed: int, latency: Latency, failures: float) -> None:
+    def __init__(
+        self,
+        world: StillWorld,
+        machine: Machine,
+        seed: int,
+        latency: Latency,
+        failures: float,
+        drops: float,
+    ) -> None:
         self.world = world
+        self._machine = machine
         self._random = random.Random(seed)  # noqa: S311 - schedules are no secret
         self._latency = latency
         self._failures = failures
-        self._due: list[tuple[float, float, str, Asked]] = []
+        self._drops = drops
+        self._gone: set[str] = set()
+        self._due: list[tuple[float, float, str, Asked | Callable[[], None]]] = []
         self._dropped: set[str] = set()
 
     def begin(self, asked: list[Asked]) -> None:
         """Let effects begin now."""
         for ask in asked:
-            end = self.world.now + self._duration(ask.effect)
+            end = self.world.now + (0 if ask.path in self._machine.budget.refused else self._duration(ask))
             heapq.heappush(self._due, (end, self._random.random(), ask.path, ask))
+
+    def alarm(self, after: float, ring: Callable[[], None]) -> None:
+        """Let something happen after some seconds."""
+        heapq.heappush(self._due, (self.world.now + after, 2.0, "", ring))
 
     def drop(self, paths: list[str]) -> None:
         """Forget effects that nobody waits for."""
         self._dropped.update(paths)
 
-    def next(self) -> Settled | None:
-        """The next effect that ends, with the clock moved there; None if nothing is under way."""
+    def next(self) -> Settled | Callable[[], None] | None:
+        """What ends or rings next, with the clock moved there; None if nothing is under way."""
         while self._due:
             end, _, path, ask = heapq.heappop(self._due)
             if path not in self._dropped:
                 self.world.now = end
-                return self._ended(ask)
+                return self._ended(ask) if isinstance(ask, Asked) else ask
         return None
 
     def _ended(self, ask: Asked) -> Settled:
         effect = ask.effect
+        if (refusal := self._machine.budget.refusal(ask.path)) is not None:
+            return refusal
+        if ask.path in self._gone:
+            return Settled(ask.path, failure=failure_of(TimedOut("nothing was heard of it"), ask.path))
         if isinstance(effect, (Think, Use)) and self._random.random() < self._failures:
             kind = ModelFailed if isinstance(effect, Think) else ToolFailed
             return Settled(ask.path, failure=failure_of(kind("injected by the simulation"), ask.path))
         return self.world.perform(ask)
 
-    def _duration(self, effect: Effect[Any]) -> float:
+    def _duration(self, ask: Asked) -> float:
+        effect = ask.effect
         if isinstance(effect, Sleep):
             return max(0.0, effect.seconds)
         if isinstance(effect, (Now, Draw)):
             return 0.0
+        if self._drops and self._random.random() < self._drops:
+            self._gone.add(ask.path)
+            return GONE
         if callable(self._latency):
             return self._latency(effect, self._random)
         if isinstance(self._latency, tuple):

@@ -28,6 +28,7 @@ from coterie.words.digest import INLINE, REF, SIZE, chain, digest, plain
 from coterie.words.effect import Stored, Think, body_of, kind_of
 from coterie.words.event import Asked, Closed, Event, Noted, Opened, Record, Settled, Signalled
 from coterie.words.failure import Failure
+from coterie.words.limits import DEFAULT, Limits
 from coterie.words.message import Message, ToolCall, content
 from coterie.words.thread import Thread
 from coterie.words.usage import NOTHING, Usage
@@ -104,7 +105,8 @@ class Writer:
         task = self.value(event.task)
         data = self.value(event.data)
         context = None if event.context is None else [self.message(said) for said in event.context]
-        return [0, event.run, event.actor, task, data, event.manifest, event.origin, context]
+        row = [0, event.run, event.actor, task, data, event.manifest, event.origin, context]
+        return row if event.limits == DEFAULT else [*row, event.limits]
 
     def asked(self, event: Asked) -> list[Any]:
         effect = event.effect
@@ -229,7 +231,15 @@ class Reader:
         )
 
     def _opened(
-        self, run: str, actor: str, task: Any, data: Any, manifest: Any, origin: Any, context: Any
+        self,
+        run: str,
+        actor: str,
+        task: Any,
+        data: Any,
+        manifest: Any,
+        origin: Any,
+        context: Any,
+        limits: Any = None,
     ) -> Opened:
         return Opened(
             run=run,
@@ -239,6 +249,7 @@ class Reader:
             context=None if context is None else tuple(map(self.message, context)),
             manifest=manifest,
             origin=origin,
+            limits=DEFAULT if limits is None else msgspec.convert(limits, Limits),
         )
 
     def _settled(

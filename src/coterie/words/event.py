@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from coterie.words.effect import Effect
 from coterie.words.failure import Failure
+from coterie.words.limits import DEFAULT, Limits
 from coterie.words.message import Message
 from coterie.words.result import Status
 from coterie.words.usage import NOTHING, Usage
@@ -25,6 +26,7 @@ class Opened(Struct, frozen=True, kw_only=True, tag="opened"):
     data: Any = None
     context: tuple[Message, ...] | None = None
     manifest: dict[str, str] = {}
+    limits: Limits = DEFAULT
     origin: dict[str, Any] = {}
     """For a fork: the run it came from, the event, and what was changed."""
 
@@ -47,7 +49,9 @@ class Settled(Struct, frozen=True, tag="settled"):
 
 
 class Noted(Struct, frozen=True, tag="noted"):
-    """The kernel settled something itself. `fact` is `entered`, `left`, `failed`, `sent`, `heard` or `put`."""
+    """The kernel settled something itself. `fact` is `entered`, `left`, `failed`, `refused`,
+    `sent`, `dead` or `put`.
+    """
 
     path: str
     fact: str
@@ -56,7 +60,8 @@ class Noted(Struct, frozen=True, tag="noted"):
 
 
 class Signalled(Struct, frozen=True, tag="signalled"):
-    """Something came from outside: `cancel`, `message` (on topic `about`), or `resume`.
+    """Something came from outside: `cancel`, `message` (on topic `about`), `raised` (limits of the frame
+    `about`), `limit` (one that time has reached), or `resume`.
 
     A `resume` with `value` n says that events n and later, up to this one, no longer count.
     """

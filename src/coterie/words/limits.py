@@ -1,0 +1,91 @@
+"""Limits: what a run, a team or an agent may use up, and what happens where that is not enough."""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from typing import Any, Literal, TypeAlias, cast
+
+import msgspec
+from msgspec import Struct
+
+from coterie.words.usage import Usage
+
+AtCap: TypeAlias = Literal["stop", "finalize", "ask"]
+"""At a cap: fail the step, then answer once from what is there, or wait for a person to raise it."""
+LAST = Usage(input_tokens=2_000, output_tokens=500, requests=1)
+"""What `finalize` keeps back for the last answer."""
+ANSWER = 4_096
+"""Output tokens that a model call may cost where its settings have no `max_tokens`."""
+
+
+class Limits(Struct, frozen=True, dict=True, kw_only=True, omit_defaults=True):
+    """Caps over everything below one frame; None is no cap, and the defaults protect.
+
+    `usd` is money by `prices`: US dollars for a million tokens in and out, by model name. `tokens` is
+    input and output together. `seconds` is by the clock, from the opening of the run. `depth` is
+    frames below one another, `fan_out` branches of one join.
+    """
+
+    usd: float | None = 10.0
+    tokens: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    requests: int | None = 100_000
+    tool_calls: int | None = 100_000
+    seconds: float | None = None
+    depth: int | None = 64
+    fan_out: int | None = 50_000
+    at_cap: AtCap = "stop"
+    prices: dict[str, tuple[float, float]] = {}
+
+    def __post_init__(self) -> None:
+        for name in CAPS:
+            cap = getattr(self, name)
+            if cap is not None and cap < 0:
+                raise ValueError(f"a limit is 0 or more: {name} is {cap}")
+
+    @cached_property
+    def caps(self) -> tuple[float, ...]:
+        """How much of each of `COUNTED` may be spent before the last answer; infinite where there is no cap."""
+        caps = [math.inf if cap is None else cap for cap in [getattr(self, name) for name in COUNTED]]
+        if self.at_cap == "finalize":
+            caps = [max(0, cap - getattr(LAST, name)) for name, cap in zip(COUNTED, caps, strict=True)]
+        return tuple(caps)
+
+    @cached_property
+    def by_tokens(self) -> bool:
+        """Whether the tokens of a call have to be known before it is made."""
+        return bool(self.prices) or min(self.caps[1:4]) < math.inf
+
+    def raised(self, new: dict[str, Any]) -> Limits:
+        """These limits with what `new` says in their place.
+
+        Raises:
+            ValueError: if `new` names no limit, or gives one a value that it cannot have.
+        """
+        if unknown := sorted(set(new) - set(CAPS) - {"at_cap"}):
+            raise ValueError(f"there is no limit {unknown[0]!r}; there are {', '.join(CAPS)}")
+        return msgspec.convert({**msgspec.to_builtins(self), **new}, Limits, strict=False)
+
+
+COUNTED = ("usd", "tokens", "input_tokens", "output_tokens", "requests", "tool_calls")
+"""The limits that usage counts against."""
+CAPS = (*COUNTED, "seconds", "depth", "fan_out")
+"""The limits there are."""
+DEFAULT = Limits()
+"""What a run may use up where nobody says otherwise."""
+
+
+def parsed(given: Any) -> dict[str, Any]:
+    """The limits that an object names, or a text like `usd=2.5 requests=50`.
+
+    Raises:
+        ValueError: if it names none that there is, or gives one a value that it cannot have.
+    """
+    if not isinstance(given, dict):
+        pairs = [part.partition("=") for part in str(given).split()]
+        given = {name: value for name, _, value in pairs}
+    named = cast("dict[str, Any]", given)
+    DEFAULT.raised(named)
+    return named
