@@ -12,7 +12,21 @@ from coterie.actor import Actor, do, first, gather, race, within
 from coterie.agent import Agent
 from coterie.team import Team
 from coterie.tool import tool
-from coterie.words.effect import Ask, Draw, Get, Hear, Here, Mark, Now, Put, Send, Sleep, Watch
+from coterie.words.effect import (
+    Ask,
+    Claim,
+    Draw,
+    Get,
+    Hear,
+    Here,
+    Mark,
+    Now,
+    Put,
+    Release,
+    Send,
+    Sleep,
+    Watch,
+)
 from coterie.words.failure import Failure, best_effort, collect_all, fail_fast, quorum
 from coterie.words.limits import Limits
 from coterie.words.message import Message
@@ -29,7 +43,7 @@ __all__ = [
     "Task", "Message", "Result", "Failure", "Usage", "Limits",
     "run", "run_sync", "start", "resume", "fork", "replay", "cancel",
     "do", "gather", "first", "race", "within", "fail_fast", "collect_all", "quorum", "best_effort",
-    "Ask", "Draw", "Get", "Hear", "Here", "Mark", "Now", "Put", "Send", "Sleep", "Watch",
+    "Ask", "Claim", "Draw", "Get", "Hear", "Here", "Mark", "Now", "Put", "Release", "Send", "Sleep", "Watch",
 ]  # fmt: skip
 _SHELL = {"run", "run_sync", "start", "resume", "fork", "replay", "cancel"}
 

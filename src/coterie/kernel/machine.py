@@ -29,6 +29,7 @@ from msgspec.structs import replace
 from coterie.errors import Cancelled, CoterieError, NoProgress, OverLimit, RunError, error_of
 from coterie.kernel.board import Board
 from coterie.kernel.budget import Budget
+from coterie.kernel.claims import Claims
 from coterie.kernel.conclude import conclusion
 from coterie.kernel.frames import Call, Frame, Playable, Strand, narrow, open_frame, played
 from coterie.kernel.joins import Join
@@ -36,6 +37,7 @@ from coterie.kernel.stuck import deadlock, foreign, not_a_message, repeated
 from coterie.kernel.topics import NOTHING, Topics
 from coterie.kernel.values import storable
 from coterie.words.effect import (
+    Claim,
     Effect,
     Get,
     Hear,
@@ -43,6 +45,7 @@ from coterie.words.effect import (
     Inbox,
     Mark,
     Put,
+    Release,
     Send,
     Sleep,
     Subscribe,
@@ -77,6 +80,7 @@ class Machine:
         self.done = False
         self.parked: dict[str, Strand] = {}
         self._board: Board | None = None
+        self._claims: Claims | None = None
         self._asked: list[Asked] = []
         self._dropped: list[str] = []
         self._notes: list[Noted] | None = [] if noting else None
@@ -104,6 +108,13 @@ class Machine:
         if self._board is None:
             self._board = Board()
         return self._board
+
+    @property
+    def claims(self) -> Claims:
+        """Who may read or write what; in most runs nobody claims anything."""
+        if self._claims is None:
+            self._claims = Claims(self._ready.append)
+        return self._claims
 
     def wants(self) -> list[Asked]:
         """Effects asked for since the last call, oldest first, that somebody still waits for."""
@@ -218,6 +229,8 @@ class Machine:
     def _leave(self, strand: Strand, value: Any) -> tuple[Any, Exception | None]:
         """A play returned: its message goes to the caller, or decides a join, or ends the run."""
         frame = strand.frame
+        if self._claims is not None:
+            self._claims.leave(frame)
         if frame.actor is not None:
             if type(value) is str:
                 value = Message(sender=frame.name, text=value)
@@ -251,6 +264,8 @@ class Machine:
         frame = strand.frame
         if isinstance(error, CoterieError) and not error.path:
             error.path = frame.path
+        if self._claims is not None:
+            self._claims.leave(frame)
         if frame.actor is not None:
             self.note(frame.path, "failed", str(error)[:200])
         if frame.parent is not None:
@@ -309,6 +324,9 @@ class Machine:
             self.budget.release(strand, wait)
         elif type(wait) is Hear and wait.outside:
             self.topics.outside -= 1
+        if self._claims is not None:
+            for frame in [strand.frame, *(frame for _, frame in strand.stack)]:
+                self._claims.leave(frame)
         coros = [strand.coro, *(coro for coro, _ in reversed(strand.stack))]
         for coro in coros:
             try:
@@ -413,6 +431,12 @@ class Machine:
         self.board.watch(strand, watch)
         return PARKED
 
+    def _claim(self, strand: Strand, claim: Claim) -> Any:
+        if self.claims.claim(strand, claim):
+            return None
+        strand.wait = claim
+        return PARKED
+
     def _mark(self, strand: Strand, mark: Mark) -> Any:
         repeated(strand.frame, mark)
         return None
@@ -426,6 +450,8 @@ class Machine:
         Get: _get,
         Watch: _watch,
         Mark: _mark,
+        Claim: _claim,
+        Release: lambda self, strand, release: self.claims.release(strand, release),
         Here: lambda _, strand, __: strand.frame.path,
         Inbox: lambda self, _, inbox: self.topics.bound(inbox),
         Subscribe: lambda self, strand, subscribe: self.topics.subscribe(strand, subscribe),

@@ -6,7 +6,7 @@ from typing import Any
 
 from coterie.errors import Deadlock, ForeignAwait, NoProgress, PlayError
 from coterie.kernel.frames import Frame, Strand
-from coterie.words.effect import Hear, Mark, Send, Watch
+from coterie.words.effect import Claim, Hear, Mark, Send, Watch
 
 
 def deadlock(top: Strand) -> Deadlock:
@@ -25,6 +25,8 @@ def _waits(strand: Strand) -> list[str]:
     match strand.wait:
         case Hear(topic=topic):
             return [f"{strand.frame.path!r} hears on {topic!r}"]
+        case Claim(resource=resource):
+            return [f"{strand.frame.path!r} waits for {resource!r}"]
         case Send(topic=topic):
             return [f"{strand.frame.path!r} sends on {topic!r}, which is full"]
         case Watch(key=key, after=after):

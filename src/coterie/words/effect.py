@@ -198,6 +198,24 @@ class Watch(Effect["Entry"], frozen=True):
     after: int = 0
 
 
+class Claim(Effect[None], frozen=True):
+    """Wait until the frame may write `resource`, or with `write` off read it.
+
+    It is given back by `Release`, and when the frame ends. Of those who wait, the one with the highest
+    `priority` is next.
+    """
+
+    resource: str
+    write: bool = True
+    priority: int = 1
+
+
+class Release(Effect[None], frozen=True):
+    """Give back what the frame has claimed."""
+
+    resource: str
+
+
 class Mark(Effect[None], frozen=True):
     """Say where a loop stands. The same `state` at the `limit`-th mark of a frame is `NoProgress`."""
 
