@@ -315,3 +315,27 @@ def _typed(terminal: int, prompt: str, line: str) -> str:
         seen += os.read(terminal, 4096)
     os.write(terminal, line.encode())
     return seen.decode()
+
+
+def test_a_run_stops_at_its_limit_and_goes_on_with_a_raised_one() -> None:
+    """Nothing that was done is done again."""
+    stopped = say("run", "team.py:panel", "Rust?", "--id", "r", "--limit", "requests=2")
+    assert stopped.exit_code == 1
+    assert "coterie: OverLimit" in stopped.stderr
+    raised = say("resume", "r", "--raise", "requests=3")
+    assert [raised.exit_code, raised.stdout] == [0, "judge has read 4\n"]
+    assert raised.stderr.splitlines()[-1].startswith("succeeded: 3 model calls, ")
+
+
+def test_a_limit_that_there_is_not_is_refused() -> None:
+    """The message names those that there are."""
+    result = say("run", "team.py:panel", "Rust?", "--limit", "euro=2")
+    assert result.exit_code == 2
+    assert "there is no limit 'euro'; there are usd" in result.stderr
+
+
+def test_show_messages_says_who_talked_to_whom() -> None:
+    """Calls and messages alike."""
+    say("run", "team.py:panel", "Rust?", "--id", "r")
+    assert "debate -> judge" in say("show", "r", "--messages").stdout
+    assert "judge" not in say("show", "r", "--agent", "nobody").stdout

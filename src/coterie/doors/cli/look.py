@@ -16,7 +16,7 @@ from coterie.doors.cli.terminal import grown, look_of
 from coterie.doors.events import event_data, event_line
 from coterie.doors.letters import Look, cropped, harmless
 from coterie.doors.tree import timeline, tree_lines
-from coterie.kernel.story import closed, opened, result, state, transcript, usage
+from coterie.kernel.story import closed, graph, mail, opened, result, state, transcript, usage
 from coterie.shell.run import journal
 from coterie.words.event import Record
 from coterie.words.result import Overview
@@ -59,12 +59,25 @@ def cropped_row(row: str, width: int) -> str:
 @click.command()
 @click.argument("name", metavar="RUN")
 @click.option("--transcript", "said", is_flag=True, help="What was said, oldest first.")
+@click.option("--messages", is_flag=True, help="What the agents wrote to one another, and who to whom.")
+@click.option("--agent", default="", metavar="NAME", help="With --messages: only those to or from NAME.")
 @click.option("--usage", "cost", is_flag=True, help="What was spent below each frame.")
 @click.option("--timeline", "times", is_flag=True, help="A bar a frame over the time that the run took.")
 @click.option("--events", is_flag=True, help="Every event, a line each.")
 @click.option("--json", "as_json", is_flag=True, help="Every event, a line of JSON each.")
 @store_option
-def show(name: str, *, said: bool, cost: bool, times: bool, events: bool, as_json: bool, store: str) -> None:
+def show(
+    name: str,
+    *,
+    said: bool,
+    messages: bool,
+    agent: str,
+    cost: bool,
+    times: bool,
+    events: bool,
+    as_json: bool,
+    store: str,
+) -> None:
     """Show what happened in RUN: its tree and its result, or what the options ask for."""
     records, status = asyncio.run(_journal(store, name))
     look = look_of(sys.stdout)
@@ -74,6 +87,8 @@ def show(name: str, *, said: bool, cost: bool, times: bool, events: bool, as_jso
         lines = [event_line(record, records[0].time) for record in records]
     elif said:
         lines = _transcript(records)
+    elif messages or agent:
+        lines = _mail(records, agent)
     elif cost:
         lines = _usage(records)
     elif times:
@@ -111,6 +126,19 @@ def _transcript(records: Sequence[Record]) -> list[str]:
         lines.append(f"[{line.seq}] {line.time - began:.1f} s  {line.path or 'the task'}  {line.sender}:")
         lines += [f"    {row}" for row in harmless(line.text).splitlines()]
     return lines
+
+
+def _mail(records: Sequence[Record], agent: str) -> list[str]:
+    """The messages between agents, and below them who talked to whom how often."""
+    began = records[0].time
+    lines: list[str] = []
+    for one in mail(records, agent=agent):
+        said = one.envelope
+        lines.append(f"[{one.seq}] {one.time - began:.1f} s  {said.sender} -> {said.recipient}  {said.intent}:")
+        lines += [f"    {row}" for row in harmless(str(said.body)).splitlines()]
+    pairs = sorted((-count, *pair) for pair, count in graph(records).items() if not agent or agent in pair)
+    lines += [f"{-less:>6,}  {sender} -> {recipient}" for less, sender, recipient in pairs]
+    return [harmless(line) for line in lines]
 
 
 def _usage(records: Sequence[Record]) -> list[str]:

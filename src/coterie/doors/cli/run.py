@@ -25,6 +25,7 @@ from coterie.shell.world import Asker, World
 from coterie.teams import READY
 from coterie.teams.option import Option
 from coterie.words.event import Opened
+from coterie.words.limits import CAPS, DEFAULT, parsed
 from coterie.words.task import Task
 
 _KINDS: dict[str, Any] = {
@@ -36,6 +37,7 @@ _KINDS: dict[str, Any] = {
     "store": click.Path(dir_okay=False, resolve_path=True),
 }
 _MODEL = "The model of agents that name none: embedded, embedded:small, embedded:FILE.gguf."
+_CAPS = f"A limit of the run: {', '.join(CAPS)}."
 _EVENTS = "Say every event as a line of JSON on stdout."
 _QUIET = "Say only the answer."
 
@@ -75,6 +77,8 @@ def _click_option(option: Option) -> click.Option:
 @click.option("--model", help=_MODEL)
 @store_option
 @click.option("--id", "name", metavar="RUN", help="What the run is to be called; one that is there goes on.")
+@click.option("--limit", "caps", multiple=True, metavar="NAME=VALUE", help=_CAPS)
+@click.option("--at-cap", type=click.Choice(["stop", "finalize", "ask"]), help="What happens at a limit.")
 @click.option("--json", "as_json", is_flag=True, help=_EVENTS)
 @click.option("--quiet", is_flag=True, help=_QUIET)
 @click.pass_context
@@ -86,6 +90,8 @@ def run(
     model: str | None,
     store: str,
     name: str | None,
+    caps: tuple[str, ...],
+    at_cap: str | None,
     as_json: bool,
     quiet: bool,
     **options: Any,
@@ -100,10 +106,12 @@ def run(
     """
     origin = origin_of(team, _given(team, options, store), model)
     actor, models = team_of(origin), _model(model)
+    limits = DEFAULT.raised(_limits(caps) | ({"at_cap": at_cap} if at_cap else {}))
 
     async def job(kept: Store, ask: Asker | None) -> Job:
         made = Job(actor, Task(task), World(models, ask=ask), kept, name or new_id())
         made.origin = origin
+        made.limits = limits
         return made
 
     ctx.exit(asyncio.run(_performed(job, store, new=True, as_json=as_json, quiet=quiet)))
@@ -112,6 +120,7 @@ def run(
 @click.command()
 @click.argument("name", metavar="RUN")
 @click.option("--answer", "answers", multiple=True, metavar="PATH=VALUE", help="Answer an open question.")
+@click.option("--raise", "caps", multiple=True, metavar="NAME=VALUE", help=_CAPS)
 @click.option("--team", metavar="TEAM", help="The team, where the run does not remember it.")
 @click.option("--model", help=_MODEL)
 @store_option
@@ -123,6 +132,7 @@ def resume(
     /,
     name: str,
     answers: tuple[str, ...],
+    caps: tuple[str, ...],
     team: str | None,
     model: str | None,
     store: str,
@@ -133,12 +143,14 @@ def resume(
 
     What its journal says is done is not done again. A run that succeeded gives its answer again.
     """
-    answered = dict(_pair(answer) for answer in answers)
+    answered, raised = dict(_pair(answer) for answer in answers), _limits(caps)
 
     async def job(kept: Store, ask: Asker | None) -> Job:
         began = opened(await journal(kept, name))
         world = World(_model(model or began.origin.get("model")), ask=ask)
-        return _again(team_of_run(began, team), began, world, kept, answered)
+        made = _again(team_of_run(began, team), began, world, kept, answered)
+        made.raised = raised
+        return made
 
     ctx.exit(asyncio.run(_performed(job, store, as_json=as_json, quiet=quiet)))
 
@@ -184,6 +196,13 @@ def _given(team: str, options: Mapping[str, Any], store: str) -> dict[str, Any]:
         if option.kind == "store":
             given.setdefault(option.name, str(Path(store).resolve()))
     return given
+
+
+def _limits(given: tuple[str, ...]) -> dict[str, Any]:
+    try:
+        return parsed(" ".join(given))
+    except ValueError as error:
+        raise BadInput(f"{' '.join(given)!r}: {error}") from error
 
 
 def _pair(text: str) -> tuple[str, str]:
