@@ -50,7 +50,8 @@ class StillWorld:
         effect, path = asked.effect, asked.path
         if isinstance(effect, Think):
             self.asked.append(effect)
-            effect = Think(effect.actor, effect.model, effect.brief, effect.thread)
+            if not isinstance(effect.by, Scripted):  # a scripted model is still already
+                effect = Think(effect.actor, "default", effect.brief, effect.thread)
         elif isinstance(effect, Sleep):
             return Settled(path)
         elif isinstance(effect, Ask):
