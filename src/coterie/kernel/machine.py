@@ -27,34 +27,13 @@ from typing import Any, ClassVar
 from msgspec.structs import replace
 
 from coterie.errors import Cancelled, CoterieError, NoProgress, OverLimit, RunError, error_of
-from coterie.kernel.board import Board
 from coterie.kernel.budget import Budget
-from coterie.kernel.claims import Claims
 from coterie.kernel.conclude import conclusion
 from coterie.kernel.frames import Call, Frame, Playable, Strand, narrow, open_frame, played
 from coterie.kernel.joins import Join
-from coterie.kernel.stuck import deadlock, foreign, not_a_message, repeated
-from coterie.kernel.topics import NOTHING, Topics
-from coterie.kernel.values import storable
-from coterie.words.effect import (
-    Claim,
-    Effect,
-    Get,
-    Hear,
-    Here,
-    Inbox,
-    Mark,
-    Put,
-    Release,
-    Send,
-    Sleep,
-    Subscribe,
-    Subscribers,
-    Think,
-    Unsubscribe,
-    Use,
-    Watch,
-)
+from coterie.kernel.shared import PARKED, SETTLES, Shared
+from coterie.kernel.stuck import deadlock, foreign, not_a_message
+from coterie.words.effect import Effect, Sleep, Think, Use
 from coterie.words.event import Asked, Noted, Settled
 from coterie.words.limits import DEFAULT, Limits
 from coterie.words.message import Message
@@ -63,8 +42,6 @@ from coterie.words.usage import NOTHING as FREE
 
 SPENDING = (Think, Use)
 """Effects that cost something."""
-PARKED: Any = object()
-"""What a handler gives when its strand has to wait."""
 SPIN = 5_000_000
 """Turns without asking anything of the world before a run counts as going round in circles."""
 TURNS = range(1000)
@@ -79,13 +56,11 @@ class Machine:
         self.error: Exception | None = None
         self.done = False
         self.parked: dict[str, Strand] = {}
-        self._board: Board | None = None
-        self._claims: Claims | None = None
         self._asked: list[Asked] = []
         self._dropped: list[str] = []
         self._notes: list[Noted] | None = [] if noting else None
         self._ready: deque[tuple[Strand, Any, Exception | None]] = deque()
-        self._topics: Topics | None = None
+        self.shared = Shared(self._ready, self._notes)
         self._last: Think | None = None
         self._concluding = False
         self.budget = Budget(limits, actor.name)
@@ -94,27 +69,6 @@ class Machine:
         self._top = Strand(actor.play(task), self.root)
         self._ready.append((self._top, None, None))
         self._spin()
-
-    @property
-    def topics(self) -> Topics:
-        """What is sent and heard in this run; most runs have no talk."""
-        if self._topics is None:
-            self._topics = Topics(self._ready.append, self._note_value)
-        return self._topics
-
-    @property
-    def board(self) -> Board:
-        """The entries that the actors of this run share; most runs have none."""
-        if self._board is None:
-            self._board = Board()
-        return self._board
-
-    @property
-    def claims(self) -> Claims:
-        """Who may read or write what; in most runs nobody claims anything."""
-        if self._claims is None:
-            self._claims = Claims(self._ready.append)
-        return self._claims
 
     def wants(self) -> list[Asked]:
         """Effects asked for since the last call, oldest first, that somebody still waits for."""
@@ -133,7 +87,8 @@ class Machine:
         """What the kernel settled itself since the last call, oldest first."""
         if not self._notes:
             return []
-        notes, self._notes = self._notes, []
+        notes = self._notes.copy()
+        self._notes.clear()
         return notes
 
     def settle(self, settled: Settled) -> None:
@@ -152,14 +107,13 @@ class Machine:
 
     def tell(self, topic: str, message: Any, priority: int = 1) -> None:
         """Take a message from outside."""
-        if self.topics.send(topic, message, priority) is None:
-            self.note(self.root.path, "dead", topic, message)
+        self.shared.tell(topic, message, priority)
         self._spin()
 
     @property
     def listening(self) -> bool:
         """Whether a message from outside could move the run."""
-        return self._topics is not None and self._topics.outside > 0
+        return self.shared.listening
 
     def cancel(self, reason: str = "cancelled") -> None:
         """Close every strand; the run is done."""
@@ -190,22 +144,18 @@ class Machine:
         if self._notes is not None:
             self._notes.append(Noted(path, fact, about, value))
 
-    def _note_value(self, path: str, fact: str, about: str, value: Any) -> None:
-        shape = value if type(value) is Message else storable(value, path)
-        self.note(path, fact, about, shape)
-
     def _spin(self) -> None:
         ready, turns = self._ready, 0
         while ready:
             turns += self._move(*ready.popleft())
             if turns > SPIN:
                 self._end(NoProgress(f"{turns:,} moves without asking anything of the world"))
-        if not self.done and not self.parked and not self.listening:
+        if not self.done and not self.parked and not self.shared.listening:
             self._end(deadlock(self._top))
 
     def _move(self, strand: Strand, value: Any, error: Exception | None) -> int:
         """Move one strand until it parks or ends, or the others should have a turn; the turns it took."""
-        handlers, ask = self.handlers, Machine._ask
+        handlers, ask, settles, shared = self.handlers, Machine._ask, SETTLES, self.shared
         for turn in TURNS:
             if strand.closed:
                 return turn
@@ -218,7 +168,11 @@ class Machine:
                 value, error = self._fail(strand, failure)
             else:
                 try:
-                    value, error = handlers.get(wait.__class__, ask)(self, strand, wait), None
+                    settle = settles.get(wait.__class__)
+                    if settle is not None:
+                        value, error = settle(shared, strand, wait), None
+                    else:
+                        value, error = handlers.get(wait.__class__, ask)(self, strand, wait), None
                 except Exception as refusal:  # thrown into the strand that asked
                     value, error = None, refusal
             if value is PARKED:
@@ -229,8 +183,7 @@ class Machine:
     def _leave(self, strand: Strand, value: Any) -> tuple[Any, Exception | None]:
         """A play returned: its message goes to the caller, or decides a join, or ends the run."""
         frame = strand.frame
-        if self._claims is not None:
-            self._claims.leave(frame)
+        self.shared.leave(frame)
         if frame.actor is not None:
             if type(value) is str:
                 value = Message(sender=frame.name, text=value)
@@ -264,8 +217,7 @@ class Machine:
         frame = strand.frame
         if isinstance(error, CoterieError) and not error.path:
             error.path = frame.path
-        if self._claims is not None:
-            self._claims.leave(frame)
+        self.shared.leave(frame)
         if frame.actor is not None:
             self.note(frame.path, "failed", str(error)[:200])
         if frame.parent is not None:
@@ -322,11 +274,7 @@ class Machine:
             del self.parked[wait]
             self._dropped.append(wait)
             self.budget.release(strand, wait)
-        elif type(wait) is Hear and wait.outside:
-            self.topics.outside -= 1
-        if self._claims is not None:
-            for frame in [strand.frame, *(frame for _, frame in strand.stack)]:
-                self._claims.leave(frame)
+        self.shared.close(strand, wait)
         coros = [strand.coro, *(coro for coro, _ in reversed(strand.stack))]
         for coro in coros:
             try:
@@ -387,76 +335,9 @@ class Machine:
         coro = part if inspect.iscoroutine(part) else _wait(part)
         return Strand(coro, Frame(_name(part), strand.frame), join, slot)
 
-    def _send(self, strand: Strand, send: Send) -> Any:
-        if self._notes is not None:
-            self._note_value(strand.frame.path, "sent", send.topic, send.message)
-        elif send.message.__class__ is not str:
-            storable(send.message, strand.frame.path)
-        heard = self.topics.send(send.topic, send.message, send.priority)
-        if heard is False:
-            return None
-        if heard:
-            self._ready.append((strand, None, None))  # the hearer goes first
-        else:
-            strand.wait = send
-            self.topics.block(strand, send)
-        return PARKED
-
-    def _hear(self, strand: Strand, hear: Hear) -> Any:
-        message = self.topics.hear(strand, hear)
-        if message is not NOTHING:
-            return message
-        strand.wait = hear
-        return PARKED
-
-    def _put(self, strand: Strand, put: Put) -> Any:
-        path = strand.frame.path
-        shape = storable(put.value, path)
-        entry = self.board.put(put, path)
-        if entry is None:
-            return 0
-        self.note(path, "put", put.key, shape)
-        for watcher in self.board.woken(entry):
-            self._ready.append((watcher, entry, None))
-        return entry.version
-
-    def _get(self, strand: Strand, get: Get) -> Any:
-        return self.board.get(get.key)
-
-    def _watch(self, strand: Strand, watch: Watch) -> Any:
-        entry = self.board.get(watch.key)
-        if entry.version > watch.after:
-            return entry
-        strand.wait = watch
-        self.board.watch(strand, watch)
-        return PARKED
-
-    def _claim(self, strand: Strand, claim: Claim) -> Any:
-        if self.claims.claim(strand, claim):
-            return None
-        strand.wait = claim
-        return PARKED
-
-    def _mark(self, strand: Strand, mark: Mark) -> Any:
-        repeated(strand.frame, mark)
-        return None
-
     handlers: ClassVar[dict[type, Callable[[Machine, Strand, Any], Any]]] = {
         Call: _call,
         Join: _fork,
-        Send: _send,
-        Hear: _hear,
-        Put: _put,
-        Get: _get,
-        Watch: _watch,
-        Mark: _mark,
-        Claim: _claim,
-        Release: lambda self, strand, release: self.claims.release(strand, release),
-        Here: lambda _, strand, __: strand.frame.path,
-        Inbox: lambda self, _, inbox: self.topics.bound(inbox),
-        Subscribe: lambda self, strand, subscribe: self.topics.subscribe(strand, subscribe),
-        Unsubscribe: lambda self, _, ended: self.topics.unsubscribe(ended),
-        Subscribers: lambda self, _, asked: self.topics.subscribers(asked.topic),
     }
 
 
