@@ -1,9 +1,11 @@
-"""Trees of all five patterns, grown from plain data; run as a program, the name of one's journal."""
+"""Trees of all patterns, grown from plain data; run as a program, the name of one's journal."""
 
 import asyncio
+import importlib
 import sys
 from hashlib import blake2b
 from itertools import count
+from pathlib import Path
 
 from coterie import Agent, collect_all, fail_fast
 from coterie.errors import ModelFailed
@@ -16,6 +18,16 @@ from coterie.words.event import Record
 from coterie.words.plan import Plan, Step
 
 
+VARIED = ["pipeline", "parallel", "refine", "debate", "orchestrator"]
+"""Patterns whose trees vary with a number."""
+PATTERNS = VARIED + sorted(
+    path.stem
+    for path in (Path(__file__).parent / "patterns" / "specimens").glob("*.py")
+    if path.stem not in ("__init__", *VARIED)
+)
+"""All of them: of the others, the trees are what the table of `tests/patterns` is made of."""
+
+
 def grown(tree, policies=(collect_all, fail_fast), names=None):
     """The actor that a specification stands for; every actor in it has a name of its own."""
     names = count() if names is None else names
@@ -24,6 +36,9 @@ def grown(tree, policies=(collect_all, fail_fast), names=None):
     pattern, parts, n = tree
     members = [grown(part, policies, names) for part in parts]
     name, policy = f"{pattern}{next(names)}", policies[n % len(policies)]
+    if pattern not in VARIED:
+        specimen = importlib.import_module(f"tests.patterns.specimens.{pattern}")
+        return specimen.build(members, on_failure=policy, name=name)
     other = Agent(f"says{next(names)}")
     if pattern == "pipeline":
         return pipeline(*[staged(one, other, n >> at) for at, one in enumerate(members)], name=name)
