@@ -2,8 +2,8 @@ from threading import Thread
 
 import pytest
 
-from coterie import Agent, Get, Here, Team, gather
-from coterie.errors import BadInput, ModelFailed, NoBidder, NobodyCan
+from coterie import Agent, Get, Here, Team, gather, within
+from coterie.errors import BadInput, Late, ModelFailed, NoBidder, NobodyCan
 from coterie.patterns.auction import Bidder, auction, worth
 from coterie.patterns.trackrecord import TrackRecord
 from coterie.testing import crash_everywhere, rehearse, simulate
@@ -45,7 +45,7 @@ def test_agents_are_asked_for_a_bid_and_told_not_to_begin():
 def test_a_bid_that_is_none_goes_back_and_then_does_not_count():
     """One capability is out of range for ever: that bidder is missing, with what it said."""
     script = {"ann-bid": lambda _: {"willing": True, "capability": 2}, "bo-bid": [Bid(True)], "bo": "done"}
-    said, _ = rehearse(auction(ann, bo), "go", script)
+    said, _ = rehearse(auction(ann, bo, within=None), "go", script)
     assert [one.kind for one in said.missing] == ["BadOutput"]
     assert said.parts[0].sender == "bo"
 
@@ -190,6 +190,30 @@ def test_a_place_is_given_back_when_the_winner_fails():
     assert rehearse(Team("twice", [team], twice), "go", [ModelFailed("down"), "ok"])[0].text == "ok"
 
 
+def test_p11_a_place_is_given_back_when_the_auction_is_closed():
+    """Whoever stops waiting for an auction does not leave its winner busy for the rest of the run."""
+    team = auction(offers(ann, at_once=1))
+
+    async def impatient(task):
+        try:
+            return await within(1, team("slow"))
+        except Late:
+            return await team("again")
+
+    run = simulate(Team("impatient", [team], impatient), "go", script="ok", latency=5)
+    assert (run.message.text, run.elapsed) == ("ok", 6)
+
+
+def test_p11_a_late_bid_does_not_outlive_its_deadline():
+    """What is late is closed, so nothing of it is under way when the winner works."""
+    script = {"bo-bid": [Bid(True)], "*": "x"}
+    run = simulate(
+        auction(ann, bo, within=2), "go", script=script, latency=lambda t, _: 9 if t.actor == "ann-bid" else 1
+    )
+    assert run.elapsed == 3
+    assert not [path for path in run.schedule if "ann-bid" in path]
+
+
 def test_a_track_record_feeds_later_scores():
     """Of two equal bids the one that failed before loses the next time."""
     record = TrackRecord()
@@ -254,3 +278,13 @@ def test_p01_an_auction_survives_a_crash_anywhere():
     """The same bidder wins after a cut at any event, and no award is made twice."""
     result = crash_everywhere(build([ann, bo]), "go", script=lambda think: think.actor)
     assert (result.status, result.text) == ("succeeded", "ann")
+
+
+def test_p01_capacity_survives_a_crash_anywhere():
+    """What is under way is counted again as it was, when several auctions of a run are resumed."""
+    team = auction(offers(ann, 0.9, at_once=1), offers(bo, 0.2))
+
+    async def three(task):
+        return "".join(sorted(said.text for said in await gather(*(team(f"task {n}") for n in range(3)))))
+
+    assert crash_everywhere(Team("three", [team], three), "go", script=lambda t: t.actor).text == "annbobo"

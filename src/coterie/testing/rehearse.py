@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,7 +11,8 @@ from coterie.kernel.machine import Machine
 from coterie.models.scripted import Script
 from coterie.team import actor_of
 from coterie.testing.still import StillWorld
-from coterie.words.effect import Ask, Think
+from coterie.words.effect import Ask, Sleep, Think
+from coterie.words.event import Asked
 from coterie.words.limits import DEFAULT, Limits
 from coterie.words.message import Message
 from coterie.words.task import task_of
@@ -29,19 +31,31 @@ def rehearse(
     """The outcome of `actor` on `task`, and everything its models were asked, in order.
 
     `line` is what models say, as for `scripted`: a function of the `Think`, a list of lines, or
-    either per agent. Every effect ends at once, the oldest first. Tools are called; `tools` puts
-    functions in their place by name. `answers` are people's, by path. Sleeping takes no time,
-    the time stands still, and dice follow `seed`.
+    either per agent. Every effect ends at once, the oldest first, but for sleeping: that ends when
+    nothing else is left to do, and only then does the time move. Tools are called; `tools` puts
+    functions in their place by name. `answers` are people's, by path. Dice follow `seed`.
 
     Raises:
         Exception: whatever the run would have failed with.
     """
     world = StillWorld(line, tools=tools, answers=answers, seed=seed)
     machine = Machine(actor_of(actor), task_of(task), noting=False, limits=limits)
+    alarms: list[tuple[float, int, str, Asked]] = []
     while not machine.done:
-        for asked in machine.wants():
-            if asked.path in machine.parked:
+        wanted = machine.wants()
+        for asked in wanted:
+            if isinstance(asked.effect, Sleep):
+                heapq.heappush(
+                    alarms, (world.now + asked.effect.seconds, len(world.asked), asked.path, asked)
+                )
+            elif asked.path in machine.parked:
                 machine.settle(machine.budget.refusal(asked.path) or world.perform(asked))
+        if not wanted:
+            assert alarms, "the play waits for a message from outside: rehearse sends none"
+            due, _, path, asked = heapq.heappop(alarms)
+            if path in machine.parked:
+                world.now = due
+                machine.settle(world.perform(asked))
     if machine.error is not None:
         raise machine.error
     assert machine.value is not None  # a machine that is done has either
