@@ -46,7 +46,9 @@ every = pytest.mark.parametrize("name", NAMES)
 def test_every_pattern_has_a_specimen():
     """What `coterie.patterns` builds is in this table."""
     public = {name for name in patterns.__all__ if inspect.isfunction(getattr(patterns, name))}
-    teams = {name for name in public if "Team" in str(inspect.signature(getattr(patterns, name)).return_annotation)}
+    teams = {
+        name for name in public if "Team" in str(inspect.signature(getattr(patterns, name)).return_annotation)
+    }
     assert teams - set(NAMES) == set()
 
 

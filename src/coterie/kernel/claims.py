@@ -1,6 +1,6 @@
 """Claims: who may read or write a resource now, and who waits for it.
 
-1. Many may read a resource at once, one may write it. What a frame has claimed is given back when it
+1. Many may read a resource at once, one may write it, or as many as its claims say slots. What a frame has claimed is given back when it
    releases it, and at the latest when the frame ends, however it ends.
 2. Who waits is served by priority, then in order; a reader does not pass a writer that waits.
 3. A claim that would close a circle of waits is refused with `Deadlock`, which names the circle.
@@ -31,6 +31,8 @@ class Held:
     def allows(self, claim: Claim, frame: Frame) -> bool:
         """Whether `claim` can be granted now."""
         others = [holder for holder in self.holders if holder is not frame]
+        if claim.slots > 1:
+            return len(others) < claim.slots
         return not others or not (self.writing or claim.write)
 
 

@@ -134,7 +134,9 @@ def _mail(records: Sequence[Record], agent: str) -> list[str]:
     lines: list[str] = []
     for one in mail(records, agent=agent):
         said = one.envelope
-        lines.append(f"[{one.seq}] {one.time - began:.1f} s  {said.sender} -> {said.recipient}  {said.intent}:")
+        lines.append(
+            f"[{one.seq}] {one.time - began:.1f} s  {said.sender} -> {said.recipient}  {said.intent}:"
+        )
         lines += [f"    {row}" for row in harmless(str(said.body)).splitlines()]
     pairs = sorted((-count, *pair) for pair, count in graph(records).items() if not agent or agent in pair)
     lines += [f"{-less:>6,}  {sender} -> {recipient}" for less, sender, recipient in pairs]

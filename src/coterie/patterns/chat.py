@@ -1,0 +1,109 @@
+"""Chat: a shared conversation, in which one member speaks at a time."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
+
+from msgspec.structs import replace
+
+from coterie.actor import Actor
+from coterie.agent import Agent, conversation, hash_of
+from coterie.check import agrees, label
+from coterie.errors import BadInput, NoProgress
+from coterie.patterns.answers import missing_of
+from coterie.patterns.choose import choice, eligible_name
+from coterie.team import Team
+from coterie.words.effect import Mark
+from coterie.words.message import Message
+from coterie.words.task import Task
+from coterie.words.thread import Thread
+
+Next: TypeAlias = "Callable[[Sequence[Message], Sequence[str]], str | Awaitable[str]] | Actor"
+"""Says who speaks next: a rule on what was said and the names there are, or an actor that chooses."""
+Stop: TypeAlias = "Callable[[Sequence[Message]], bool | Awaitable[bool]] | Actor"
+"""Says whether the chat is over: a predicate on what was said, or an actor that answers `yes`."""
+
+WHO = "Who should speak next?"
+OVER = "Do the participants agree, or is there nothing left to say? Answer yes or no."
+SUMMARIZE = "The conversation is over. Say what came of it."
+
+
+def chat(
+    *members: Actor,
+    next_speaker: Next | None = None,
+    stop: Stop | None = None,
+    summary: Actor | None = None,
+    turns: int = 12,
+    name: str = "chat",
+) -> Team:
+    """A team whose `members` talk in one conversation, for at most `turns` turns.
+
+    Everybody is shown all that was said; the prompt grows by one message a turn. Without
+    `next_speaker` they speak in declared order. A choice that names nobody goes back once, or for a
+    rule at once to the next in declared order, so that nobody speaks twice in a row unless chosen.
+    `stop` is asked once everybody could have spoken, and after each turn from then on. The answer is
+    that of `summary`, or the last thing said; `parts` is everything said, in order.
+
+    Raises:
+        BadInput: without members, if two have one name, or with turns below 1.
+        NoProgress: when played, if a member says the same thing for the third time; `finished` on it is
+            the conversation.
+    """
+    crew = {member.name: member for member in members}
+    if not crew or len(crew) != len(members) or turns < 1:
+        raise BadInput(f"chat {name!r} needs members, each with a name of its own, and turns of 1 or more")
+    about = {one: member.instructions if isinstance(member, Agent) else "" for one, member in crew.items()}
+
+    async def play(task: Task) -> Message:
+        so_far, said, speaker = conversation(task), list[Message](), ""
+        for turn in range(turns):
+            speaker = await _next(next_speaker, Task("", so_far, task.data), said, about, speaker)
+            message = await crew[speaker](Task("", so_far, task.data))
+            so_far = so_far.add(message)
+            said.append(message)
+            await _moves(said)
+            if turn + 1 >= len(crew) and stop is not None and await _over(stop, so_far, said):
+                break
+        answer = said[-1] if summary is None else await summary(Task(SUMMARIZE, so_far, task.data))
+        return replace(answer, sender=name, parts=tuple(said), missing=missing_of((*said, answer)))
+
+    actors = [*members, *(one for one in (next_speaker, stop, summary) if isinstance(one, Actor))]
+    settings = {"next": next_speaker and label(next_speaker), "stop": stop and label(stop), "turns": turns}
+    return Team(name, actors, play, settings=settings)
+
+
+async def _next(
+    chooser: Next | None, asked: Task, said: Sequence[Message], about: dict[str, str], last: str
+) -> str:
+    """Who speaks now."""
+    names = [*about]
+    following = names[(names.index(last) + 1) % len(names)] if last else names[0]
+    if chooser is None or len(names) == 1:
+        return following
+    if isinstance(chooser, Actor):
+        return (await choice(chooser, WHO, asked, about)).value or following
+    named = chooser(said, names)
+    try:
+        return eligible_name(await named if inspect.isawaitable(named) else named, names)
+    except ValueError:
+        return following
+
+
+async def _moves(said: Sequence[Message]) -> None:
+    """See that the chat does not go round in circles."""
+    last = said[-1]
+    try:
+        await Mark(f"{last.sender} {hash_of(' '.join(last.text.lower().split()))}")
+    except NoProgress as error:
+        stuck = NoProgress(f"{last.sender!r} says the same thing for the third time: {last.text[:120]!r}")
+        stuck.finished = tuple(said)
+        raise stuck from error
+
+
+async def _over(stop: Stop, so_far: Thread, said: Sequence[Message]) -> bool:
+    if isinstance(stop, Actor):
+        return agrees(await stop(Task(OVER, so_far)))
+    over = stop(said)
+    return await over if inspect.isawaitable(over) else over
