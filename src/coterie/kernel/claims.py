@@ -1,7 +1,7 @@
 """Claims: who may read or write a resource now, and who waits for it.
 
-1. Many may read a resource at once, one may write it, or as many as its claims say slots. What a frame has claimed is given back when it
-   releases it, and at the latest when the frame ends, however it ends.
+1. Many may read a resource at once, one may write it, or as many as its claims say slots. What a frame
+   has claimed is given back when it releases it, and at the latest when the frame ends, however it ends.
 2. Who waits is served by priority, then in order; a reader does not pass a writer that waits.
 3. A claim that would close a circle of waits is refused with `Deadlock`, which names the circle.
    (The wait-for graph of Holt, "Some deadlock properties of computer systems", 1972.)

@@ -12,7 +12,6 @@ steps, so a replay asks nothing.
 
 from __future__ import annotations
 
-from threading import Lock
 from typing import Literal
 
 from coterie.errors import BadInput
@@ -28,26 +27,41 @@ class Breaker:
             raise BadInput("a breaker takes 1 failure or more, and a cooldown of 0 seconds or more")
         self.failures = failures
         self.cooldown = cooldown
-        self.state: State = "closed"
-        self._failed = 0
-        self._since = 0.0
-        self._lock = Lock()
+        self._failed: list[float] = []
+        self._trials: list[float] = []
+        # Runs of several threads may share a breaker: each step on these two lists is one atomic one.
+
+    @property
+    def state(self) -> State:
+        """Where it stands."""
+        if len(self._failed) < self.failures:
+            return "closed"
+        return "open" if self._trials else "half-open"
 
     async def allows(self, now: float) -> bool:
         """Whether a call may be made at `now`, in seconds; one that may has to be followed by `record`."""
-        with self._lock:
-            if self.state != "closed" and now - self._since < self.cooldown:
-                return False
-            if self.state != "closed":
-                self.state, self._since = "half-open", now
+        if len(self._failed) < self.failures:
             return True
+        try:
+            since = self._trials.pop()  # whoever gets it decides: there is one trial at a time
+        except IndexError:
+            # A trial whose run died is never recorded: after another cooldown somebody may try again.
+            if now - self._failed[-1] < 2 * self.cooldown:
+                return False
+            self._failed.append(now)
+            return True
+        if now - since >= self.cooldown:
+            return True
+        self._trials.append(since)
+        return False
 
-    async def record(self, good: bool, now: float) -> str:
+    async def record(self, good: bool, now: float) -> State:
         """Take how a call went; gives the state that the breaker is in then."""
-        with self._lock:
-            self._failed = 0 if good else self._failed + 1
-            if good:
-                self.state = "closed"
-            elif self.state == "half-open" or self._failed >= self.failures:
-                self.state, self._since = "open", now
-            return self.state
+        if good:
+            self._failed.clear()
+            self._trials.clear()
+        else:
+            self._failed.append(now)
+            if len(self._failed) >= self.failures:
+                self._trials[:] = [now]
+        return self.state

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from threading import Lock
+from contextlib import suppress
 from typing import Any, Protocol
 
 import msgspec
@@ -40,21 +40,20 @@ class Cache:
     def __init__(self, most: int = 1_000) -> None:
         self._most = most
         self._kept: OrderedDict[str, tuple[Any, float | None]] = OrderedDict()
-        self._lock = Lock()
 
     async def get(self, key: str, now: float) -> Any:
-        with self._lock:
-            answer, until = self._kept.get(key, (None, None))
+        answer, until = self._kept.get(key, (None, None))
+        with suppress(KeyError):  # another thread may have taken it out just now
             if until is not None and until <= now:
                 del self._kept[key]
                 return None
             if answer is not None:
                 self._kept.move_to_end(key)
-            return answer
+        return answer
 
     async def put(self, key: str, answer: Any, until: float | None) -> None:
-        with self._lock:
-            self._kept[key] = (answer, until)
+        self._kept[key] = (answer, until)
+        with suppress(KeyError):
             self._kept.move_to_end(key)
             while len(self._kept) > self._most:
                 self._kept.popitem(last=False)

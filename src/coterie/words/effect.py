@@ -201,8 +201,8 @@ class Watch(Effect["Entry"], frozen=True):
 class Claim(Effect[None], frozen=True):
     """Wait until the frame may write `resource`, or with `write` off read it.
 
-    With `slots` above 1 that many may write it at once. It is given back by `Release`, and when the frame ends. Of those who wait, the one with the highest
-    `priority` is next.
+    With `slots` above 1 that many may write it at once. It is given back by `Release`, and when the frame
+    ends. Of those who wait, the one with the highest `priority` is next.
     """
 
     resource: str

@@ -1,0 +1,66 @@
+import pytest
+
+from coterie import Agent, collect_all
+from coterie.errors import BadInput, ModelFailed, NoQuorum
+from coterie.patterns import committee
+from coterie.patterns.votes import plurality
+from coterie.testing import rehearse
+
+ada, bob, cy = Agent("ada"), Agent("bob"), Agent("cy")
+
+
+def decided(script, **options):
+    return rehearse(committee(ada, bob, cy, **options), "Ship it?", script)
+
+
+def test_members_vote_and_the_rule_decides():
+    """The text is the winner, the output the tally, the dissent has its reason."""
+    said, asked = decided(
+        {"ada": "yes", "bob": {"choice": "yes", "confidence": 0.5}, "cy": {"choice": "no", "reason": "tests"}}
+    )
+    assert (said.text, said.unverified, len(asked)) == ("yes", "", 3)
+    assert said.output.scores == {"yes": 2, "no": 1}
+    assert said.output.dissent[0].vote.reason == "tests"
+    assert [part.sender for part in said.parts] == ["ada", "bob", "cy"]
+
+
+def test_a_ballot_that_cannot_be_read_goes_back_once():
+    """Then its voter is missing, and no error text is a vote."""
+    said, asked = decided({"ada": ["maybe", "Yes."], "bob": "yes", "cy": "perhaps"})
+    assert said.text == "yes"
+    assert "'maybe' is not eligible; eligible are ['yes', 'no']" in asked[3].thread[-1].text
+    assert [failure.kind for failure in said.missing] == ["BadOutput"]
+
+
+def test_no_majority_is_no_decision():
+    """The message says so, and is unverified."""
+    said, _ = decided({"ada": "yes", "bob": "no", "cy": {"abstain": True}})
+    assert said.unverified == "no decision: a tie between yes, no"
+    assert said.output.abstained == ("cy",)
+
+
+def test_who_fails_is_missing_and_the_others_decide():
+    """Under `collect_all`, the default."""
+    said, _ = decided({"ada": "yes", "bob": "yes", "cy": [ModelFailed("down")]})
+    assert (said.text, [failure.message for failure in said.missing]) == ("yes", ["down"])
+
+
+def test_nobody_votes():
+    """All abstained, or nobody could be read: a typed outcome."""
+    with pytest.raises(NoQuorum, match="nobody voted"):
+        decided({"*": {"abstain": True}})
+
+
+def test_agents_are_held_to_the_choices():
+    """The model's answer has a schema in which only they occur."""
+    _, asked = decided({"*": "red"}, choices=("red", "green"), rule=plurality)
+    assert str(asked[0].brief.output).count("'green'") == 3
+
+
+def test_a_committee_needs_members_and_choices():
+    """Each choice once."""
+    for wrong in ({"choices": ("yes",)}, {"choices": ("a", "a")}):
+        with pytest.raises(BadInput, match="two choices or more"):
+            committee(ada, **wrong)
+    with pytest.raises(BadInput):
+        committee(on_failure=collect_all)
