@@ -121,9 +121,10 @@ def test_resilience_survives_a_crash():
     assert said.text == "b"
 
 
-def runs(team, *tasks, script="x", store=None):
+def runs(team, *tasks, script="x"):
     async def scene():
-        return [await team.run(task, model=scripted(script), store=store) for task in tasks]
+        model = scripted(script)
+        return [await team.run(task, model=model) for task in tasks]
 
     return asyncio.run(scene())
 
@@ -164,7 +165,7 @@ def test_a_failed_or_old_answer_is_not_used_again():
 def test_cheap_members_first_and_up_while_it_is_not_good_enough():
     """Who fails is passed over; the last answer says what is wrong with it."""
     team = cascade(ada, bob, cy, good_enough=lambda said: len(said.text) > 2 or "too short")
-    said, asked = rehearse(team, "go", {"ada": "a", "bob": [DOWN], "cy": "long"})
+    said, _ = rehearse(team, "go", {"ada": "a", "bob": [DOWN], "cy": "long"})
     assert (said.text, len(said.parts), len(said.missing)) == ("long", 2, 1)
     assert len(rehearse(team, "go", {"ada": "long"})[1]) == 1
     assert rehearse(team, "go", "x")[0].unverified == "too short"

@@ -51,7 +51,7 @@ def test_it_stops_when_they_agree_but_not_before_everybody_could_speak():
 
 def test_somebody_may_sum_up():
     """The answer is the summary; the parts are what was said."""
-    said, asked = rehearse(chat(ada, bob, turns=2, summary=cy), "go", numbered)
+    said, _ = rehearse(chat(ada, bob, turns=2, summary=cy), "go", numbered)
     assert (said.text, said.sender, len(said.parts)) == ("cy 4", "chat", 2)
 
 
@@ -68,7 +68,7 @@ def test_1600_turns_make_1600_links():
     assert len(said.parts) == 1600
     assert all(
         later.thread.links[: len(one.thread)] == one.thread.links
-        for one, later in zip(asked[:50], asked[1:51], strict=True)
+        for one, later in pairwise(asked[:50])
     )
 
 

@@ -5,6 +5,7 @@ from coterie.errors import BadInput, ModelFailed, NoQuorum
 from coterie.patterns import committee
 from coterie.patterns.votes import plurality
 from coterie.testing import rehearse
+from coterie.words.vote import Vote
 
 ada, bob, cy = Agent("ada"), Agent("bob"), Agent("cy")
 
@@ -34,7 +35,7 @@ def test_a_ballot_that_cannot_be_read_goes_back_once():
 
 def test_no_majority_is_no_decision():
     """The message says so, and is unverified."""
-    said, _ = decided({"ada": "yes", "bob": "no", "cy": {"abstain": True}})
+    said, _ = decided({"ada": "yes", "bob": "no", "cy": [Vote(abstain=True)]})
     assert said.unverified == "no decision: a tie between yes, no"
     assert said.output.abstained == ("cy",)
 
@@ -48,7 +49,7 @@ def test_who_fails_is_missing_and_the_others_decide():
 def test_nobody_votes():
     """All abstained, or nobody could be read: a typed outcome."""
     with pytest.raises(NoQuorum, match="nobody voted"):
-        decided({"*": {"abstain": True}})
+        decided(lambda think: Vote(abstain=True))
 
 
 def test_agents_are_held_to_the_choices():

@@ -4,6 +4,7 @@ from coterie import Agent, Sleep, Team
 from coterie.errors import BadInput, NoQuorum
 from coterie.patterns import consensus
 from coterie.testing import rehearse, simulate
+from coterie.words.vote import Vote
 
 pen, ada, bob, cy = Agent("pen"), Agent("ada"), Agent("bob"), Agent("cy")
 TEAM = consensus(pen, [ada, bob, cy])
@@ -14,7 +15,7 @@ def test_a_proposal_is_amended_from_the_objections_until_enough_approve():
     script = {
         "pen": ["one", "two"],
         "ada": "approve",
-        "bob": [{"choice": "reject", "reason": "too long"}, "approve"],
+        "bob": [Vote("reject", reason="too long"), "approve"],
         "cy": ["reject", "abstain"],
     }
     said, asked = rehearse(TEAM, "go", script)
@@ -25,14 +26,14 @@ def test_a_proposal_is_amended_from_the_objections_until_enough_approve():
 
 def test_after_the_last_round_it_is_not_accepted():
     """The last proposal comes out unverified, with what is objected to."""
-    said, _ = rehearse(TEAM, "go", {"pen": "mine", "*": {"choice": "reject", "reason": "no"}})
+    said, _ = rehearse(TEAM, "go", {"pen": "mine", "*": lambda think: Vote("reject", reason="no")})
     assert said.output.accepted is False
     assert said.unverified == "not accepted in 3 rounds: ada: no\nbob: no\ncy: no"
 
 
 def test_a_vote_on_another_version_does_not_count():
     """It is missing, and says what it was about."""
-    script = {"pen": "p", "ada": {"choice": "reject", "proposal": 7}, "bob": "approve", "cy": "approve"}
+    script = {"pen": "p", "ada": [Vote("reject", proposal=7)], "bob": "approve", "cy": "approve"}
     said, _ = rehearse(TEAM, "go", script)
     assert (said.output.approve, said.output.reject) == (2, 0)
     assert said.missing[0].message == "'ada' voted on proposal 7, not on 1"
