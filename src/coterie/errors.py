@@ -20,6 +20,8 @@
     + CircuitOpen         a breaker refused a call: what it protects has failed too often
     + Conflict            two actors want one thing, and no strategy settled it
     + Late                a deadline passed
+    + NotOpen             an answer came to a question that nobody asks, or that was answered already
+    + Overloaded          as many runs are under way as may be
     + OverLimit           a limit of the run, the team or the agent allows no more
     + Stuck               the run can never move again
       - Deadlock          every strand waits, and nothing is under way
@@ -146,6 +148,16 @@ class Conflict(RunError):
 
 class Late(RunError):
     """A deadline passed before the work was done."""
+
+    retryable = True
+
+
+class NotOpen(RunError):
+    """An answer came to a question that nobody asks, or that was answered already."""
+
+
+class Overloaded(RunError):
+    """As many runs are under way as may be; later there is room."""
 
     retryable = True
 

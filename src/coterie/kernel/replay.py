@@ -14,6 +14,9 @@ from coterie.words.digest import encode
 from coterie.words.effect import Effect, Stored, body_of, kind_of
 from coterie.words.event import Asked, Closed, Noted, Record, Settled, Signalled
 
+STOPS = ("cancel", "limit")
+"""Signals that end what a run is doing."""
+
 
 def counted(records: Sequence[Record]) -> list[Record]:
     """The records that still count: a `resume` signal takes back the numbers it names."""
@@ -44,7 +47,8 @@ def reopening(records: Sequence[Record]) -> Signalled:
         record = rest.pop()
         event = record.event
         if isinstance(event, Signalled):
-            back.append(record.seq)
+            if event.kind in STOPS:
+                back.append(record.seq)
         elif isinstance(event, Settled) and event.failure:
             back.append(record.seq)
             failed.add(event.path)

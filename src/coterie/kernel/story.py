@@ -9,9 +9,9 @@ from msgspec import Struct
 
 from coterie.errors import Corrupt
 from coterie.kernel.replay import counted
-from coterie.words.effect import Ask, Effect, kind_of
+from coterie.words.effect import Ask, Effect, body_of, kind_of
 from coterie.words.envelope import Envelope
-from coterie.words.event import Asked, Closed, Noted, Opened, Record, Settled
+from coterie.words.event import Asked, Closed, Noted, Opened, Record, Settled, Signalled
 from coterie.words.failure import Failure
 from coterie.words.message import Message
 from coterie.words.result import Overview, Result, Status
@@ -58,14 +58,53 @@ def under_way(records: Iterable[Record]) -> dict[str, Effect[object]]:
     return open_
 
 
+class Open(Struct, frozen=True):
+    """A question that a person has to answer, and since when it is open (seconds since the epoch)."""
+
+    ask: Ask
+    since: float
+
+
+def questions(records: Iterable[Record]) -> dict[str, Open]:
+    """The questions that are open, by the path of the step that waits for the answer, oldest first."""
+    found: dict[str, Open] = {}
+    for record in records:
+        match record.event:
+            case Asked(path=path, effect=effect) if kind_of(effect) == Ask.kind:
+                found[path] = Open(_ask(effect), record.time)
+            case Noted(path=path, fact="asks", about=about, value=[question, choices]):
+                found.setdefault(path, Open(Ask(question, about, tuple(choices)), record.time))
+            case Settled(path=path):
+                found.pop(path, None)
+            case Signalled(kind="answer", about=path) if path in found and found[path].ask.about in DECIDED:
+                del found[path]
+            case Closed():
+                found.clear()
+            case _:
+                pass
+    return found
+
+
+DECIDED = ("in_doubt", "limit")
+"""Questions about a step that goes on after the answer, so that the answer does not settle it."""
+
+
+def _ask(effect: Effect[object]) -> Ask:
+    """A question, also one that a journal remembers."""
+    if isinstance(effect, Ask):
+        return effect
+    question, about, choices = msgspec.msgpack.decode(body_of(effect))
+    return Ask(question, about, tuple(choices))
+
+
 def state(records: Sequence[Record]) -> Status:
     """Where a run stands by its journal alone."""
     end = closed(records)
     if end is not None:
         return end.status
-    waits = under_way(counted(records))
-    only_people = waits and all(kind_of(effect) == Ask.kind for effect in waits.values())
-    return "waiting" if only_people else "running"
+    kept = counted(records)
+    waits, asked = under_way(kept), questions(kept)
+    return "waiting" if waits and all(path in asked for path in waits) else "running"
 
 
 def overview(run: str, records: Sequence[Record]) -> Overview:

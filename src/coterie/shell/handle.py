@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Callable, Generator
 from types import TracebackType
 from typing import Any, Self
 
@@ -48,6 +48,31 @@ class Run:
             await self.cancel("left")
 
     @property
+    def records(self) -> list[Record]:
+        """The journal by now."""
+        return self._records
+
+    async def begun(self) -> None:
+        """Wait until the run holds its lease and its journal is open.
+
+        Raises:
+            CoterieError: if it could not begin.
+        """
+        await self._begun.wait()
+        async for _ in self.events():
+            return
+        await self.result()
+
+    async def leave(self) -> None:
+        """Stop performing without ending the run: its lease is given back, and whoever resumes it goes on."""
+        self._task.cancel()
+        await asyncio.wait([self._task])
+
+    def when_done(self, tell: Callable[[Run], None]) -> None:
+        """Have `tell` called when the run has ended, was parked, or was left."""
+        self._task.add_done_callback(lambda _: tell(self))
+
+    @property
     def done(self) -> bool:
         """Whether the run has ended or was parked."""
         return self._task.done()
@@ -78,13 +103,18 @@ class Run:
             self._runner.arrive(Signalled("cancel", reason))
         return await self.result()
 
-    def answer(self, path: str, value: Any) -> None:
-        """Answer the open question at `path`.
+    def answer(self, path: str, value: Any, by: str = "") -> None:
+        """Answer the open question at `path`, as the person called `by`.
 
         Raises:
-            RunError: if nothing is asked there, or the answer is not one of its choices.
+            NotOpen: if nothing is asked there.
+            RunError: if the answer is not one of its choices.
         """
-        self._live().answer(path, value)
+        self._live().answer(path, value, by)
+
+    def hear(self, said: Signalled) -> None:
+        """Take what came from outside; once it has an effect, it is in the journal."""
+        self._job.hear(said)
 
     def send(self, topic: str, message: Any) -> None:
         """Send a message from outside on a topic; it is in the journal before anybody hears it.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from coterie.actor import Actor
-from coterie.errors import Diverged, RunError, Unfit, UnknownRun, failure_of
+from coterie.errors import Diverged, NotOpen, Unfit, UnknownRun, failure_of
 from coterie.kernel.machine import Machine
 from coterie.kernel.replay import Resumed, counted, reopening, replay, signal
 from coterie.kernel.story import closed, opened, result_of, task_of_run, usage
@@ -96,7 +96,7 @@ class Job:
             self.attach(runner, records)
         self._runner = runner
         for heard in self._heard:
-            runner.arrive(heard)
+            runner.hear(heard)
         return await runner.finish(events, standing)
 
     def hear(self, said: Signalled) -> None:
@@ -104,7 +104,7 @@ class Job:
         if self._runner is None:
             self._heard.append(said)
         else:
-            self._runner.arrive(said)
+            self._runner.hear(said)
 
     def _given(self) -> Task:
         if self.task is None:
@@ -137,7 +137,7 @@ class Job:
         Raises:
             Unfit: if the actor is not what the run was opened with.
             Diverged: if its play no longer asks what the journal says.
-            RunError: if there is an answer to a question that is not open.
+            NotOpen: if there is an answer to a question that is not open.
         """
         began = opened(records)
         self._fits(began.manifest)
@@ -157,7 +157,7 @@ class Job:
             events.append(raising)
         asked = {ask.path for ask in standing.asked}
         if unasked := sorted(set(self.answers) - asked):
-            raise RunError(
+            raise NotOpen(
                 f"run {self.id!r}: no question is open at {unasked[0]!r}; under way are {sorted(asked)}"
             )
         return runner, events, standing

@@ -20,21 +20,21 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from coterie.errors import Cancelled, Diverged, InDoubt, RunError, Stuck, Unfit, failure_of
+import msgspec
+
+from coterie.errors import Cancelled, Diverged, InDoubt, NotOpen, RunError, Stuck, Unfit, failure_of
 from coterie.kernel.machine import Machine
-from coterie.kernel.replay import Resumed, signal
+from coterie.kernel.replay import STOPS, Resumed, signal
 from coterie.kernel.story import result_of
 from coterie.kernel.values import storable
 from coterie.ports import Lease, Store
 from coterie.shell.reuse import Memo
 from coterie.shell.world import World
-from coterie.words.effect import Ask, Use
+from coterie.words.effect import Answer, Ask, Use, answer_of
 from coterie.words.event import Asked, Closed, Event, Record, Settled, Signalled
 from coterie.words.limits import parsed
 from coterie.words.result import Result, Status
 
-STOPS = ("cancel", "limit")
-"""Signals that end what a run is doing."""
 BREATH = 64
 """Bursts after which a run lets the others on its loop have a turn, however busy it is."""
 
@@ -66,7 +66,7 @@ class Runner:
         self._alarm: asyncio.TimerHandle | None = None
         self._attended = attended
         self._memo = memo
-        self._answers = dict(answers or {})
+        self._answers = {path: answer_of(given) for path, given in (answers or {}).items()}
         self._doubts: dict[str, float] = {}
         self._jobs: dict[str, asyncio.Task[None]] = {}
         self._arrived: list[Event] = []
@@ -77,6 +77,7 @@ class Runner:
         self._alone = False
         self._interrupted = False
         self._closed: Closed | None = None
+        self._attending = True
 
     async def finish(self, events: list[Event], standing: Resumed | None = None) -> Result:
         """Perform the run to its end, or until it has to be parked.
@@ -94,13 +95,14 @@ class Runner:
                 if self._store is not None:
                     await self._write(self._store, events, asked)
                 if machine.done:
+                    self._attending = False
                     return result_of(self._lease.run, self._closing())
                 if dropped := machine.dropped():
                     self._stop(dropped)
                 if len(asked) == 1 and self._is_alone(asked[0]):
                     events = await self._by_itself(asked[0])
                 elif not (events := await self._perform(asked)):
-                    return self._parked()
+                    return await self._park()
                 for event in events:
                     self._settle(event)
                 asked = machine.wants()
@@ -124,20 +126,35 @@ class Runner:
             self._interrupted = True
             self._task.cancel()
 
-    def answer(self, path: str, value: Any) -> None:
-        """Take a person's answer to the question at `path`.
+    def hear(self, said: Signalled) -> None:
+        """Take what somebody outside says: an answer that is none is recorded, and changes nothing."""
+        if said.kind != "answer":
+            self.arrive(said)
+            return
+        answer = msgspec.convert(said.value, Answer)
+        if self._task is None:  # nothing is asked yet
+            self._answers[said.about] = answer
+            return
+        try:
+            self.answer(said.about, answer.value, answer.by)
+        except RunError as error:
+            self.arrive(Signalled("refused", said.about, {"why": error.message, "by": answer.by}))
+
+    def answer(self, path: str, value: Any, by: str = "") -> None:
+        """Take the answer of a person, `by`, to the question at `path`: who gave it is recorded first.
 
         Raises:
-            RunError: if nothing is asked there, or the answer is not one of the choices.
+            NotOpen: if nothing is asked there.
+            RunError: if the answer is not one of the choices.
         """
-        question = self.waiting.get(path)
+        question = self.waiting.get(path) if self._attending else None
         if question is None:
-            raise RunError(f"no question is open at {path!r}; open are {sorted(self.waiting)}", path=path)
-        if question.choices and value not in question.choices:
-            raise RunError(f"{value!r} is none of the choices {list(question.choices)}", path=path)
-        plain = storable(value, path)
-        if path in self._over and plain != "stop":
-            self.arrive(Signalled("raised", self.machine.budget.owner(path), _raise(plain, path)))
+            raise NotOpen(f"no question is open at {path!r}; open are {sorted(self.waiting)}", path=path)
+        plain = fitting(question, storable(value, path), path)
+        raised = parsed(plain) if path in self._over and plain != "stop" else None
+        self.arrive(Signalled("answer", path, {"value": plain, "by": by}))
+        if raised is not None:
+            self.arrive(Signalled("raised", self.machine.budget.owner(path), raised))
             return
         del self.waiting[path]
         if self._over.pop(path, None) is not None:
@@ -205,7 +222,8 @@ class Runner:
         for ask in asked:
             self._take_on(ask)
         for path in [path for path in self._answers if path in self.waiting]:
-            self.answer(path, self._answers.pop(path))
+            answer = self._answers.pop(path)
+            self.answer(path, answer.value, answer.by)
         if not self._arrived:
             if not self._jobs and not self._attended:
                 return []
@@ -252,7 +270,7 @@ class Runner:
         if path in self.machine.budget.refused:
             if why := self.machine.budget.petition(path):
                 self._over[path] = ask
-                self.waiting[path] = _petition(why)
+                self._question(path, _petition(why))
             else:
                 self._refuse(path)
         elif self._memo is not None and (known := self._memo.recall(ask)) is not None:
@@ -261,9 +279,15 @@ class Runner:
             self.waiting[path] = effect
         elif type(effect) is Use and path in self._doubts and not (effect.by.idempotent or effect.by.probe):
             self._in_doubt[path] = ask
-            self.waiting[path] = _doubtful(effect)
+            self._question(path, _doubtful(effect))
         else:
             self._begin(ask)
+
+    def _question(self, path: str, ask: Ask) -> None:
+        """Ask a person about a step that is no question itself; the journal says that it is open."""
+        self.waiting[path] = ask
+        if path not in self._answers:
+            self.machine.note(path, "asks", ask.about, [ask.question, list(ask.choices)])
 
     def _begin(self, ask: Asked) -> None:
         job = self._do(ask, self._doubts.pop(ask.path, None))
@@ -304,7 +328,11 @@ class Runner:
         failure = failure_of(machine.error, machine.root.path)
         return Closed(status=status_of(machine.error), failure=failure, usage=spent, parts=parts)
 
-    def _parked(self) -> Result:
+    async def _park(self) -> Result:
+        """Leave the run to whoever answers its questions; from here on nobody is heard."""
+        self._attending = False
+        if self._store is not None:
+            await self._write(self._store, [], [])
         waiting = dict(self.waiting)
         parts = tuple(self.machine.root.finished)
         spent = self.machine.root.usage
@@ -325,12 +353,20 @@ def _petition(why: str) -> Ask:
     return Ask(question, "limit")
 
 
-def _raise(answer: Any, path: str) -> dict[str, Any]:
-    """The limits that an answer raises."""
-    try:
-        return parsed(answer)
-    except ValueError as error:
-        raise RunError(f"{answer!r}: {error}. Say 'stop', or for example usd=2.5", path=path) from error
+def fitting(question: Ask, answer: Any, path: str) -> Any:
+    """`answer`, if it is one to `question`.
+
+    Raises:
+        RunError: if it is none of the choices, or raises no limit where one is to be raised.
+    """
+    if question.choices and answer not in question.choices:
+        raise RunError(f"{answer!r} is none of the choices {list(question.choices)}", path=path)
+    if question.about == "limit" and answer != "stop":
+        try:
+            parsed(answer)
+        except ValueError as error:
+            raise RunError(f"{answer!r}: {error}. Say 'stop', or for example usd=2.5", path=path) from error
+    return answer
 
 
 def _doubtful(use: Use) -> Ask:

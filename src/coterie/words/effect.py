@@ -91,6 +91,13 @@ class Ask(Effect[Any], frozen=True):
         return (self.question, self.about, self.choices)
 
 
+class Answer(Struct, frozen=True):
+    """What a person answered, and who it was."""
+
+    value: Any
+    by: str = ""
+
+
 class Sleep(Effect[None], frozen=True):
     """Let `seconds` pass."""
 
@@ -256,3 +263,8 @@ def body_of(effect: Effect[Any]) -> bytes:
 def kind_of(effect: Effect[Any]) -> str:
     """What an effect asks for, in a word: `think`, `use`, `sleep` ..."""
     return effect.was if isinstance(effect, Stored) else effect.kind
+
+
+def answer_of(given: Any) -> Answer:
+    """An answer as it was given: with who gave it, or as a bare value."""
+    return given if isinstance(given, Answer) else Answer(given)

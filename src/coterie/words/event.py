@@ -49,8 +49,8 @@ class Settled(Struct, frozen=True, tag="settled"):
 
 
 class Noted(Struct, frozen=True, tag="noted"):
-    """The kernel settled something itself. `fact` is `entered`, `left`, `failed`, `refused`,
-    `sent`, `dead` or `put`.
+    """The kernel settled something itself. `fact` is `entered`, `left`, `failed`, `refused`, `sent`,
+    `dead`, `put`, or `asks` (a person, about a step that is no question itself).
     """
 
     path: str
@@ -61,7 +61,8 @@ class Noted(Struct, frozen=True, tag="noted"):
 
 class Signalled(Struct, frozen=True, tag="signalled"):
     """Something came from outside: `cancel`, `message` (on topic `about`), `raised` (limits of the frame
-    `about`), `limit` (one that time has reached), or `resume`.
+    `about`), `limit` (one that time has reached), `answer` (of a person to the question at `about`; what it
+    settles follows), `refused` (an answer that was none), or `resume`.
 
     A `resume` with `value` n says that events n and later, up to this one, no longer count.
     """
