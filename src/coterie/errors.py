@@ -47,12 +47,17 @@ from __future__ import annotations
 from typing import Any
 
 from coterie.words.failure import Failure
+from coterie.words.usage import NOTHING, Usage
 
 
 class CoterieError(Exception):
     """Base of every error that Coterie raises on purpose."""
 
     retryable = False
+    retry_after = 0.0
+    """Seconds to wait before trying again, where somebody said so."""
+    usage: Usage = NOTHING
+    """What was spent on it all the same."""
 
     def __init__(self, message: str, *, path: str = "", raw: str = "") -> None:
         super().__init__(message)
@@ -78,6 +83,26 @@ class ModelFailed(EffectFailed):
     """A model could not answer."""
 
     retryable = True
+
+
+class RateLimited(ModelFailed):
+    """A provider asks to wait; `retry_after` is how many seconds, or 0 where it does not say."""
+
+
+class ModelUnavailable(ModelFailed):
+    """A provider is not reached, is overloaded, broke down, took too long, or sent what nobody can read."""
+
+
+class ModelRefused(ModelFailed):
+    """A provider will not answer this request as it is: it is malformed, too long, or not allowed."""
+
+    retryable = False
+
+
+class NoAccess(ModelFailed):
+    """There is no key for a provider, or the key is not good for what was asked."""
+
+    retryable = False
 
 
 class ToolFailed(EffectFailed):
@@ -244,7 +269,10 @@ def failure_of(error: BaseException, path: str = "") -> Failure:
     where = getattr(error, "path", "") or path
     if isinstance(error, CoterieError):
         kind, message, raw = type(error).__name__, error.message, error.raw
-        return Failure(kind=kind, message=message, path=where, raw=raw, retryable=error.retryable)
+        after = error.retry_after
+        return Failure(
+            kind=kind, message=message, path=where, raw=raw, retryable=error.retryable, retry_after=after
+        )
     return Failure(kind=type(error).__name__, message=str(error) or repr(error), path=where)
 
 
@@ -254,6 +282,7 @@ def error_of(failure: Failure) -> CoterieError:
     message = failure.message if known else f"{failure.kind}: {failure.message}"
     error = (known or ToolFailed)(message, path=failure.path, raw=failure.raw)
     error.retryable = failure.retryable
+    error.retry_after = failure.retry_after
     return error
 
 

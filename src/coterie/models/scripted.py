@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias, cast
 
@@ -9,6 +11,7 @@ import msgspec
 
 from coterie.errors import BadInput, ModelFailed
 from coterie.kernel.values import to_plain
+from coterie.words.delta import Delta, Tell
 from coterie.words.effect import Think
 from coterie.words.message import Message, ToolCall
 from coterie.words.usage import Usage
@@ -44,6 +47,16 @@ class Scripted:
             return said
         text, calls = _spoken(said)
         return Message(sender=think.actor, text=text, calls=calls, usage=_usage(think, text))
+
+    async def stream(self, think: Think, tell: Tell, /) -> Message:
+        """The same, told word by word; the arguments of a call are told as one."""
+        message = await self(think)
+        for word in re.findall(r"\s*\S+\s*", message.text):
+            tell(Delta(word))
+            await asyncio.sleep(0)
+        for part, call in enumerate(message.calls, 1):
+            tell(Delta(msgspec.json.encode(call.arguments).decode(), "call", part, call.name))
+        return message
 
     def _by_name(self, think: Think) -> Said:
         script = self._scripts.get(think.actor) or self._scripts.get("*")

@@ -11,6 +11,8 @@ from coterie.errors import RunError
 from coterie.kernel.values import storable
 from coterie.shell.job import Job
 from coterie.shell.runner import Runner
+from coterie.shell.sayings import Sayings, Watcher
+from coterie.words.delta import Shown
 from coterie.words.effect import Ask
 from coterie.words.event import Record, Signalled
 from coterie.words.result import Result
@@ -91,6 +93,41 @@ class Run:
                 at += 1
                 if record.seq > after:
                     yield record
+            if self._task.done():
+                return
+            self._more.clear()
+            await self._more.wait()
+
+    def stream(self, after: int = -1) -> AsyncIterator[Record | Shown]:
+        """The records numbered above `after`, and between them what models are saying, piece by piece.
+
+        Pieces come after the record that the call was asked and before the one that it was settled. Who
+        comes later, or comes back, is shown what there is of each answer from its beginning, then
+        each piece once. A slow watcher gets fewer, longer pieces, and is told what it has `Missed`; the
+        run never waits for one. Models are streamed from the first call of this on.
+        """
+        world = self._job.world
+        if world.sayings is None:
+            world.sayings = Sayings(self._more.set)
+        return self._stream(Watcher(world.sayings), after)
+
+    async def _stream(self, watcher: Watcher, after: int) -> AsyncIterator[Record | Shown]:
+        at, records = 0, self._records
+        while True:
+            before = at
+            while at < len(records):
+                record = records[at]
+                at += 1
+                for shown in watcher.before(record):
+                    if record.seq > after:
+                        yield shown
+                if record.seq > after:
+                    yield record
+            fresh = list(watcher.news())
+            for shown in fresh:
+                yield shown
+            if fresh or at > before:
+                continue  # more may have come meanwhile
             if self._task.done():
                 return
             self._more.clear()

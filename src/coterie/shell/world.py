@@ -14,6 +14,7 @@ from coterie.errors import CoterieError, InDoubt, ModelFailed, TimedOut, failure
 from coterie.kernel.values import storable
 from coterie.models.find import find
 from coterie.ports import Model
+from coterie.shell.sayings import Sayings
 from coterie.tool import KEY, Tool
 from coterie.words.effect import Ask, Draw, Effect, Now, Sleep, Think, Use
 from coterie.words.event import Asked, Settled
@@ -27,7 +28,7 @@ Asker: TypeAlias = Callable[[str, Ask], Awaitable[Any]]
 class World:
     """What effects are performed with: models by name, a clock, a die, and a way to ask people."""
 
-    __slots__ = ("ask", "clock", "default", "models", "random")
+    __slots__ = ("ask", "clock", "default", "models", "random", "sayings")
 
     def __init__(
         self,
@@ -41,6 +42,8 @@ class World:
         self.models = models
         self.ask = ask
         self.clock = clock
+        self.sayings: Sayings | None = None
+        """Where models say what they are saying now; None while nobody watches."""
         self.random = random.random if seed is None else random.Random(seed).random  # noqa: S311 - no secret
 
     def model(self, think: Think) -> Model:
@@ -62,14 +65,18 @@ class World:
         try:
             return await self.performers[type(effect)](self, asked.path, effect, run, doubt)
         except CoterieError as error:
-            return Settled(asked.path, failure=failure_of(error, asked.path))
+            return Settled(asked.path, failure=failure_of(error, asked.path), usage=error.usage)
         except Exception as error:  # the world meets the shell here, and may throw anything
             if isinstance(effect, Think):
                 error = ModelFailed(f"model {effect.model!r}: {type(error).__name__}: {error}")
             return Settled(asked.path, failure=failure_of(error, asked.path), usage=_cost(effect))
 
     async def _think(self, path: str, think: Think, run: str, doubt: float | None) -> Settled:
-        message = await self.model(think)(think)
+        model = self.model(think)
+        if self.sayings is not None and hasattr(model, "stream"):
+            message = await self.sayings.heard(model, think, path)
+        else:
+            message = await model(think)
         if type(message) is not Message:
             message = _message(think, message)
         usage = message.usage

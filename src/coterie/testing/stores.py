@@ -92,7 +92,8 @@ MOMENTS: list[Event] = [
     Settled("team/sleep.1"),
     Settled("team/pay.1", {"paid": True, "list": [1, None, 2.5, "é"]}, None, Usage(tool_calls=1)),
     Settled(
-        "team/ask.1", failure=Failure(kind="Late", message="too late", path="team/ask.1", retryable=True)
+        "team/ask.1",
+        failure=Failure(kind="Late", message="too late", path="team/ask.1", retryable=True, retry_after=2.5),
     ),
     Noted("team", "put", "key", [1, 2]),
     Signalled("message", "topic", {"hello": "world"}),
@@ -132,7 +133,9 @@ class StorePromises:
         """Parts within parts, tool calls, typed output, usage, failures and every script survive."""
         deep = Message(sender="a", text="ß漢字🙂\x00\n", calls=(ToolCall("1", "f", {"x": [1, {"y": None}]}),))
         for depth in range(5):
-            deep = Message(sender=f"t{depth}", text="", parts=(deep, deep), usage=Usage(1, 2, 3, 4, 0.5))
+            deep = Message(
+                sender=f"t{depth}", text="", parts=(deep, deep), usage=Usage(1, 2, 3, 4, 0.5, 6, 7, 8)
+            )
         gone = Failure(kind="BadOutput", message="no", path="t/a", raw="{")
         said = Message(sender="t", output={"a": [1.5]}, parts=(deep,), missing=(gone,), unverified="why")
         said = replace(said, usage=Usage(1))

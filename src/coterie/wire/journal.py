@@ -332,6 +332,9 @@ def _usage(*spent: Any) -> Usage:
 
 def _spent(usage: Usage) -> list[float]:
     row = [usage.input_tokens, usage.output_tokens, usage.requests, usage.tool_calls, usage.usd]
+    cached = [usage.cache_read_tokens, usage.cache_write_tokens, usage.cache_hits]
+    if any(cached):
+        return [*row, *cached]
     while row and not row[-1]:
         row.pop()
     return row

@@ -11,7 +11,8 @@ class Failure(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Why somebody did not answer; a value that is never mistaken for an answer.
 
     `kind` is the name of the error's class, `path` where in the run it was raised,
-    `raw` the text that could not be used, where there was one.
+    `raw` the text that could not be used, where there was one. `retry_after` is how many seconds
+    somebody asked to wait before another try.
     """
 
     kind: str
@@ -19,6 +20,7 @@ class Failure(Struct, frozen=True, kw_only=True, omit_defaults=True):
     path: str = ""
     raw: str = ""
     retryable: bool = False
+    retry_after: float = 0.0
 
     def __str__(self) -> str:
         where = f" at {self.path!r}" if self.path else ""

@@ -6,13 +6,21 @@ from msgspec import Struct
 
 
 class Usage(Struct, frozen=True, omit_defaults=True):
-    """Tokens, requests, tool calls and money (US dollars) spent; adds with `+`."""
+    """Tokens, requests, tool calls and money (US dollars) spent; adds with `+`.
+
+    `cache_read_tokens` and `cache_write_tokens` are those of the input tokens that a provider read from
+    its cache, or wrote to it. `cache_hits` are requests that a cache of ours answered for nothing; they
+    are not among `requests`.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
     requests: int = 0
     tool_calls: int = 0
     usd: float = 0.0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_hits: int = 0
 
     @property
     def tokens(self) -> int:
@@ -26,6 +34,9 @@ class Usage(Struct, frozen=True, omit_defaults=True):
             self.requests + other.requests,
             self.tool_calls + other.tool_calls,
             self.usd + other.usd,
+            self.cache_read_tokens + other.cache_read_tokens,
+            self.cache_write_tokens + other.cache_write_tokens,
+            self.cache_hits + other.cache_hits,
         )
 
 
