@@ -17,7 +17,6 @@ from coterie.wire.journal import Writer
 from coterie.words.event import Record
 from coterie.words.plan import Plan, Step
 
-
 VARIED = ["pipeline", "parallel", "refine", "debate", "orchestrator"]
 """Patterns whose trees vary with a number."""
 PATTERNS = VARIED + sorted(

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 
 from coterie import Agent
@@ -67,13 +69,12 @@ def test_1600_turns_make_1600_links():
     said, asked = rehearse(chat(ada, bob, turns=1600), "go", numbered)
     assert len(said.parts) == 1600
     assert all(
-        later.thread.links[: len(one.thread)] == one.thread.links
-        for one, later in pairwise(asked[:50])
+        later.thread.links[: len(one.thread)] == one.thread.links for one, later in pairwise(asked[:50])
     )
 
 
 def test_bad_input_is_refused():
     """At the door."""
     for members, options in [((), {}), ((ada, Agent("ada")), {}), ((ada,), {"turns": 0})]:
-        with pytest.raises(BadInput, match="chat 'chat' needs members"):
+        with pytest.raises(BadInput, match=r"chat 'chat'(:| needs members, each with a name of its own)"):
             chat(*members, **options)

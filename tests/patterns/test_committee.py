@@ -17,7 +17,11 @@ def decided(script, **options):
 def test_members_vote_and_the_rule_decides():
     """The text is the winner, the output the tally, the dissent has its reason."""
     said, asked = decided(
-        {"ada": "yes", "bob": {"choice": "yes", "confidence": 0.5}, "cy": {"choice": "no", "reason": "tests"}}
+        {
+            "ada": "yes",
+            "bob": [{"choice": "yes", "confidence": 0.5}],
+            "cy": [{"choice": "no", "reason": "tests"}],
+        }
     )
     assert (said.text, said.unverified, len(asked)) == ("yes", "", 3)
     assert said.output.scores == {"yes": 2, "no": 1}

@@ -234,12 +234,12 @@ def test_what_cannot_work_is_refused_at_the_door():
     """Every name has to be a member's, and an edge leads to another one."""
     for wrong, why in [
         (handoff, "needs members"),
-        (lambda: handoff(ann, ann), "a name of their own"),
+        (lambda: handoff(ann, ann), "a name of its own"),
         (lambda: handoff(ann, entry="zed"), "'zed' is no member"),
         (lambda: handoff(ann, edges={"ann": [call("zed")]}), "'zed' is no member"),
         (lambda: handoff(ann, needs={"zed": []}), "'zed' is no member"),
         (lambda: handoff(ann, edges={"ann": ["ann"]}), "from one member to another"),
-        (lambda: handoff(ann, max_hops=0), "max_hops of 1 or more"),
+        (lambda: handoff(ann, max_hops=0), "max_hops is 1 or more"),
     ]:
         with pytest.raises(BadInput, match=why):
             wrong()

@@ -127,11 +127,11 @@ class Backlog:
         insort(self._waiting, (self._ranks[n], n))
         return False
 
-    def skip(self, kind: str, why: str) -> None:
+    def skip(self, why: Failure) -> None:
         """Whatever has not ended is skipped."""
         for n in range(len(self.jobs)):
             if n not in self._ends:
-                self._end(n, "skipped", failure=Failure(kind=kind, message=why))
+                self._end(n, "skipped", failure=why)
 
     def _end(
         self,

@@ -9,21 +9,20 @@ from typing import TypeAlias
 from msgspec.structs import replace
 
 from coterie.actor import Actor
-from coterie.agent import Agent, conversation, hash_of
-from coterie.check import agrees, label
+from coterie.agent import conversation, hash_of
+from coterie.check import label
 from coterie.errors import BadInput, NoProgress
 from coterie.patterns.answers import missing_of
 from coterie.patterns.choose import choice, eligible_name
+from coterie.patterns.crew import crew_of, purposes
+from coterie.patterns.debate import Stop, stopped
 from coterie.team import Team
 from coterie.words.effect import Mark
 from coterie.words.message import Message
 from coterie.words.task import Task
-from coterie.words.thread import Thread
 
 Next: TypeAlias = "Callable[[Sequence[Message], Sequence[str]], str | Awaitable[str]] | Actor"
 """Says who speaks next: a rule on what was said and the names there are, or an actor that chooses."""
-Stop: TypeAlias = "Callable[[Sequence[Message]], bool | Awaitable[bool]] | Actor"
-"""Says whether the chat is over: a predicate on what was said, or an actor that answers `yes`."""
 
 WHO = "Who should speak next?"
 OVER = "Do the participants agree, or is there nothing left to say? Answer yes or no."
@@ -51,10 +50,10 @@ def chat(
         NoProgress: when played, if a member says the same thing for the third time; `finished` on it is
             the conversation.
     """
-    crew = {member.name: member for member in members}
-    if not crew or len(crew) != len(members) or turns < 1:
-        raise BadInput(f"chat {name!r} needs members, each with a name of its own, and turns of 1 or more")
-    about = {one: member.instructions if isinstance(member, Agent) else "" for one, member in crew.items()}
+    crew = crew_of(members, f"chat {name!r}")
+    if turns < 1:
+        raise BadInput(f"chat {name!r}: turns is 1 or more, not {turns}")
+    about = purposes(crew)
 
     async def play(task: Task) -> Message:
         so_far, said, speaker = conversation(task), list[Message](), ""
@@ -64,14 +63,15 @@ def chat(
             so_far = so_far.add(message)
             said.append(message)
             await _moves(said)
-            if turn + 1 >= len(crew) and stop is not None and await _over(stop, so_far, said):
+            if turn + 1 >= len(crew) and stop is not None and await stopped(stop, Task(OVER, so_far), said):
                 break
         answer = said[-1] if summary is None else await summary(Task(SUMMARIZE, so_far, task.data))
         return replace(answer, sender=name, parts=tuple(said), missing=missing_of((*said, answer)))
 
     actors = [*members, *(one for one in (next_speaker, stop, summary) if isinstance(one, Actor))]
-    settings = {"next": next_speaker and label(next_speaker), "stop": stop and label(stop), "turns": turns}
-    return Team(name, actors, play, settings=settings)
+    chosen = {"next": next_speaker, "stop": stop, "summary": summary}
+    labels = {key: by and label(by) for key, by in chosen.items()}
+    return Team(name, actors, play, settings={**labels, "turns": turns})
 
 
 async def _next(
@@ -100,10 +100,3 @@ async def _moves(said: Sequence[Message]) -> None:
         stuck = NoProgress(f"{last.sender!r} says the same thing for the third time: {last.text[:120]!r}")
         stuck.finished = tuple(said)
         raise stuck from error
-
-
-async def _over(stop: Stop, so_far: Thread, said: Sequence[Message]) -> bool:
-    if isinstance(stop, Actor):
-        return agrees(await stop(Task(OVER, so_far)))
-    over = stop(said)
-    return await over if inspect.isawaitable(over) else over

@@ -18,6 +18,7 @@ from coterie.agent import Agent, conversation
 from coterie.errors import BadOutput
 from coterie.kernel.values import to_plain
 from coterie.patterns.answers import again
+from coterie.patterns.crew import listing
 from coterie.typed import parse
 from coterie.words.message import Message
 from coterie.words.task import Task
@@ -74,8 +75,7 @@ async def _answer(chooser: Actor, asked: Task) -> Message:
 
 async def choice(chooser: Actor, question: str, task: Task, eligible: Mapping[str, str]) -> Decision[str]:
     """Which name of `eligible` (with what each is for) `chooser` answers `question` about `task` with."""
-    listed = "\n".join(f"- {one}: {what}" if what else f"- {one}" for one, what in eligible.items())
-    text = f'{question}\n{listed}\nAnswer with JSON: {{"choice": "...", "why": "..."}}'
+    text = f'{question}\n{listing(eligible)}\nAnswer with JSON: {{"choice": "...", "why": "..."}}'
     kind = msgspec.defstruct("Choice", [("choice", one_of(eligible)), ("why", str, "")], frozen=True)
     asked = Task(text, conversation(task), task.data)
     return await decision(fitted(chooser, kind), asked, lambda said: name_in(said, eligible))

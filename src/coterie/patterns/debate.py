@@ -17,11 +17,9 @@ from coterie.team import Team
 from coterie.words.failure import Failure, Policy, fail_fast, failures
 from coterie.words.message import Message
 from coterie.words.task import Task
-from coterie.words.thread import Thread
 
 Stop: TypeAlias = "Callable[[Sequence[Message]], bool | Awaitable[bool]] | Actor"
-"""Says whether the latest positions agree: a predicate, or an actor that reads the debate and
-answers `yes`."""
+"""Says whether enough was said: a predicate on it, or an actor that reads all of it and answers `yes`."""
 
 RESPOND = "Round {n}: answer the others, then give your position."
 JUDGE = "The debate is over. Give your verdict."
@@ -59,7 +57,11 @@ def debate(
             said = {at: one for at, one in enumerate(outcomes) if not isinstance(one, Failure)}
             latest |= said
             so_far, text = conversation(asked).add(*said.values()), RESPOND.format(n=n + 1)
-            if n < rounds and stop is not None and await _agreed(stop, so_far, _in_order(latest)):
+            if (
+                n < rounds
+                and stop is not None
+                and await stopped(stop, Task(AGREE, so_far), _in_order(latest))
+            ):
                 break
         verdict = await judge(Task(JUDGE, so_far, task.data))
         positions = _in_order(latest)
@@ -82,8 +84,9 @@ def _in_order(latest: dict[int, Message]) -> tuple[Message, ...]:
     return tuple(latest[at] for at in sorted(latest))
 
 
-async def _agreed(stop: Stop, so_far: Thread, positions: Sequence[Message]) -> bool:
+async def stopped(stop: Stop, question: Task, said: Sequence[Message]) -> bool:
+    """Whether `stop` says that what was `said` is enough; an actor is asked the `question`."""
     if isinstance(stop, Actor):
-        return agrees(await stop(Task(AGREE, so_far)))
-    said = stop(positions)
-    return await said if inspect.isawaitable(said) else said
+        return agrees(await stop(question))
+    over = stop(said)
+    return await over if inspect.isawaitable(over) else over

@@ -12,6 +12,7 @@ from coterie.actor import Actor
 from coterie.errors import BadInput
 from coterie.patterns.answers import missing_of
 from coterie.patterns.control import Line
+from coterie.patterns.crew import crew_of
 from coterie.team import Team
 from coterie.words.effect import Here
 from coterie.words.handover import Handover
@@ -50,9 +51,9 @@ def handoff(
     Raises:
         BadInput: without members, or if names are not unique or unknown.
     """
-    crew = {member.name: member for member in members}
-    if not crew or len(crew) != len(members) or max_hops < 1:
-        raise BadInput(f"handoff {name!r} needs members with a name of their own, and max_hops of 1 or more")
+    crew = crew_of(members, f"handoff {name!r}")
+    if max_hops < 1:
+        raise BadInput(f"handoff {name!r}: max_hops is 1 or more, not {max_hops}")
     ways = {one: _ways(edges.get(one, ()) if edges is not None else _but(one, crew)) for one in crew}
     wanted = {one: tuple((needs or {}).get(one, ())) for one in crew}
     named = [entry or members[0].name, *(edges or ()), *(needs or ())]

@@ -10,10 +10,11 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from coterie.actor import Actor
-from coterie.agent import Agent, conversation
+from coterie.agent import conversation
 from coterie.errors import BadInput
 from coterie.patterns.answers import answers, missing_of
 from coterie.patterns.choose import decision, eligible_name, fields_in, fitted, one_of
+from coterie.patterns.crew import crew_of, listing, purposes
 from coterie.patterns.routes import Route, overlap
 from coterie.team import Team
 from coterie.words.failure import Failure, Policy, fail_fast, failures, successes
@@ -60,13 +61,13 @@ def hierarchy(
     Raises:
         BadInput: without teams, if two have one name, or with `most` below 1.
     """
-    crew = {team.name: team for team in teams}
-    if not crew or len(crew) != len(teams) or most < 1:
-        raise BadInput(f"hierarchy {name!r} needs teams, each with a name of its own, and most of 1 or more")
+    crew = crew_of(teams, f"hierarchy {name!r}", "teams")
+    if most < 1:
+        raise BadInput(f"hierarchy {name!r}: most is 1 or more, not {most}")
 
     async def play(task: Task) -> Message:
         goal = conversation(task)
-        asked = Task(ASSIGN.format(teams=_listed(crew)), goal, task.data)
+        asked = Task(ASSIGN.format(teams=listing(purposes(crew))), goal, task.data)
         made = await decision(
             fitted(lead, _assigning(crew, most)), asked, lambda said: _read(said, crew, most)
         )
@@ -88,11 +89,6 @@ def hierarchy(
 def _subtask(one: Assignment, goal: Task) -> Task:
     """The subtask in the conversation of the goal; the goal itself, where that is what is assigned."""
     return goal if one.task == goal.text else Task(one.task, conversation(goal), goal.data)
-
-
-def _listed(crew: Mapping[str, Actor]) -> str:
-    does = {one: team.instructions if isinstance(team, Agent) else "" for one, team in crew.items()}
-    return "\n".join(f"- {one}: {what}" if what else f"- {one}" for one, what in does.items())
 
 
 def _assigning(crew: Mapping[str, Actor], most: int) -> Any:

@@ -10,10 +10,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from coterie.actor import Actor
-from coterie.agent import Agent, conversation
+from coterie.agent import conversation
 from coterie.errors import BadInput
 from coterie.patterns.answers import answers, missing_of
 from coterie.patterns.choose import decision, eligible_name, fields_in, fitted, one_of
+from coterie.patterns.crew import crew_of, listing, purposes
 from coterie.talk import Post
 from coterie.team import Team
 from coterie.words.failure import Failure, Policy, collect_all, failures, successes
@@ -60,16 +61,16 @@ def hub(
     Raises:
         BadInput: without spokes, if two have one name, with rounds below 1 or direct below 0.
     """
-    crew = {spoke.name: spoke for spoke in spokes}
-    if not crew or len(crew) != len(spokes) or rounds < 1 or direct < 0:
-        raise BadInput(f"hub {name!r} needs spokes, each with a name of its own, and rounds of 1 or more")
+    crew = crew_of(spokes, f"hub {name!r}", "spokes")
+    if rounds < 1 or direct < 0:
+        raise BadInput(f"hub {name!r}: rounds is 1 or more, and direct 0 or more")
 
     async def play(task: Task) -> Message:
         desk = Desk(await Post.open(), center.name, crew, task, direct)
         thread, said, lost = conversation(task), list[Message](), list[Failure]()
         answer = Message(sender=name)
         for turn in range(rounds):
-            asked = Task(ASK.format(spokes=_listed(crew)), thread, task.data)
+            asked = Task(ASK.format(spokes=listing(purposes(crew))), thread, task.data)
             made = await decision(fitted(center, _requesting(crew)), asked, lambda one: _read(one, crew))
             thread, wanted = made.thread, made.value
             if wanted is None:
@@ -122,11 +123,6 @@ class Desk:
             said = await self.crew[request.to](asked)
         await self.post.reply(received, said.text)
         return said
-
-
-def _listed(crew: Mapping[str, Actor]) -> str:
-    does = {one: spoke.instructions if isinstance(spoke, Agent) else "" for one, spoke in crew.items()}
-    return "\n".join(f"- {one}: {what}" if what else f"- {one}" for one, what in does.items())
 
 
 def _requesting(crew: Mapping[str, Actor]) -> Any:

@@ -6,7 +6,6 @@ are no waves, and no more parts in memory than are being worked on.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
 
@@ -14,18 +13,18 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from coterie.actor import Actor, gather, race, within
+from coterie.actor import Actor
 from coterie.agent import conversation
 from coterie.check import label
-from coterie.errors import BadInput, BadOutput, BranchesFailed, Late, OverLimit, failure_of
+from coterie.errors import BadInput, BadOutput, BranchesFailed, OverLimit, failure_of
 from coterie.kernel.values import to_plain
-from coterie.patterns.answers import missing_of
+from coterie.patterns.answers import missing_of, under
 from coterie.patterns.choose import decision, fitted
-from coterie.patterns.parallel import COMBINE, Joiner, concatenate
+from coterie.patterns.parallel import Joiner, concatenate, joined
 from coterie.team import Team
 from coterie.typed import parse
-from coterie.words.effect import Hear, Here
-from coterie.words.failure import BestEffort, FailFast, Failure, Policy, Quorum, fail_fast
+from coterie.words.effect import Hear, Here, Send
+from coterie.words.failure import FailFast, Failure, Policy, Quorum, fail_fast
 from coterie.words.message import Message
 from coterie.words.task import Task
 
@@ -46,6 +45,11 @@ class Fold(Struct, frozen=True):
     start: Any
     step: Callable[[Any, Message], Any]
     end: Callable[[Any], Message | str]
+
+    def ended(self, total: Any) -> Message:
+        """The answer that a total makes."""
+        answer = self.end(total)
+        return answer if isinstance(answer, Message) else Message(sender="", text=answer)
 
 
 def mapreduce(
@@ -79,11 +83,12 @@ def mapreduce(
     async def play(task: Task) -> Message:
         parts = await _parts(split, task)
         job = Job(worker, task, iter(parts), by if isinstance(by, Fold) else None, max_parts, on_failure)
-        await job.perform(at_once, f"{await Here()}.over")
+        await job.perform(at_once, f"{await Here()}.enough")
         said = tuple(one for _, one in sorted(job.results.items()))
-        answer = await _reduced(by, job, task, said)
-        if not isinstance(answer, Message):
-            answer = Message(sender=name, text=answer)
+        if isinstance(by, Fold):
+            answer = by.ended(job.total)
+        else:
+            answer = await joined(by, task, said) if said else Message(sender=name)
         lost = tuple(one for _, one in sorted(job.lost.items()))
         return replace(answer, sender=name, parts=said, missing=(*lost, *missing_of(said)))
 
@@ -111,33 +116,29 @@ class Job:
         self.results: dict[int, Message] = {}
         self.lost: dict[int, Failure] = {}
         self.begun = self.good = self.folded = 0
-        self.under_way: dict[int, None] = {}
+        self.under_way: set[int] = set()
         self.at_end = False
         self.total: Any = fold.start if fold is not None else None
 
-    async def perform(self, at_once: int, over: str) -> None:
-        """Do the parts, as far as the policy asks for."""
-        strands = [self._strand(over) for _ in range(at_once)]
-        policy = self.policy
-        if isinstance(policy, Quorum):
-            await race(*strands)
-            self._leave("Skipped", "closed: the others were enough")
-        elif isinstance(policy, BestEffort):
-            try:
-                await within(policy.within, gather(*strands))
-            except Late:
-                self._leave("Late", f"did not end within {policy.within:g} s")
-        else:
-            await gather(*strands)
+    async def perform(self, at_once: int, enough: str) -> None:
+        """Do the parts, as far as the policy asks for.
+
+        Raises:
+            BranchesFailed: if no part has a result, or fewer than a quorum have.
+        """
+        hands = [self._work(enough) for _ in range(at_once)]
+        undone = await under(self.policy, hands, Hear(enough))
+        if undone is not None:
+            self._leave(undone)
         if self.good < self.needed or (self.lost and not self.good):
             some = "; ".join(str(one) for _, one in sorted(self.lost.items())[:3])
             raise BranchesFailed(
                 f"{self.good} of {self.begun} parts have a result, {self.needed or 1} needed: {some}"
             )
 
-    async def _strand(self, over: str) -> None:
-        """Do one part after the other; under a quorum, be silent until that is decided."""
-        while not self._decided and (part := self._next()) is not None:
+    async def _work(self, enough: str) -> None:
+        """Do one part after the other, each as soon as the one before has ended."""
+        while (part := self._next()) is not None:
             at, task = part
             try:
                 self._keep(at, await self.worker(task))
@@ -145,18 +146,16 @@ class Job:
                 if isinstance(self.policy, FailFast):
                     raise
                 self.lost[at] = failure_of(error)
-            del self.under_way[at]
+            self.under_way.remove(at)
             self._fold()
-        if self.needed and not self._decided:
-            await Hear(over)
+            if self._decided:
+                await Send(enough, "")
 
     @property
     def _decided(self) -> bool:
         """Whether a quorum is there, or can no longer be."""
-        left = len(self.under_way)
-        return bool(self.needed) and (
-            self.good >= self.needed or (self.at_end and self.good + left < self.needed)
-        )
+        hopeless = self.at_end and self.good + len(self.under_way) < self.needed
+        return bool(self.needed) and (self.good >= self.needed or hopeless)
 
     def _next(self) -> tuple[int, Task] | None:
         """The next part, and its place."""
@@ -164,7 +163,7 @@ class Job:
             if self.begun == self.most:
                 raise OverLimit(f"more than {self.most:,} parts: raise max_parts, or split into fewer")
             at, self.begun = self.begun, self.begun + 1
-            self.under_way[at] = None
+            self.under_way.add(at)
             return at, _asked(part, self.goal)
         self.at_end = True
         return None
@@ -180,12 +179,13 @@ class Job:
                 self.total = self.fold.step(self.total, said)
             self.folded += 1
 
-    def _leave(self, kind: str, why: str) -> None:
+    def _leave(self, why: Failure) -> None:
         """Say of the parts without an end why they have none; those not begun are one."""
         for at in self.under_way:
-            self.lost[at] = Failure(kind=kind, message=f"part {at}: {why}")
+            self.lost[at] = replace(why, message=f"part {at}: {why.message}")
         if not self.at_end and next(self.left, None) is not None:
-            self.lost[self.begun] = Failure(kind=kind, message=f"part {self.begun} and on: not begun: {why}")
+            message = f"part {self.begun} and on: not begun: {why.message}"
+            self.lost[self.begun] = replace(why, message=message)
 
 
 async def _parts(split: Split, task: Task) -> Iterable[Any]:
@@ -221,15 +221,3 @@ def _asked(part: Any, goal: Task) -> Task:
     if isinstance(part, str):
         return Task(part, goal.context)
     return Task(msgspec.json.encode(to_plain(part)).decode(), goal.context, part)
-
-
-async def _reduced(by: Joiner | Fold, job: Job, task: Task, said: tuple[Message, ...]) -> Message | str:
-    if isinstance(by, Fold):
-        return by.end(job.total)
-    if not said:
-        return ""
-    if isinstance(by, Actor):
-        outputs = [message.output for message in said]
-        return await by(Task(COMBINE, conversation(task).add(*said), outputs))
-    joined = by(said)
-    return await joined if inspect.isawaitable(joined) else joined

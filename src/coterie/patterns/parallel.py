@@ -48,23 +48,23 @@ def parallel(
     async def play(task: Task) -> Message:
         outcomes = await answers([member(task) for member in members], on_failure)
         said: list[Message] = successes(outcomes)
-        joined = await _joined(joiner, task, said)
-        if not isinstance(joined, Message):
-            joined = Message(sender=name, text=joined)
+        answer = await joined(joiner, task, said)
         missing = (*failures(outcomes), *missing_of(said))
-        return replace(joined, sender=name, parts=tuple(said), missing=missing)
+        return replace(answer, sender=name, parts=tuple(said), missing=missing)
 
     known = (*members, joiner) if isinstance(joiner, Actor) else members
-    settings = {"join": label(joiner), "on_failure": repr(on_failure)}
-    return Team(name, known, play, settings=settings, done_when=done_when)
+    settings = {"join": label(joiner), "done_when": done_when and label(done_when)}
+    return Team(name, known, play, settings=settings | {"on_failure": repr(on_failure)}, done_when=done_when)
 
 
-async def _joined(joiner: Joiner, task: Task, said: Sequence[Message]) -> Message | str:
+async def joined(joiner: Joiner, task: Task, said: Sequence[Message]) -> Message:
+    """The one answer that `joiner` makes of what was said to `task`."""
     if isinstance(joiner, Actor):
         outputs = [message.output for message in said]
         return await joiner(Task(COMBINE, conversation(task).add(*said), outputs))
-    joined = joiner(said)
-    return await joined if inspect.isawaitable(joined) else joined
+    made = joiner(said)
+    answer = await made if inspect.isawaitable(made) else made
+    return answer if isinstance(answer, Message) else Message(sender="", text=answer)
 
 
 COMBINE = "Combine these answers into one."

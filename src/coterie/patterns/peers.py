@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from coterie.actor import Actor
 from coterie.errors import BadInput
+from coterie.patterns.crew import crew_of
 from coterie.patterns.seats import Peer, Table
 from coterie.team import Team
 from coterie.words.failure import Policy, fail_fast
@@ -34,8 +35,7 @@ def peers(
         BadInput: without members, if two have one name, or if `entry` is not one of them.
     """
     crew = {one.actor.name: one for one in (m if isinstance(m, Peer) else Peer(m) for m in members)}
-    if not crew or len(crew) != len(members):
-        raise BadInput(f"peers {name!r} needs members, each with a name of its own")
+    actors = crew_of([m.actor if isinstance(m, Peer) else m for m in members], f"peers {name!r}")
     if entry and entry not in crew:
         raise BadInput(f"peers {name!r}: entry is one of {list(crew)}, not {entry!r}")
     if max_moves < 1 or any(peer.at_once is not None and peer.at_once < 1 for peer in crew.values()):
@@ -49,4 +49,4 @@ def peers(
 
     able = {one.actor.name: [*one.can, one.at_once] for one in crew.values()}
     settings = {"peers": able, "entry": entry, "max_moves": max_moves, "on_failure": repr(on_failure)}
-    return Team(name, [one.actor for one in crew.values()], play, settings=settings)
+    return Team(name, [*actors.values()], play, settings=settings)

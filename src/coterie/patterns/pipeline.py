@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -27,6 +29,12 @@ class Stage(Struct, frozen=True):
     def members(self) -> list[Actor]:
         """Every actor that has a part in this stage."""
         return [one for one in (self.actor, self.fallback, self.check) if isinstance(one, Actor)]
+
+    @property
+    def about(self) -> list[Any]:
+        """What this stage is made of, as plain data."""
+        names = [one and label(one) for one in (self.actor, self.fallback, self.check)]
+        return [*names, self.repairs]
 
 
 def stage(
@@ -71,7 +79,7 @@ def pipeline(*stages: Actor | Stage, name: str = "pipeline", done_when: Check | 
         return replace(said[-1], sender=name, parts=tuple(said), missing=missing_of(said))
 
     members = [member for one in line for member in one.members]
-    settings = {"stages": [[one.actor.name, one.check and label(one.check), one.repairs] for one in line]}
+    settings = {"stages": [one.about for one in line], "done_when": done_when and label(done_when)}
     return Team(name, members, play, settings=settings, done_when=done_when)
 
 

@@ -6,18 +6,18 @@ import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
-from msgspec import Struct, ValidationError, convert
+from msgspec import Struct
 from msgspec.structs import replace
 
 from coterie.actor import Actor
 from coterie.check import label
-from coterie.errors import BadInput, Declined, NobodyCan, OverLimit, RunError, failure_of
+from coterie.errors import Declined, NobodyCan, OverLimit, RunError, failure_of
 from coterie.patterns.choose import How, choice, eligible_name, fields_in
+from coterie.patterns.crew import crew_of
 from coterie.patterns.routes import Candidate, Route, Scored, scored
 from coterie.team import Team
 from coterie.words.effect import Here, Put
 from coterie.words.failure import Failure
-from coterie.words.handover import Decline
 from coterie.words.message import Message
 from coterie.words.task import Task
 
@@ -57,14 +57,12 @@ def router(
         BadInput: without routes, or if two have one name.
     """
     listed = [one if isinstance(one, Route) else Route(one) for one in routes]
-    crew = {one.name: one for one in listed}
-    if not crew or len(crew) != len(listed):
-        raise BadInput(f"router {name!r} needs routes, each to an actor with a name of its own")
+    actors = [*crew_of([one.actor for one in listed], f"router {name!r}", "routes").values()]
     by = scored() if choose is None else choose
 
     async def play(task: Task) -> Message:
         key = f"{await Here()}.route"
-        left, refused = dict(crew), list[Failure]()
+        left, refused = {one.name: one for one in listed}, list[Failure]()
         while left:
             routing = await _routing(by, task, [*left.values()])
             await Put(key, routing)
@@ -81,7 +79,6 @@ def router(
         why = "; ".join(f"{one.kind}: {one.message}" for one in refused)
         raise NobodyCan(f"router {name!r}: nobody takes {task.text[:80]!r}: {why}")
 
-    actors = [one.actor for one in listed]
     known = [*actors, by] if isinstance(by, Actor) else actors
     about = {one.name: [one.about, one.keywords, one.has] for one in listed}
     chooses = by.describe() if isinstance(by, Scored) else label(by)
@@ -132,14 +129,13 @@ def _best(candidates: Sequence[Candidate], how: How, problem: str = "") -> Routi
 
 
 async def _answered(route: Route, task: Task) -> Message:
-    """What a route says.
+    """What a route says; a `Decline`, typed or as JSON with its move, is a refusal.
 
     Raises:
         Declined: if that it will not.
     """
     said = await route.actor(task)
-    try:
-        refusal = convert(fields_in(said), Decline)
-    except ValidationError:  # an answer
+    fields = fields_in(said) or {}
+    if fields.get("move") != "decline":
         return said
-    raise Declined(f"{route.name!r}: {refusal.reason}")
+    raise Declined(f"{route.name!r}: {fields.get('reason') or 'no reason given'}")

@@ -18,6 +18,7 @@ from coterie.actor import Actor, do
 from coterie.agent import Agent
 from coterie.check import label
 from coterie.errors import BadInput
+from coterie.patterns.crew import purpose
 from coterie.tool import Tool
 from coterie.words.task import Task
 
@@ -41,7 +42,7 @@ class Route(Struct, frozen=True):
     @property
     def about(self) -> str:
         """What the actor is for: the description, or else an agent's instructions."""
-        return self.description or (self.actor.instructions if isinstance(self.actor, Agent) else "")
+        return self.description or purpose(self.actor)
 
     @property
     def has(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from coterie.check import complaint
 from coterie.errors import BadInput, NoProgress, RunError, failure_of
 from coterie.patterns.answers import missing_of
 from coterie.patterns.choose import decision, eligible_name, fields_in, fitted, one_of
+from coterie.patterns.crew import crew_of, listing, purposes
 from coterie.team import Team
 from coterie.words.effect import Mark
 from coterie.words.failure import Failure
@@ -61,22 +62,21 @@ def supervisor(
         NoProgress: when played, if the lead does not answer in time, or a worker is given the same
             task with the same result for the third time.
     """
-    crew = {worker.name: worker for worker in workers}
-    if not crew or len(crew) != len(workers):
-        raise BadInput(f"supervisor {name!r} needs workers, each with a name of its own")
+    crew = crew_of(workers, f"supervisor {name!r}", "workers")
     if max_turns < 1 or tries < 1:
         raise BadInput(f"supervisor {name!r}: max_turns and tries are 1 or more")
 
     async def play(task: Task) -> Message:
         work = Work(lead, crew, task, verify, tries)
-        for turn in range(max_turns):
-            decided = await work.decide([] if turn == max_turns - 1 else work.eligible)
+        for _ in range(max_turns - 1):
+            decided = await work.decide(work.eligible)
             if not decided.worker:
-                return replace(
-                    await work.answer(decided), sender=name, missing=work.missing, parts=work.parts
-                )
+                break
             await work.give(decided)
-        raise NoProgress(f"supervisor {name!r}: {lead.name!r} has not answered in {max_turns} turns")
+        else:
+            decided = await work.decide([])
+        answer = await work.answer(decided)
+        return replace(answer, sender=name, parts=work.parts, missing=work.missing)
 
     known = [lead, *workers] if verify is None else [lead, *workers, verify]
     return Team(
@@ -97,7 +97,7 @@ class Work:
         self.failed: list[Failure] = []
         self.lost = dict.fromkeys(crew, 0)
         self.turns = dict.fromkeys(crew, 0)
-        self.news = f"You lead these workers:\n{_listed(crew)}"
+        self.news = f"You lead these workers:\n{listing(purposes(crew))}"
 
     @property
     def eligible(self) -> list[str]:
@@ -171,11 +171,6 @@ class Work:
                 Task(f"Give this answer in full: {turn.answer}", self.thread, self.goal.data)
             )
         return Message(sender="", text=turn.answer)
-
-
-def _listed(crew: Mapping[str, Actor]) -> str:
-    does = {one: worker.instructions if isinstance(worker, Agent) else "" for one, worker in crew.items()}
-    return "\n".join(f"- {one}: {what}" if what else f"- {one}" for one, what in does.items())
 
 
 def _ways(eligible: Sequence[str]) -> str:

@@ -9,16 +9,16 @@ from typing import Any, TypeAlias
 import msgspec
 from msgspec.structs import replace
 
-from coterie.actor import Actor, gather, race, within
+from coterie.actor import Actor
 from coterie.agent import conversation
 from coterie.check import label
-from coterie.errors import BadInput, BadOutput, BranchesFailed, Late, RunError, failure_of
-from coterie.patterns.answers import missing_of
+from coterie.errors import BadInput, BadOutput, BranchesFailed, RunError, failure_of
+from coterie.patterns.answers import missing_of, under
 from coterie.patterns.backlog import AGE, MOST, Backlog, Job, More
 from coterie.team import Team
 from coterie.typed import parse
-from coterie.words.effect import Here, Put, Watch
-from coterie.words.failure import BestEffort, FailFast, Policy, Quorum, collect_all
+from coterie.words.effect import Hear, Here, Put, Send, Watch
+from coterie.words.failure import FailFast, Policy, Quorum, collect_all
 from coterie.words.message import Message
 from coterie.words.task import Task
 
@@ -56,7 +56,9 @@ def workqueue(
         backlog = Backlog(len(workers), tries, age, max_added, f"{await Here()}.jobs")
         backlog.add(await _jobs(tasks, task, name))
         hands = [_work(worker, n, backlog, task, on_failure) for n, worker in enumerate(workers)]
-        await _under(on_failure, backlog, _all(hands))
+        undone = await under(on_failure, hands, Hear(f"{backlog.key}.enough"))
+        if undone is not None:
+            backlog.skip(undone)
         return _answer(backlog, name, on_failure)
 
     given = label(tasks) if callable(tasks) else tasks
@@ -98,6 +100,8 @@ async def _work(worker: Actor, at: int, backlog: Backlog, goal: Task, policy: Po
             backlog.done(n, at, worker.name, said)
             backlog.add(more, extra=True)
         backlog.version = max(backlog.version, await Put(backlog.key, backlog.counts))
+        if isinstance(policy, Quorum) and len(backlog.said) == policy.needed:
+            await Send(f"{backlog.key}.enough", "")
 
 
 def _more_in(said: Message) -> tuple[Message, Sequence[Job]]:
@@ -119,29 +123,6 @@ def _more_in(said: Message) -> tuple[Message, Sequence[Job]]:
     except msgspec.ValidationError as error:
         raise BadOutput(f"{said.sender!r} adds jobs that are none: {error}", raw=said.text) from error
     return replace(said, text=more.answer, output=None), more.jobs
-
-
-async def _all(hands: Sequence[Awaitable[None]]) -> None:
-    await gather(*hands)
-
-
-async def _under(policy: Policy, backlog: Backlog, crew: Awaitable[None]) -> None:
-    """Let the crew work for as long as `policy` wants more of it."""
-    if isinstance(policy, BestEffort):
-        try:
-            await within(policy.within, crew)
-        except Late:
-            backlog.skip("Late", f"did not end within {policy.within:g} s")
-    elif isinstance(policy, Quorum):
-        await race(crew, _enough(backlog, policy.needed))
-        backlog.skip("Skipped", "closed: the others were enough")
-    else:
-        await crew
-
-
-async def _enough(backlog: Backlog, needed: int) -> None:
-    while len(backlog.said) < needed:
-        backlog.version = (await Watch(backlog.key, after=backlog.version)).version
 
 
 def _answer(backlog: Backlog, name: str, policy: Policy) -> Message:
