@@ -4,7 +4,7 @@ import pytest
 
 from coterie import Agent, Get, Here, Team, gather, within
 from coterie.errors import BadInput, Late, ModelFailed, NoBidder, NobodyCan
-from coterie.patterns.auction import Bidder, auction, worth
+from coterie.patterns import Bidder, auction, worth
 from coterie.patterns.trackrecord import TrackRecord
 from coterie.testing import crash_everywhere, rehearse, simulate
 from coterie.words.bid import Award, Bid, Track

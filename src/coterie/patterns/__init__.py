@@ -1,8 +1,9 @@
 """Patterns: the ways in which actors work together, each a function that builds a team."""
 
-from coterie.patterns.auction import Bidder, auction, worth
+from coterie.patterns.auction import auction, worth
 from coterie.patterns.backlog import Job, More, Outcome
 from coterie.patterns.balance import balance
+from coterie.patterns.bidding import Bidder
 from coterie.patterns.blackboard import Source, blackboard
 from coterie.patterns.breaker import Breaker
 from coterie.patterns.cached import Cache, cached

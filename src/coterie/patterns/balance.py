@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from coterie.actor import Actor
 from coterie.errors import BadInput, NobodyCan, OverLimit, RunError, failure_of
 from coterie.patterns.answers import missing_of
+from coterie.patterns.crew import meeting
 from coterie.team import Team
 from coterie.words.effect import Get, Put
 from coterie.words.failure import Failure
@@ -78,17 +79,19 @@ def balance(
     (default: all). `parts` is the answer; `missing` is who failed before.
 
     Raises:
-        BadInput: without actors, with another `by`, or with weights that do not fit.
+        BadInput: without actors, with another `by`, tries below 1, or weights that do not fit.
         NobodyCan: when played, if all who were tried failed.
     """
     shares = [1.0] * len(actors) if weights is None else [*weights]
-    if not actors or by not in BY:
-        raise BadInput(f"balance {name!r} needs actors, and by= one of {list(BY)}")
+    if not actors or by not in BY or (tries is not None and tries < 1):
+        raise BadInput(f"balance {name!r} needs actors, by= one of {list(BY)}, and tries of 1 or more")
     if len(shares) != len(actors) or min(shares) <= 0:
         raise BadInput(f"balance {name!r}: weights are one number above 0 for each actor")
 
+    key = meeting("balance", name, actors)
+
     async def play(task: Task) -> Message:
-        members, left, lost = await _members(name, shares), [*range(len(actors))], list[Failure]()
+        members, left, lost = await _members(key, shares), [*range(len(actors))], list[Failure]()
         for _ in range(tries or len(actors)):
             if not left:
                 break
@@ -107,15 +110,15 @@ def balance(
     return Team(name, actors, play, settings={"by": by, "weights": shares, "tries": tries})
 
 
-async def _members(name: str, weights: Sequence[float]) -> list[Member]:
+async def _members(key: str, weights: Sequence[float]) -> list[Member]:
     """The members as this run knows them: one list on the board, which all calls share."""
-    entry = await Get(f"balance/{name}")
+    entry = await Get(key)
     if entry.version:
         kept: list[Member] = entry.value
         return kept
     fresh: Any = [Member(weight) for weight in weights]
-    await Put(f"balance/{name}", fresh, 0)
-    made: list[Member] = (await Get(f"balance/{name}")).value
+    await Put(key, fresh, 0)
+    made: list[Member] = (await Get(key)).value
     return made
 
 

@@ -146,7 +146,8 @@ class Work:
         if await Put(self.key(source.entry), value, mine.version):
             self.said.append(replace(said, sender=source.actor.name))
         else:
-            self.seen[at] = None  # somebody else has written: look again
+            self.seen[at] = None  # somebody else has written: look again, and this was no turn
+            self.count[at] -= 1
 
     def _asked(self, needs: Mapping[str, Entry]) -> Task:
         shown = [

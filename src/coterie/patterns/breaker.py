@@ -7,14 +7,20 @@
 | half-open | is refused, while a trial is under way | closes | opens again |
 
 A breaker belongs to what it protects and is shared by all runs of a process. A play asks it by journaled
-steps, so a replay asks nothing.
+steps, so a replay asks nothing. A step that a crash interrupts is repeated: at worst a failure counts twice.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Awaitable
+from typing import Literal, TypeVar
 
-from coterie.errors import BadInput
+from coterie.actor import do
+from coterie.errors import BadInput, CircuitOpen, OverLimit
+from coterie.tool import Tool
+from coterie.words.effect import Now
+
+T = TypeVar("T")
 
 State = Literal["closed", "open", "half-open"]
 
@@ -29,6 +35,8 @@ class Breaker:
         self.cooldown = cooldown
         self._failed: list[float] = []
         self._trials: list[float] = []
+        self._allows = Tool(self.allows, name="allows", idempotent=True)
+        self._record = Tool(self.record, name="record", idempotent=True)
         # Runs of several threads may share a breaker: each step on these two lists is one atomic one.
 
     @property
@@ -37,6 +45,26 @@ class Breaker:
         if len(self._failed) < self.failures:
             return "closed"
         return "open" if self._trials else "half-open"
+
+    async def guard(self, work: Awaitable[T], what: str) -> T:
+        """The value of `work`, an actor's call or a join, if the breaker lets it through; it is told how it went.
+
+        A limit that is reached says nothing about `what`, and does not count.
+
+        Raises:
+            CircuitOpen: if it does not let it through; `work` is not begun.
+        """
+        if not await do(self._allows, await Now()):
+            raise CircuitOpen(f"{what!r} has failed {self.failures} times in a row, and is left alone")
+        try:
+            value = await work
+        except OverLimit:
+            raise
+        except Exception:  # whatever it is, the breaker has to know
+            await do(self._record, False, await Now())
+            raise
+        await do(self._record, True, await Now())
+        return value
 
     async def allows(self, now: float) -> bool:
         """Whether a call may be made at `now`, in seconds; one that may has to be followed by `record`."""

@@ -15,6 +15,7 @@ from coterie.check import label
 from coterie.errors import BadInput
 from coterie.kernel.values import to_plain
 from coterie.team import Team, manifest
+from coterie.tool import Tool
 from coterie.words.digest import digest_of
 from coterie.words.effect import Claim, Now
 from coterie.words.message import Message
@@ -23,7 +24,7 @@ from coterie.words.usage import NOTHING
 
 
 class Answers(Protocol):
-    """Where answers are kept: plain data by key. Both methods are called as journaled steps."""
+    """Where answers are kept: plain data by key. Both methods are journaled steps, repeated after a crash."""
 
     async def get(self, key: str, now: float) -> Any:
         """What is kept under `key` and was not too old at `now`, in seconds; None if there is nothing."""
@@ -69,11 +70,11 @@ def cached(
 ) -> Team:
     """A team that gives the answer that `actor` gave to the same task before, if there is one.
 
-    The same task (default) is the same text, context and data, for the same version of `actor`; `key`
-    makes a name of a task instead. An answer is kept for `ttl` seconds in `store` (default: a `Cache` of
-    this team). Two who ask at once in one run ask once. A failed or unverified answer is not kept. A
-    cached answer costs no request and no tokens, and the journal shows where it came from: the step
-    `get` gave it, and nobody was asked.
+    The same task (default) is the same text, context and data; `key` makes a name of a task instead. Only
+    an answer of the same version of `actor` is used. It is kept for `ttl` seconds in `store` (default: a
+    `Cache` of this team). Two who ask at once in one run ask once. An answer that is unverified, or lacks
+    somebody's part, is not kept, and a failure never. A cached answer costs no request and no tokens, and
+    the journal shows where it came from: the step `get` gave it, and nobody was asked. `parts` is the answer.
 
     Raises:
         BadInput: if `ttl` is not above 0.
@@ -82,22 +83,26 @@ def cached(
         raise BadInput(f"cached {name!r}: ttl is above 0 seconds, not {ttl}")
     kept = Cache() if store is None else store
 
+    get, put = (Tool(step, name=step.__name__, idempotent=True) for step in (kept.get, kept.put))
+
     async def play(task: Task) -> Message:
-        named = key(task) if key is not None else _key(actor, task)
+        named = _key(actor, task, key)
         await Claim(f"cached/{named}")  # given back when this ends, however it ends
-        found = await do(kept.get, named, await Now())
-        if found is not None:
-            return replace(msgspec.convert(found, Message), sender=name, usage=NOTHING)
-        said = await actor(task)
-        if not said.unverified:
-            until = None if ttl is None else await Now() + ttl
-            await do(kept.put, named, to_plain(replace(said, usage=NOTHING)), until)
-        return replace(said, sender=name, parts=(said,))
+        found = await do(get, named, await Now())
+        if found is None:
+            said = await actor(task)
+            if not said.unverified and not said.missing:
+                until = None if ttl is None else await Now() + ttl
+                await do(put, named, to_plain(replace(said, usage=NOTHING)), until)
+        else:
+            said = msgspec.convert(found, Message)
+        return replace(said, sender=name, parts=(said,), missing=said.missing)
 
     return Team(name, [actor], play, settings={"key": key and label(key), "ttl": ttl})
 
 
-def _key(actor: Actor, task: Task) -> str:
+def _key(actor: Actor, task: Task, key: Callable[[Task], str] | None) -> str:
     """The name of a task for a version of an actor."""
     context = b"" if task.context is None else task.context.digest
-    return digest_of([manifest(actor), task.text, context, to_plain(task.data)]).hex()[:32]
+    named = [task.text, context, to_plain(task.data)] if key is None else key(task)
+    return digest_of([manifest(actor), named]).hex()[:32]

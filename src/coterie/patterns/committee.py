@@ -15,6 +15,7 @@ from coterie.check import label
 from coterie.errors import BadInput, BadOutput, NoQuorum
 from coterie.patterns.answers import answers, missing_of
 from coterie.patterns.choose import decision, eligible_name, fields_in, fitted, one_of
+from coterie.patterns.crew import crew_of
 from coterie.patterns.votes import Rule, first, majority
 from coterie.team import Team
 from coterie.words.failure import Policy, collect_all, failures, successes
@@ -43,11 +44,13 @@ def committee(
     member said; `missing` whose vote is not there, and why.
 
     Raises:
-        BadInput: without members, or with fewer than two choices or one twice.
+        BadInput: without members, if two have one name (one voter has one vote), with fewer than two
+            choices, or with one twice.
         NoQuorum: when played, if nobody voted, or fewer than the rule asks for.
     """
-    if not members or len(set(choices)) != len(choices) or len(choices) < 2:
-        raise BadInput(f"committee {name!r} needs members, and two choices or more, each once")
+    crew_of(members, f"committee {name!r}")
+    if len(set(choices)) != len(choices) or len(choices) < 2:
+        raise BadInput(f"committee {name!r} needs two choices or more, each once")
 
     async def play(task: Task) -> Message:
         eligible = tuple(choices)

@@ -12,9 +12,10 @@ from coterie.agent import conversation
 from coterie.errors import BadInput, NoQuorum
 from coterie.patterns.answers import missing_of
 from coterie.patterns.committee import vote
+from coterie.patterns.crew import crew_of
 from coterie.team import Team
 from coterie.words.effect import Here, Put
-from coterie.words.failure import Failure, best_effort, collect_all, failures, successes
+from coterie.words.failure import Failure, Policy, best_effort, collect_all, failures, successes
 from coterie.words.message import Message
 from coterie.words.task import Task
 from coterie.words.thread import Thread
@@ -38,6 +39,34 @@ class Motion(Struct, frozen=True):
     abstain: int
     accepted: bool
     ballots: tuple[Ballot, ...]
+
+
+class House(Struct, frozen=True):
+    """Who votes, and what it takes for a vote to hold and a proposal to be accepted."""
+
+    voters: tuple[Actor, ...]
+    threshold: float
+    needed: int
+    policy: Policy
+
+    async def vote(self, version: int, proposal: Message, question: Thread) -> Held:
+        """One round: the vote of all on a version of the proposal.
+
+        Raises:
+            NoQuorum: if too few vote.
+        """
+        text = VOTE.format(version=version, proposal=proposal.text)
+        asked = Task(text, question, proposal.output)
+        work = [vote(one, asked, CHOICES) for one in self.voters]
+        outcomes = [*await gather(*work, on_failure=self.policy)]
+        votes: list[tuple[Ballot, Message]] = successes(outcomes)
+        counted = [one for one, _ in votes if one.vote.proposal in (0, version)]
+        missing = (*failures(outcomes), *_stale(votes, version))
+        if len(counted) < self.needed:
+            voted = f"{len(counted)} of {len(self.voters)} voted on proposal {version}, {self.needed} needed"
+            raise NoQuorum(f"{voted}: {'; '.join(map(str, missing))}")
+        motion = _motion(version, proposal.text, counted, self.threshold)
+        return Held(motion, proposal, tuple(message for _, message in votes), missing)
 
 
 class Held(Struct, frozen=True):
@@ -73,49 +102,38 @@ def consensus(
         NoQuorum: when played, if too few vote in a round.
     """
     needed = len(voters) // 2 + 1 if quorum is None else quorum
-    if not voters or rounds < 1 or not 0 < threshold <= 1 or not 0 < needed <= len(voters):
+    crew_of(voters, f"consensus {name!r}", "voters")
+    if rounds < 1 or not 0 < threshold <= 1 or not 0 < needed <= len(voters):
         raise BadInput(
-            f"consensus {name!r} needs voters, rounds of 1 or more, a threshold above 0 and up to 1, and a "
-            "quorum of 1 to the number of voters"
+            f"consensus {name!r} needs rounds of 1 or more, a threshold above 0 and up to 1, and a quorum of 1 "
+            "to the number of voters"
         )
-    policy = collect_all if within is None else best_effort(within=within)
-
-    async def hold(version: int, asked: Task, question: Thread) -> Held:
-        """One round: a proposal, and the vote on it."""
-        proposal = await proposer(asked)
-        ballot = Task(VOTE.format(version=version, proposal=proposal.text), question, proposal.output)
-        outcomes = [*await gather(*(vote(one, ballot, CHOICES) for one in voters), on_failure=policy)]
-        votes: list[tuple[Ballot, Message]] = successes(outcomes)
-        counted = [one for one, _ in votes if one.vote.proposal in (0, version)]
-        missing = (*failures(outcomes), *_stale(votes, version))
-        if len(counted) < needed:
-            why = "; ".join(map(str, missing))
-            raise NoQuorum(
-                f"{len(counted)} of {len(voters)} voted on proposal {version}, {needed} needed: {why}"
-            )
-        motion = _motion(version, proposal.text, counted, threshold)
-        return Held(motion, proposal, tuple(message for _, message in votes), missing)
+    house = House(
+        tuple(voters), threshold, needed, collect_all if within is None else best_effort(within=within)
+    )
 
     async def play(task: Task) -> Message:
-        key, asked, question = f"{await Here()}.motion", task, conversation(task)
-        held = await hold(1, asked, question)
-        await Put(key, held.motion)
-        while not held.motion.accepted and held.motion.version < rounds:
-            asked = Task(_amend(held.motion), conversation(asked).add(held.proposal), task.data)
-            held = await hold(held.motion.version + 1, asked, question)
+        key, question = f"{await Here()}.motion", conversation(task)
+        version, asked = 1, task
+        while True:
+            proposal = await proposer(asked)
+            held = await house.vote(version, proposal, question)
             await Put(key, held.motion)
-        motion, parts = held.motion, (held.proposal, *held.votes)
-        return replace(
-            held.proposal,
-            sender=name,
-            output=motion,
-            parts=parts,
-            missing=(*held.missing, *missing_of(parts)),
-            unverified="" if motion.accepted else f"not accepted in {rounds} rounds: {_objections(motion)}",
-        )
+            if held.motion.accepted or version == rounds:
+                return replace(_answer(held), sender=name)
+            asked = Task(_amend(held.motion), conversation(asked).add(proposal), task.data)
+            version += 1
 
     settings = {"threshold": threshold, "rounds": rounds, "quorum": needed, "within": within}
     return Team(name, [proposer, *voters], play, settings=settings)
+
+
+def _answer(held: Held) -> Message:
+    """The last proposal, with the votes on it; unverified if it was not accepted."""
+    motion, parts = held.motion, (held.proposal, *held.votes)
+    problem = "" if motion.accepted else f"not accepted in {motion.version} rounds: {_objections(motion)}"
+    missing = (*held.missing, *missing_of(parts))
+    return replace(held.proposal, output=motion, parts=parts, missing=missing, unverified=problem)
 
 
 def _amend(motion: Motion) -> str:

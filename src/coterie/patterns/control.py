@@ -7,7 +7,6 @@ it does not mention stays. The state is on the board at every turn, so the journ
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -15,7 +14,7 @@ from msgspec.structs import replace
 from coterie.actor import Actor
 from coterie.errors import BadOutput, NoProgress
 from coterie.patterns.answers import again
-from coterie.typed import parse
+from coterie.patterns.choose import fields_in
 from coterie.words.digest import digest_of, plain
 from coterie.words.effect import Mark, Put
 from coterie.words.failure import Failure
@@ -148,17 +147,10 @@ def _transfer_in(said: Message) -> Transfer:
     Raises:
         ValueError: if it is meant as a transfer, and is none.
     """
-    given = said.output
-    if isinstance(given, Transfer):
-        return given
-    if given is None:
-        try:
-            given = parse(said.text, dict[str, Any])
-        except ValueError:  # no JSON object: an answer
-            return PLAIN
-    if not isinstance(given, dict) or "to" not in given:
-        return PLAIN
-    return msgspec.convert(given, Transfer)
+    if isinstance(said.output, Transfer):
+        return said.output
+    given = fields_in(said) if said.output is None or isinstance(said.output, dict) else None
+    return msgspec.convert(given, Transfer) if given and "to" in given else PLAIN
 
 
 def _rules(ways: Mapping[str, bool]) -> Message:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -189,7 +189,7 @@ class Bus:
 def _published(said: Message) -> list[Event]:
     """The events that a message's output is, or lists."""
     given: Any = to_plain(said.output)
-    listed = cast("list[Any]", given) if isinstance(given, list) else [given]
+    listed = msgspec.convert(given, list[Any]) if isinstance(given, list) else [given]
     found: list[Event] = []
     for one in listed:
         try:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from msgspec.structs import replace
 
 from coterie.actor import Actor, race
 from coterie.errors import BadInput, Late
+from coterie.patterns.crew import meeting
 from coterie.team import Team
-from coterie.words.effect import Claim, Get, Hear, Here, Put, Sleep
+from coterie.words.effect import Claim, Hear, Here, Sleep
 from coterie.words.message import Message
 from coterie.words.task import Task
 
@@ -15,20 +18,13 @@ WAIT = 300.0
 """Seconds that a call waits for a place, unless its pool says otherwise."""
 
 
-class Place:
-    """A call's place in a pool, and whether it has it."""
-
-    def __init__(self) -> None:
-        self.taken = False
-
-
 def pool(
     actor: Actor, *, size: int, scale_to: int | None = None, timeout: float = WAIT, name: str = "pool"
 ) -> Team:
     """A team behind which at most `size` calls of `actor` run at once in one run; further ones wait in order.
 
-    Who has waited `timeout` seconds makes the pool one larger, up to `scale_to`, and where it cannot
-    grow any more, fails. A place is given back when its call ends, fails or is closed.
+    Who has waited `timeout` seconds takes one of `scale_to - size` further places, and if none is free,
+    fails. A place is given back when its call ends, fails or is closed.
 
     Raises:
         BadInput: if size is below 1, scale_to below size, or timeout below 0.
@@ -37,31 +33,33 @@ def pool(
     most = size if scale_to is None else scale_to
     if size < 1 or most < size or timeout < 0:
         raise BadInput(f"pool {name!r}: size is 1 or more, scale_to at least size, and timeout 0 or more")
-
-    async def worked(task: Task, place: Place, slots: int) -> Message:
-        await Claim(f"pool/{name}", slots=slots)  # given back with this frame
-        place.taken = True
-        return await actor(task)
-
-    async def waited(place: Place, slots: int) -> Message:
-        await Sleep(timeout)
-        if not place.taken:
-            raise Late(f"pool {name!r}: none of {slots} places was free within {timeout:g} s")
-        await Hear(f"{await Here()}.never")
-        raise AssertionError
+    place = meeting("pool", name, [actor])
 
     async def play(task: Task) -> Message:
-        while True:
-            slots = max(size, (await Get(f"pool/{name}")).value or 0)
-            place = Place()
-            try:
-                said = await race(worked(task, place, slots), waited(place, slots))
-            except Late:
-                if place.taken or slots >= most:
-                    raise
-                await Put(f"pool/{name}", slots + 1)
-                continue
-            return replace(said, sender=name, parts=(said,))
+        said = await _placed(actor(task), place, size, timeout)
+        if said is None and most > size:
+            said = await _placed(actor(task), f"{place}/further", most - size, 0.0)
+        if said is None:
+            raise Late(f"pool {name!r}: none of {most} places was free within {timeout:g} s")
+        return replace(said, sender=name, parts=(said,))
 
-    settings = {"size": size, "scale_to": most, "timeout": timeout}
-    return Team(name, [actor], play, settings=settings)
+    return Team(name, [actor], play, settings={"size": size, "scale_to": most, "timeout": timeout})
+
+
+async def _placed(call: Awaitable[Message], place: str, slots: int, timeout: float) -> Message | None:
+    """What `call` gives in one of the `slots` of a place; None if none was free in time."""
+    begun = False
+
+    async def worked() -> Message | None:
+        nonlocal begun
+        await Claim(place, slots=slots)  # given back with the frame of this branch, however it ends
+        begun = True
+        return await call
+
+    async def waited() -> Message | None:
+        await Sleep(timeout)
+        if begun:
+            await Hear(f"{await Here()}.never")  # the work itself may take as long as it takes
+        return None
+
+    return await race(worked(), waited())

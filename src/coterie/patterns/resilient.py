@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from msgspec.structs import replace
 
-from coterie.actor import Actor, do, within
+from coterie.actor import Actor, within
 from coterie.check import label
-from coterie.errors import BadInput, CircuitOpen, CoterieError, OverLimit, RunError, failure_of
-from coterie.patterns.answers import missing_of
+from coterie.errors import BadInput, CoterieError, OverLimit, RunError, failure_of
 from coterie.patterns.breaker import Breaker
 from coterie.team import Team
-from coterie.words.effect import Draw, Now, Sleep
-from coterie.words.failure import Failure
+from coterie.words.effect import Draw, Sleep
 from coterie.words.message import Message
 from coterie.words.task import Task
 
@@ -52,53 +50,28 @@ def resilient(
     if retries < 0 or min(delay, most, timeout or 0) < 0:
         raise BadInput(f"resilient {name!r}: retries and seconds are 0 or more")
 
-    async def attempt(task: Task) -> Message:
-        if breaker is not None and not await do(breaker.allows, await Now()):
-            raise CircuitOpen(
-                f"{actor.name!r} has failed {breaker.failures} times in a row, and is left alone"
-            )
-        try:
-            said = await (actor(task) if timeout is None else within(timeout, actor(task)))
-        except Exception:  # whatever it is, the breaker has to know
-            if breaker is not None:
-                await do(breaker.record, False, await Now())
-            raise
-        if breaker is not None:
-            await do(breaker.record, True, await Now())
-        return said
-
-    async def tried(task: Task, lost: list[RunError]) -> Message | None:
-        """The answer of `actor`, tried as often as it may be."""
-        for n in range(retries + 1):
-            try:
-                return await attempt(task)
-            except OverLimit:
-                raise
-            except RunError as error:
-                lost.append(error)
-                if n == retries or not retry_on(error):
-                    return None
-            await Sleep(await Draw() * min(most, delay * 2**n))
-        return None
-
     async def play(task: Task) -> Message:
-        lost: list[RunError] = []
-        said = await tried(task, lost)
-        others = [(actor, simplify(task))] if said is None and simplify is not None else []
-        for other, asked in [*others, *([(fallback, task)] if fallback is not None else [])]:
-            if said is None:
-                try:
-                    said = await (attempt(asked) if other is actor else other(asked))
-                except OverLimit:
-                    raise
-                except RunError as error:
-                    lost.append(error)
-        failures = tuple(failure_of(error) for error in lost)
-        if said is None:
-            if not partial:
-                raise lost[0]
-            return _partial(name, lost, failures)
-        return replace(said, sender=name, parts=(said,), missing=(*failures, *missing_of((said,))))
+        said, lost = None, list[RunError]()
+        for n in range(retries + 1):
+            said = await _kept(attempt(task), lost)
+            if said is not None or not retry_on(lost[-1]):
+                break
+            if n < retries:
+                await Sleep(await Draw() * min(most, delay * 2**n))
+        if said is None and simplify is not None:
+            said = await _kept(attempt(simplify(task)), lost)
+        if said is None and fallback is not None:
+            said = await _kept(fallback(task), lost)
+        if said is not None:
+            return replace(said, sender=name, parts=(said,), missing=(*map(failure_of, lost), *said.missing))
+        if partial:
+            return _partial(name, lost)
+        raise lost[0]
+
+    def attempt(task: Task) -> Awaitable[Message]:
+        """One try, within its time and as the breaker allows."""
+        call = actor(task) if timeout is None else within(timeout, actor(task))
+        return call if breaker is None else breaker.guard(call, actor.name)
 
     settings = {
         "tries": [retries, delay, most, timeout],
@@ -110,9 +83,21 @@ def resilient(
     return Team(name, [actor] if fallback is None else [actor, fallback], play, settings=settings)
 
 
-def _partial(name: str, lost: list[RunError], failures: tuple[Failure, ...]) -> Message:
+async def _kept(call: Awaitable[Message], lost: list[RunError]) -> Message | None:
+    """The answer of `call`; if it fails, None, and the error is kept in `lost`."""
+    try:
+        return await call
+    except OverLimit:  # a limit that is reached is reached for every other try too
+        raise
+    except RunError as error:
+        lost.append(error)
+        return None
+
+
+def _partial(name: str, lost: list[RunError]) -> Message:
     """What was finished before everything failed."""
     done = tuple(part for error in lost for part in error.finished if isinstance(part, Message))
     text = "\n\n".join(part.text for part in done)
+    failures = tuple(map(failure_of, lost))
     why = f"only what was finished: {failures[0]}"
     return Message(sender=name, text=text, parts=done, missing=failures, unverified=why)

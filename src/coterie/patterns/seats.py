@@ -18,7 +18,7 @@ from coterie.actor import Actor, gather
 from coterie.agent import conversation
 from coterie.errors import BadOutput, Declined, NobodyCan, NoProgress, RunError, failure_of
 from coterie.patterns.answers import again, answers, missing_of
-from coterie.typed import parse
+from coterie.patterns.choose import fields_in
 from coterie.words.effect import Mark
 from coterie.words.failure import Failure, Policy, collect_all, failures, successes
 from coterie.words.handover import Decline, Done, HandOver, Help, Move, Split
@@ -196,15 +196,8 @@ def _move_in(said: Message) -> Move:
     Raises:
         ValueError: if it is meant as a move, and is none.
     """
-    given = said.output
-    if isinstance(given, Done | Help | Split | HandOver | Decline):
-        return given
-    if given is None:
-        try:
-            given = parse(said.text, dict[str, Any])
-        except ValueError:  # no JSON object: an answer
-            return Done(said.text)
-    if not isinstance(given, dict) or "move" not in given:
+    given = fields_in(said) or {}
+    if "move" not in given:
         return Done(said.text)
     move: Move = msgspec.convert(given, Move)
     return move

@@ -22,6 +22,7 @@ from typing import TypeAlias
 
 from msgspec.structs import replace
 
+from coterie.check import label
 from coterie.errors import BadInput, NoQuorum
 from coterie.words.vote import Ballot, Tally
 
@@ -51,7 +52,7 @@ def weighted(weights: Mapping[str, float], default: float = 1.0) -> Rule:
     def rule(ballots: Sequence[Ballot], choices: Sequence[str]) -> Tally:
         return _above_half("weighted", _counts(ballots, choices, {**weights}, default), ballots)
 
-    return rule
+    return _called(f"weighted({dict(weights)}, {default:g})", rule)
 
 
 def approval(ballots: Sequence[Ballot], choices: Sequence[str]) -> Tally:
@@ -125,7 +126,7 @@ def at_least(needed: int, rule: Rule = plurality) -> Rule:
             raise NoQuorum(f"{len(_cast(ballots))} voted, {needed} are needed")
         return rule(ballots, choices)
 
-    return counted
+    return _called(f"at_least({needed}, {label(rule)})", counted)
 
 
 def first_declared(rule: Rule) -> Rule:
@@ -139,7 +140,13 @@ def first_declared(rule: Rule) -> Rule:
         made = _tally(tally.rule, winner, tally.scores, ballots, why="a tie, broken in declared order")
         return replace(made, tied=tally.tied, rounds=tally.rounds)
 
-    return broken
+    return _called(f"first_declared({label(rule)})", broken)
+
+
+def _called(name: str, rule: Rule) -> Rule:
+    """`rule` under a name that says all that it was made with, so that a team's version changes with it."""
+    rule.__name__ = name
+    return rule
 
 
 def first(ballot: Ballot) -> str:
@@ -192,7 +199,7 @@ def _tally(
     rule: str, winner: str, scores: dict[str, float], ballots: Sequence[Ballot], why: str = ""
 ) -> Tally:
     cast = _cast(ballots)
-    ours = [ballot.vote.confidence for ballot in cast if first(ballot) == winner]
+    ours = [ballot.vote.confidence for ballot in cast if _backs(ballot, winner)]
     return Tally(
         rule=rule,
         winner=winner,
@@ -201,5 +208,10 @@ def _tally(
         turnout=len(cast),
         confidence=sum(ours) / len(ours) if ours else 0.0,
         abstained=tuple(ballot.voter for ballot in ballots if ballot not in cast),
-        dissent=tuple(ballot for ballot in cast if first(ballot) != winner),
+        dissent=tuple(ballot for ballot in cast if not _backs(ballot, winner)),
     )
+
+
+def _backs(ballot: Ballot, winner: str) -> bool:
+    """Whether a ballot is for the winner: it puts it first, or is among those it approves of."""
+    return winner in (first(ballot), *ballot.vote.approved)

@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 
 from coterie import Actor, Message, Team, fail_fast
-from coterie.patterns.auction import Bidder, auction
+from coterie.patterns import Bidder, auction
 from coterie.words.bid import Bid
 from coterie.words.failure import Policy
 
