@@ -13,7 +13,7 @@ from coterie.kernel.machine import Machine
 from coterie.kernel.replay import counted
 from coterie.kernel.replay import replay as lived
 from coterie.kernel.story import closed, opened, result, task_of_run, usage
-from coterie.ports import Lease, Model, Store
+from coterie.ports import Lease, Memory, Model, Store
 from coterie.shell.handle import Run
 from coterie.shell.job import Job, new_id
 from coterie.shell.reuse import Memo
@@ -37,6 +37,7 @@ async def run(
     store: Store | None = None,
     id: str | None = None,
     ask: Asker | None = None,
+    memory: Memory | None = None,
     seed: int | None = None,
     origin: Mapping[str, Any] | None = None,
     limits: Limits = DEFAULT,
@@ -46,13 +47,14 @@ async def run(
     `model` answers for agents that have none of their own; `models` puts others in the place of
     names. With a `store` and the `id` of a run in it, that run goes on: what is in its journal
     is not done again. `ask` puts questions to a person; without it a run with only questions
-    open comes back as `waiting`. `seed` makes `Draw` repeatable. `origin` is kept with the run, to
-    know later where it came from. `limits` are what it may use up.
+    open comes back as `waiting`. `memory` is what it remembers with beyond the run. `seed` makes
+    `Draw` repeatable. `origin` is kept with the run, to know later where it came from. `limits` are
+    what it may use up.
 
     A failure of the work is in the result (`status`, `failure`), with what was finished and
     spent; errors of the store or of the programmer are raised.
     """
-    world = World(model, models, ask, seed=seed)
+    world = World(model, models, ask, seed=seed, memory=memory)
     job = Job(actor_of(actor), task_of(task), world, store, id or new_id())
     job.limits = limits
     if origin:
@@ -83,6 +85,7 @@ def start(
     store: Store | None = None,
     id: str | None = None,
     ask: Asker | None = None,
+    memory: Memory | None = None,
     seed: int | None = None,
     origin: Mapping[str, Any] | None = None,
     limits: Limits = DEFAULT,
@@ -92,7 +95,7 @@ def start(
 
     An `attended` run with only questions open waits for answers to them; any other is parked.
     """
-    world = World(model, models, ask, seed=seed)
+    world = World(model, models, ask, seed=seed, memory=memory)
     job = Job(actor_of(actor), task_of(task), world, store or MemoryStore(), id or new_id())
     job.origin = origin or {}
     job.limits = limits
@@ -109,6 +112,7 @@ async def resume(
     model: Model | str | None = None,
     models: Mapping[str, Model] | None = None,
     ask: Asker | None = None,
+    memory: Memory | None = None,
     limits: Mapping[str, Any] | None = None,
 ) -> Result:
     """Go on with a run that was interrupted, waits for `answers`, was cancelled, or failed.
@@ -121,7 +125,7 @@ async def resume(
         ValueError: if one of `limits` is no limit.
         UnknownRun: if the store has no such run.
     """
-    job = Job(actor_of(actor), None, World(model, models, ask), store, id)
+    job = Job(actor_of(actor), None, World(model, models, ask, memory=memory), store, id)
     job.answers = answers or {}
     job.raised = limits or {}
     DEFAULT.raised(dict(job.raised))
@@ -140,6 +144,7 @@ async def fork(
     model: Model | str | None = None,
     models: Mapping[str, Model] | None = None,
     ask: Asker | None = None,
+    memory: Memory | None = None,
     origin: Mapping[str, Any] | None = None,
     **change: Any,
 ) -> Result:
@@ -161,7 +166,7 @@ async def fork(
     began = opened(records)
     task = task_of(change["task"]) if "task" in change else task_of_run(began)
     values = {"value": change["value"]} if "value" in change else {}
-    job = Job(actor_of(actor), task, World(model, models, ask), store, new or new_id())
+    job = Job(actor_of(actor), task, World(model, models, ask, memory=memory), store, new or new_id())
     job.memo = Memo(id, records, at, **values)
     job.limits = began.limits
     changed = {name: str(made) for name, made in change.items()}

@@ -10,13 +10,13 @@ from typing import Any, ClassVar, TypeAlias
 
 from msgspec.structs import replace
 
-from coterie.errors import CoterieError, InDoubt, ModelFailed, TimedOut, failure_of
+from coterie.errors import BadInput, CoterieError, InDoubt, ModelFailed, TimedOut, failure_of
 from coterie.kernel.values import storable
 from coterie.models.find import find
-from coterie.ports import Model
+from coterie.ports import Memory, Model
 from coterie.shell.sayings import Sayings
 from coterie.tool import KEY, Tool
-from coterie.words.effect import Ask, Draw, Effect, Now, Sleep, Think, Use
+from coterie.words.effect import Ask, Draw, Effect, Now, Recall, Remember, Sleep, Think, Use
 from coterie.words.event import Asked, Settled
 from coterie.words.message import Message
 from coterie.words.usage import NOTHING, ONE_REQUEST, ONE_TOOL_CALL
@@ -26,9 +26,9 @@ Asker: TypeAlias = Callable[[str, Ask], Awaitable[Any]]
 
 
 class World:
-    """What effects are performed with: models by name, a clock, a die, and a way to ask people."""
+    """What effects are performed with: models by name, a memory, a clock, a die, and a way to ask people."""
 
-    __slots__ = ("ask", "clock", "default", "models", "random", "sayings")
+    __slots__ = ("ask", "clock", "default", "memory", "models", "random", "sayings")
 
     def __init__(
         self,
@@ -37,8 +37,10 @@ class World:
         ask: Asker | None = None,
         clock: Callable[[], float] = time.time,
         seed: int | None = None,
+        memory: Memory | None = None,
     ) -> None:
         self.default = model
+        self.memory = memory
         self.models = models
         self.ask = ask
         self.clock = clock
@@ -110,6 +112,21 @@ class World:
         assert self.ask is not None  # the runner parks questions that nobody is here to put
         return Settled(path, storable(await self.ask(path, ask), path))
 
+    async def _remember(self, path: str, remember: Remember, run: str, doubt: float | None) -> Settled:
+        entry = remember.entry
+        key, source = entry.key or f"{run}:{path}", entry.source or f"run {run}, {path}"
+        kept = replace(entry, key=key, source=source)
+        return Settled(path, await self._memory(run).keep(kept, self.clock()))
+
+    async def _recall(self, path: str, recall: Recall, run: str, doubt: float | None) -> Settled:
+        found = await self._memory(run).find(recall.query, self.clock())
+        return Settled(path, storable(found, path))
+
+    def _memory(self, run: str) -> Memory:
+        if self.memory is None:
+            raise BadInput(f"run {run!r} has no memory: give it one with run(..., memory=Memory(...))")
+        return self.memory
+
     performers: ClassVar[dict[type[Effect[Any]], Callable[..., Awaitable[Settled]]]] = {
         Think: _think,
         Use: _use,
@@ -117,6 +134,8 @@ class World:
         Now: _now,
         Draw: _draw,
         Ask: _ask,
+        Remember: _remember,
+        Recall: _recall,
     }
 
 

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from coterie.words.brief import Brief
 from coterie.words.digest import encode
+from coterie.words.memory import Query, Remembered
 from coterie.words.message import Message
 from coterie.words.thread import Thread
 
@@ -96,6 +97,26 @@ class Answer(Struct, frozen=True):
 
     value: Any
     by: str = ""
+
+
+class Remember(Effect[str], frozen=True):
+    """Keep something beyond the run; gives its key. Done twice, it is kept once."""
+
+    kind: ClassVar[str] = "remember"
+    entry: Remembered
+
+    def request(self) -> tuple[Any, ...]:
+        return (self.entry,)
+
+
+class Recall(Effect[Any], frozen=True):
+    """Find what was remembered, by whoever the run is for; gives a list in JSON shape, the best first."""
+
+    kind: ClassVar[str] = "recall"
+    query: Query
+
+    def request(self) -> tuple[Any, ...]:
+        return (self.query,)
 
 
 class Sleep(Effect[None], frozen=True):
