@@ -1,6 +1,7 @@
 """Tools for people who write actors, patterns, stores and models: to rehearse, simulate and prove."""
 
 from coterie.testing.crash import crash_everywhere
+from coterie.testing.knowledge import KnowledgePromises
 from coterie.testing.models import ModelPromises
 from coterie.testing.rehearse import rehearse
 from coterie.testing.simulate import Simulated, simulate
@@ -8,6 +9,7 @@ from coterie.testing.sockets import block_sockets
 from coterie.testing.stores import StorePromises
 
 __all__ = [
+    "KnowledgePromises",
     "ModelPromises",
     "Simulated",
     "StorePromises",

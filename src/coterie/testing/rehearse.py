@@ -9,6 +9,7 @@ from typing import Any
 from coterie.actor import Actor, Given, Play
 from coterie.kernel.machine import Machine
 from coterie.models.scripted import Script
+from coterie.ports import Memory
 from coterie.team import actor_of
 from coterie.testing.still import StillWorld
 from coterie.words.effect import Ask, Sleep, Think
@@ -27,6 +28,7 @@ def rehearse(
     answers: Mapping[str, Any] | Callable[[str, Ask], Any] | None = None,
     seed: int = 0,
     limits: Limits = DEFAULT,
+    memory: Memory | None = None,
 ) -> tuple[Message, list[Think]]:
     """The outcome of `actor` on `task`, and everything its models were asked, in order.
 
@@ -34,11 +36,12 @@ def rehearse(
     either per agent. Every effect ends at once, the oldest first, but for sleeping: that ends when
     nothing else is left to do, and only then does the time move. Tools are called; `tools` puts
     functions in their place by name. `answers` are people's, by path. Dice follow `seed`.
+    `memory` is one in this process.
 
     Raises:
         Exception: whatever the run would have failed with.
     """
-    world = StillWorld(line, tools=tools, answers=answers, seed=seed)
+    world = StillWorld(line, tools=tools, answers=answers, seed=seed, memory=memory)
     machine = Machine(actor_of(actor), task_of(task), noting=False, limits=limits)
     alarms: list[tuple[float, int, str, Asked]] = []
     while not machine.done:

@@ -17,6 +17,7 @@ from coterie.actor import Actor, Given, Play
 from coterie.errors import ModelFailed, OverLimit, TimedOut, ToolFailed, failure_of
 from coterie.kernel.machine import Machine
 from coterie.models.scripted import Script
+from coterie.ports import Memory
 from coterie.team import actor_of
 from coterie.testing.still import EPOCH, StillWorld
 from coterie.words.effect import Ask, Draw, Effect, Now, Sleep, Think, Use
@@ -58,6 +59,7 @@ def simulate(
     tools: Mapping[str, Callable[..., Any]] | None = None,
     answers: Mapping[str, Any] | Callable[[str, Ask], Any] | None = None,
     limits: Limits = DEFAULT,
+    memory: Memory | None = None,
     cancel_at: float | None = None,
 ) -> Simulated:
     """Perform `actor` on `task` in virtual time.
@@ -68,7 +70,7 @@ def simulate(
     the run's; it is cancelled after `cancel_at` seconds. `script`, `tools` and `answers` are as for
     `rehearse`.
     """
-    world = StillWorld(script, tools=tools, answers=answers, seed=seed)
+    world = StillWorld(script, tools=tools, answers=answers, seed=seed, memory=memory)
     machine = Machine(actor_of(actor), task_of(task), noting=False, limits=limits)
     stage = _Stage(world, machine, seed, latency, failures, drops)
     alarms = [(limits.seconds, lambda: machine.stop(OverLimit("seconds"))), (cancel_at, machine.cancel)]

@@ -14,6 +14,7 @@ from typing import Any
 from coterie.errors import CoterieError, failure_of
 from coterie.kernel.values import storable
 from coterie.models.scripted import Script, Scripted
+from coterie.ports import Memory
 from coterie.shell.world import World
 from coterie.tool import Tool
 from coterie.words.effect import Ask, Sleep, Think, Use
@@ -38,12 +39,13 @@ class StillWorld:
         tools: Mapping[str, Callable[..., Any]] | None = None,
         answers: Mapping[str, Any] | Callable[[str, Ask], Any] | None = None,
         seed: int = 0,
+        memory: Memory | None = None,
     ) -> None:
         self.now = EPOCH
         self.asked: list[Think] = []
         self._tools = tools or {}
         self._answers = answers or {}
-        self._world = World(Scripted(script), clock=lambda: self.now, seed=seed)
+        self._world = World(Scripted(script), clock=lambda: self.now, seed=seed, memory=memory)
 
     def perform(self, asked: Asked) -> Settled:
         """How one effect ends."""
