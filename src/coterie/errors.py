@@ -20,7 +20,10 @@
     + CircuitOpen         a breaker refused a call: what it protects has failed too often
     + Conflict            two actors want one thing, and no strategy settled it
     + Late                a deadline passed
-    + NotOpen             an answer came to a question that nobody asks, or that was answered already
+    + NotOpen             an answer came to a question that is not open
+      - NotAsked          nobody ever asked it
+      - Answered          it was answered already
+      - Expired           nobody waits for an answer any more
     + Overloaded          as many runs are under way as may be
     + OverLimit           a limit of the run, the team or the agent allows no more
     + Stuck               the run can never move again
@@ -178,7 +181,19 @@ class Late(RunError):
 
 
 class NotOpen(RunError):
-    """An answer came to a question that nobody asks, or that was answered already."""
+    """An answer came to a question that is not open; it changes nothing."""
+
+
+class NotAsked(NotOpen):
+    """Nobody ever asked the question."""
+
+
+class Answered(NotOpen):
+    """The question was answered already."""
+
+
+class Expired(NotOpen):
+    """Nobody waits for an answer any more: it came too late, or another one was enough."""
 
 
 class Overloaded(RunError):

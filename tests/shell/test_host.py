@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from coterie import Agent, Ask, Sleep, Team, do, gather
-from coterie.errors import Busy, NotOpen, Overloaded, RunError, UnknownRun
+from coterie.errors import Answered, Busy, Expired, NotAsked, Overloaded, RunError
 from coterie.models import scripted
 from coterie.shell.host import Host
 from coterie.stores import MemoryStore, SqliteStore
@@ -71,9 +71,9 @@ def test_questions_wait_in_the_store_and_are_answered_one_by_one(store):
             run = await host.begin(ASKING, "go")
             parked = await host.wait(run)
             asked = await host.questions()
-            await host.answer(run, asked[1].path, "no", by="ada")
+            await host.answer(asked[1].id, "no", by="ada")
             left = await host.questions()
-            await host.answer(run, asked[0].path, "yes", by="bob")
+            await host.answer(asked[0].id, "yes", by="bob")
             result = await host.wait(run)
             return parked, asked, left, result, await store.read(run)
 
@@ -92,19 +92,24 @@ def test_an_answer_that_is_none_is_refused(store):
         async with hosted(store) as host:
             run = await host.begin(ASKING, "go")
             await host.wait(run)
-            path = (await host.questions())[0].path
+            one, other = await host.questions()
             with pytest.raises(RunError, match="none of the choices"):
-                await host.answer(run, path, "maybe")
-            with pytest.raises(NotOpen):
-                await host.answer(run, "asking/elsewhere/ask.1", "yes")
-            with pytest.raises(UnknownRun):
-                await host.answer("nobody", path, "yes")
-            await host.answer(run, path, "yes")
-            with pytest.raises(NotOpen):
-                await host.answer(run, path, "yes")
-            return len(await host.questions())
+                await host.answer(one.id, "maybe")
+            for wrong in ("nobody.0123", f"{run}.0123", one.id[:-1]):
+                with pytest.raises(NotAsked):
+                    await host.answer(wrong, "yes")
+            await host.answer(one.id, "yes")
+            with pytest.raises(Answered):
+                await host.answer(one.id, "yes")
+            await host.cancel(run)
+            with pytest.raises(Expired):
+                await host.answer(other.id, "yes")
+            signals = [
+                record.event for record in await store.read(run) if isinstance(record.event, Signalled)
+            ]
+            return [signal.kind for signal in signals], await host.questions()
 
-    assert asyncio.run(scene()) == 1
+    assert asyncio.run(scene()) == (["refused", "answer", "refused", "cancel"], [])
 
 
 def test_answers_at_once_all_arrive(store):
@@ -114,8 +119,8 @@ def test_answers_at_once_all_arrive(store):
         async with hosted(store) as host:
             run = await host.begin(ASKING, "go")
             await host.wait(run)
-            paths = [one.path for one in await host.questions()]
-            await asyncio.gather(*(host.answer(run, path, "yes") for path in reversed(paths)))
+            asked = await host.questions()
+            await asyncio.gather(*(host.answer(one.id, "yes") for one in reversed(asked)))
             return await host.wait(run)
 
     assert asyncio.run(scene()).text == "go yes yes"
@@ -165,7 +170,7 @@ def test_another_process_answers(tmp_path):
         while len(asked := await host.questions()) < 2:
             await asyncio.sleep(0)
         for one in asked:
-            await host.answer("r", one.path, "no")
+            await host.answer(one.id, "no")
         return await run.result()
 
     assert asyncio.run(scene()).text == "go no no"
@@ -184,7 +189,7 @@ def test_watchers_come_and_go():
 
             watchers = [asyncio.create_task(watch(n % 4 - 1)) for n in range(50)]
             for one in await host.questions():
-                await host.answer(run, one.path, "yes")
+                await host.answer(one.id, "yes")
             seen = await asyncio.gather(*watchers)
             last = len([record async for record in host.events(run)])
             return seen, last
@@ -219,7 +224,7 @@ def test_a_step_in_doubt_is_a_question_of_the_journal():
         async with Host(store, actor_of=lambda _: team, model=lambda _: ECHO) as host:
             await host.wait(run)
             [asked] = await host.questions()
-            await host.answer(run, asked.path, "again", by="ada")
+            await host.answer(asked.id, "again", by="ada")
             return asked, await host.wait(run), await store.read(run)
 
     asked, result, records = asyncio.run(scene())

@@ -273,6 +273,7 @@ class Machine:
         if type(wait) is str:
             del self.parked[wait]
             self._dropped.append(wait)
+            self.note(wait, "dropped")
             self.budget.release(strand, wait)
         self.shared.close(strand, wait)
         coros = [strand.coro, *(coro for coro, _ in reversed(strand.stack))]

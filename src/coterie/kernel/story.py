@@ -8,10 +8,11 @@ import msgspec
 from msgspec import Struct
 
 from coterie.errors import Corrupt
+from coterie.kernel.inquiries import questions
 from coterie.kernel.replay import counted
-from coterie.words.effect import Ask, Effect, body_of, kind_of
+from coterie.words.effect import Effect
 from coterie.words.envelope import Envelope
-from coterie.words.event import Asked, Closed, Noted, Opened, Record, Settled, Signalled
+from coterie.words.event import Asked, Closed, Noted, Opened, Record, Settled
 from coterie.words.failure import Failure
 from coterie.words.message import Message
 from coterie.words.result import Overview, Result, Status
@@ -51,50 +52,11 @@ def under_way(records: Iterable[Record]) -> dict[str, Effect[object]]:
         event = record.event
         if isinstance(event, Asked):
             open_[event.path] = event.effect
-        elif isinstance(event, Settled):
+        elif isinstance(event, Settled) or (isinstance(event, Noted) and event.fact == "dropped"):
             open_.pop(event.path, None)
         elif isinstance(event, Closed):
             open_.clear()
     return open_
-
-
-class Open(Struct, frozen=True):
-    """A question that a person has to answer, and since when it is open (seconds since the epoch)."""
-
-    ask: Ask
-    since: float
-
-
-def questions(records: Iterable[Record]) -> dict[str, Open]:
-    """The questions that are open, by the path of the step that waits for the answer, oldest first."""
-    found: dict[str, Open] = {}
-    for record in records:
-        match record.event:
-            case Asked(path=path, effect=effect) if kind_of(effect) == Ask.kind:
-                found[path] = Open(_ask(effect), record.time)
-            case Noted(path=path, fact="asks", about=about, value=[question, choices]):
-                found.setdefault(path, Open(Ask(question, about, tuple(choices)), record.time))
-            case Settled(path=path):
-                found.pop(path, None)
-            case Signalled(kind="answer", about=path) if path in found and found[path].ask.about in DECIDED:
-                del found[path]
-            case Closed():
-                found.clear()
-            case _:
-                pass
-    return found
-
-
-DECIDED = ("in_doubt", "limit")
-"""Questions about a step that goes on after the answer, so that the answer does not settle it."""
-
-
-def _ask(effect: Effect[object]) -> Ask:
-    """A question, also one that a journal remembers."""
-    if isinstance(effect, Ask):
-        return effect
-    question, about, choices = msgspec.msgpack.decode(body_of(effect))
-    return Ask(question, about, tuple(choices))
 
 
 def state(records: Sequence[Record]) -> Status:
@@ -103,7 +65,7 @@ def state(records: Sequence[Record]) -> Status:
     if end is not None:
         return end.status
     kept = counted(records)
-    waits, asked = under_way(kept), questions(kept)
+    waits, asked = under_way(kept), questions("", kept)
     return "waiting" if waits and all(path in asked for path in waits) else "running"
 
 
@@ -205,6 +167,8 @@ class Tree:
                 branch.under_way += 1
             case Settled():
                 self._settle(record.event)
+            case Noted(path=path, fact="dropped"):
+                self.at(path.rpartition("/")[0]).under_way -= 1
             case Closed():
                 self._close(record)
             case _:

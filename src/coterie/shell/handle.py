@@ -179,6 +179,8 @@ class Run:
         self._records.extend(records)
         self._more.set()
 
-    def _ended(self, _: object) -> None:
+    def _ended(self, task: asyncio.Task[Result]) -> None:
+        if not task.cancelled():
+            task.exception()  # whoever asks for the result gets it; nobody has to
         self._begun.set()
         self._more.set()

@@ -21,13 +21,13 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from coterie.actor import Actor, Given
-from coterie.errors import Busy, CoterieError, NotOpen, Overloaded
+from coterie.errors import Answered, Busy, CoterieError, Expired, NotAsked, Overloaded, RunError
+from coterie.kernel.inquiries import Inquiry, inquiries, questions
 from coterie.kernel.replay import counted
-from coterie.kernel.story import closed, opened, questions, result, state
+from coterie.kernel.story import closed, opened, result, state
 from coterie.kernel.values import storable
 from coterie.ports import Model, Store
 from coterie.shell import run as shell
@@ -35,7 +35,7 @@ from coterie.shell.handle import Run
 from coterie.shell.job import Job, new_id
 from coterie.shell.runner import fitting
 from coterie.shell.world import World
-from coterie.words.effect import Answer, Ask
+from coterie.words.effect import Answer
 from coterie.words.event import Opened, Record, Signalled
 from coterie.words.limits import DEFAULT, Limits
 from coterie.words.result import Overview, Result
@@ -49,15 +49,6 @@ HEARD = 2.0
 """Seconds that another process has to take an answer, before it is given again."""
 _TAKEN = ("answer", "refused")
 """Signals that say what became of an answer."""
-
-
-class Question(Struct, frozen=True, kw_only=True):
-    """A question that is open in a run: where it is asked, and since when (seconds since the epoch)."""
-
-    run: str
-    path: str
-    ask: Ask
-    since: float
 
 
 class Host:
@@ -134,7 +125,7 @@ class Host:
             UnknownRun: if the store has no such run.
         """
         records = await self._journal(id)
-        waiting = {path: one.ask for path, one in questions(counted(records)).items()}
+        waiting = {path: one.ask for path, one in questions(id, counted(records)).items()}
         return replace(result(id, records), waiting=waiting)
 
     async def wait(self, id: str) -> Result:
@@ -143,7 +134,7 @@ class Host:
         Raises:
             UnknownRun: if the store has no such run.
         """
-        run = self._runs.get(id)
+        run = self._live(id)
         if run is not None:
             return await run.result()
         async for _ in self.events(id):
@@ -159,7 +150,7 @@ class Host:
             UnknownRun: if the store has no such run.
         """
         while True:
-            run = self._runs.get(id)
+            run = self._live(id)
             if run is not None:
                 async for record in run.events(after):
                     after = record.seq
@@ -171,37 +162,63 @@ class Host:
                 yield record
             if closed(records) is not None or (not on and state(records) == "waiting"):
                 return
-            if id not in self._runs:
+            if self._live(id) is None:
                 await asyncio.sleep(LOOK)
 
-    async def questions(self) -> list[Question]:
+    async def questions(self) -> list[Inquiry]:
         """Every question that is open in a run of this store, the oldest first."""
-        found: list[Question] = []
+        found: list[Inquiry] = []
         for seen in await self.store.runs():
             if seen.status in ("running", "waiting", "interrupted"):
-                asked = questions(counted(await self._journal(seen.id)))
-                found += [
-                    Question(run=seen.id, path=path, ask=one.ask, since=one.since)
-                    for path, one in asked.items()
-                ]
+                found += questions(seen.id, counted(await self._journal(seen.id))).values()
         return sorted(found, key=lambda one: one.since)
 
-    async def answer(self, id: str, path: str, value: Any, by: str = "") -> None:
-        """Answer the question at `path` of a run, as `by`; the answer is in its journal when this returns.
+    async def inquiry(self, id: str) -> Inquiry:
+        """The question of that id, open or not.
 
         Raises:
-            UnknownRun: if the store has no such run.
-            NotOpen: if nothing is asked there, or it was answered already.
+            NotAsked: if nobody ever asked it.
+        """
+        run = id.rpartition(".")[0]
+        live = self._live(run)
+        records = await self.store.read(run) if live is None else live.records
+        found = [one for one in inquiries(run, counted(records)) if one.id == id]
+        if not found:
+            raise NotAsked(f"there is no question {id!r}; `coterie approvals` lists those that are open")
+        return found[-1]
+
+    async def answer(self, id: str, value: Any, by: str = "") -> Inquiry:
+        """Answer the question of that id, as `by`; the answer is in the journal of its run when this returns.
+
+        An answer that is none is recorded as well, if the run is not over.
+
+        Raises:
+            NotAsked: if nobody ever asked that.
+            Answered: if it was answered already.
+            Expired: if nobody waits for the answer any more.
             RunError: if it is no answer to that question.
         """
-        async with self._turns.setdefault(id, asyncio.Lock()):
-            records = await self._journal(id)
-            asked = questions(counted(records)).get(path)
-            if asked is None:
-                raise NotOpen(f"run {id!r} asks nothing at {path!r}, or was answered already", path=path)
-            answer = Answer(fitting(asked.ask, storable(value, path), path), by)
-            while not await self._took(id, path, answer, len(records) - 1):
+        async with self._turns.setdefault(id.rpartition(".")[0], asyncio.Lock()):
+            asked = await self.inquiry(id)
+            try:
+                answer = _taken_on(asked, value, by)
+            except RunError as error:
+                await self._refuse(asked, by, error)
+                raise
+            after = len(await self._journal(asked.run)) - 1
+            while not await self._took(asked.run, asked.path, answer, after):
                 pass
+            return await self.inquiry(id)
+
+    async def _refuse(self, asked: Inquiry, by: str, error: RunError) -> None:
+        """Record that an answer was none, where the journal can still be written."""
+        refused = Signalled("refused", asked.path, {"why": error.message, "by": by})
+        run = self._live(asked.run)
+        if run is not None:
+            run.hear(refused)
+        elif closed(await self._journal(asked.run)) is None:
+            with contextlib.suppress(Busy):
+                await shell.record(asked.run, refused, store=self.store)
 
     async def _took(self, id: str, path: str, answer: Answer, after: int) -> bool:
         """Give an answer to whoever performs the run now; whether it is in the journal then.
@@ -209,7 +226,7 @@ class Host:
         It is not where the run was parked, or its process died, before it could look.
         """
         said = Signalled("answer", path, {"value": answer.value, "by": answer.by})
-        run = self._runs.get(id)
+        run = self._live(id)
         if run is not None:
             run.hear(said)
         else:
@@ -223,7 +240,7 @@ class Host:
         return False
 
     async def _recorded(self, id: str, path: str, after: int) -> bool:
-        async for record in self.events(id, after, on=id not in self._runs):
+        async for record in self.events(id, after, on=self._live(id) is None):
             event = record.event
             if isinstance(event, Signalled) and event.kind in _TAKEN and event.about == path:
                 return True
@@ -235,7 +252,7 @@ class Host:
         Raises:
             UnknownRun: if the store has no such run.
         """
-        run = self._runs.get(id)
+        run = self._live(id)
         if run is not None:
             stopped = await run.cancel(reason)
             if stopped.status != "waiting":  # it was being parked, and looked no more
@@ -249,7 +266,7 @@ class Host:
             UnknownRun: if the store has no such run.
             Busy: if it is under way.
         """
-        if id in self._runs:
+        if self._live(id) is not None:
             raise Busy(f"run {id!r} is under way")
         await self._again(id, raised=limits)
 
@@ -260,7 +277,7 @@ class Host:
             UnknownRun: if the store has no such run.
             RunError: if the run is over.
         """
-        run = self._runs.get(id) or await self._again(id)
+        run = self._live(id) or await self._again(id)
         run.send(topic, message)
 
     async def runs(self) -> list[Overview]:
@@ -304,6 +321,27 @@ class Host:
         if self._runs.get(run.id) is run:
             del self._runs[run.id]
 
-    async def _journal(self, id: str) -> list[Record]:
+    def _live(self, id: str) -> Run | None:
+        """The run that is performed here now."""
         run = self._runs.get(id)
+        return None if run is None or run.done else run
+
+    async def _journal(self, id: str) -> list[Record]:
+        run = self._live(id)
         return list(run.records) if run is not None and run.records else await shell.journal(self.store, id)
+
+
+def _taken_on(asked: Inquiry, value: Any, by: str) -> Answer:
+    """`value` as the answer to an inquiry.
+
+    Raises:
+        Answered: if it has one.
+        Expired: if nobody waits for one.
+        RunError: if it is no answer to that question.
+    """
+    if asked.state == "answered":
+        whose = f" by {asked.answer.by!r}" if asked.answer is not None and asked.answer.by else ""
+        raise Answered(f"{asked.id!r} was answered already{whose}", path=asked.path)
+    if asked.state == "over":
+        raise Expired(f"nobody waits for an answer to {asked.id!r} any more", path=asked.path)
+    return Answer(fitting(asked.ask, storable(value, asked.path), asked.path), by)

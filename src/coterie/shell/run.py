@@ -213,6 +213,21 @@ async def cancel(id: str, /, *, store: Store, reason: str = "cancelled") -> Resu
         await store.release(lease)
 
 
+async def record(id: str, signal: Signalled, *, store: Store) -> None:
+    """Write down something from outside that moves nothing, in a run that nobody works on.
+
+    Raises:
+        Busy: if somebody does.
+        UnknownRun: if the store has no such run.
+    """
+    lease = await store.claim(id)
+    try:
+        seq = len(await journal(store, id))
+        await store.append(lease, [Record(seq, time.time(), signal)])
+    finally:
+        await store.release(lease)
+
+
 async def _cancelled(store: Store, lease: Lease, signal: Signalled) -> Result:
     """Write down that a run that nobody works on is cancelled."""
     records = await store.read(lease.run)

@@ -80,16 +80,18 @@ class Ask(Effect[Any], frozen=True):
     """Ask a person; gives the answer. The run waits for it without a deadline of its own.
 
     `about` is `question`, `choice`, `approval` or `in_doubt`; `choices` are the answers that are
-    accepted, empty for any.
+    accepted, empty for any; `to` is who is asked, empty for anybody.
     """
 
     kind: ClassVar[str] = "ask"
     question: str
     about: str = "question"
     choices: tuple[str, ...] = ()
+    to: str = ""
 
     def request(self) -> tuple[Any, ...]:
-        return (self.question, self.about, self.choices)
+        asked = (self.question, self.about, self.choices)
+        return (*asked, self.to) if self.to else asked
 
 
 class Answer(Struct, frozen=True):
