@@ -6,6 +6,7 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, cast
 
 from coterie.actor import Actor, Play, named
+from coterie.calls import Calls
 from coterie.check import Check, checked
 from coterie.errors import BadInput
 from coterie.words.digest import digest_of
@@ -19,7 +20,8 @@ class Team(Actor):
 
     `settings` are what the play was built with, as plain data: part of the team's version.
     `done_when` is checked on the play's message; where it does not hold, the message comes out
-    as unverified, with the complaint. `limits` are what one call may use up.
+    as unverified, with the complaint. `limits` are what one call may use up. `calls` is how often the
+    play calls each member at most (None: nobody has said), for whoever asks before a run.
     """
 
     def __init__(
@@ -31,18 +33,25 @@ class Team(Actor):
         settings: dict[str, Any] | None = None,
         done_when: Check | None = None,
         limits: Limits | None = None,
+        calls: Sequence[Calls] | None = None,
     ) -> None:
         self.name = named(name)
         _all_actors(name, members)
         self.settings = settings or {}
         self.done_when = done_when
         self.limits = limits
+        self.calls = calls
         self._members = tuple(members)
         self._play = play
 
     @property
     def members(self) -> tuple[Actor, ...]:
         return self._members
+
+    @property
+    def pattern(self) -> str:
+        """The function that built it, such as `debate`; for a plain play the play itself."""
+        return self._play.__qualname__.partition(".")[0]
 
     def play(self, task: Task, /) -> Coroutine[Any, Any, Message]:
         played = self._play(task)

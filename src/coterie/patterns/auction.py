@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from coterie.actor import Actor, do, gather
+from coterie.calls import each
 from coterie.check import label
 from coterie.errors import BadInput, NoBidder, NobodyCan, RunError, failure_of
 from coterie.patterns.bidding import Bidder, Entry, bid_of, load_of, standing, way_of
@@ -81,7 +82,13 @@ def auction(
     asked = [way for way in ways.values() if isinstance(way, Actor) and way not in crew.values()]
     at_once = {one.actor.name: [one.at_once, label(ways[one.actor.name])] for one in field}
     settings = {"bidders": at_once, "score": label(score), "within": within, "record": record is not None}
-    return Team(name, [*crew.values(), *asked], play, settings=settings)
+    return Team(
+        name,
+        [*crew.values(), *asked],
+        play,
+        settings=settings,
+        calls=[each(1, *crew.values()), each(2 * len(field), *ways.values())],
+    )
 
 
 class House(Struct, frozen=True):

@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from coterie.actor import Actor
+from coterie.calls import together
 from coterie.errors import BadInput, NobodyCan, OverLimit, RunError, failure_of
 from coterie.patterns.answers import missing_of
 from coterie.patterns.crew import meeting
@@ -107,7 +108,13 @@ def balance(
             return replace(said, sender=name, parts=(said,), missing=(*lost, *missing_of((said,))))
         raise NobodyCan(f"balance {name!r}: {'; '.join(map(str, lost))}")
 
-    return Team(name, actors, play, settings={"by": by, "weights": shares, "tries": tries})
+    return Team(
+        name,
+        actors,
+        play,
+        settings={"by": by, "weights": shares, "tries": tries},
+        calls=[together(tries or len(actors), *actors)],
+    )
 
 
 async def _members(key: str, weights: Sequence[float]) -> list[Member]:

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from coterie.actor import Actor, gather, race
 from coterie.agent import conversation
+from coterie.calls import each
 from coterie.check import label
 from coterie.errors import BadInput, OverLimit, RunError, Stuck, failure_of
 from coterie.patterns.answers import missing_of
@@ -85,7 +86,13 @@ def blackboard(
         "done": done and label(done),
         "times": times,
     }
-    return Team(name, [one.actor for one in sources], play, settings=settings)
+    return Team(
+        name,
+        [one.actor for one in sources],
+        play,
+        settings=settings,
+        calls=[each(times, *(one.actor for one in sources))],
+    )
 
 
 class Work:

@@ -11,6 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from coterie.actor import Actor, do
+from coterie.calls import each
 from coterie.check import label
 from coterie.errors import BadInput
 from coterie.kernel.values import to_plain
@@ -98,7 +99,7 @@ def cached(
             said = msgspec.convert(found, Message)
         return replace(said, sender=name, parts=(said,), missing=said.missing)
 
-    return Team(name, [actor], play, settings={"key": key and label(key), "ttl": ttl})
+    return Team(name, [actor], play, settings={"key": key and label(key), "ttl": ttl}, calls=[each(1, actor)])
 
 
 def _key(actor: Actor, task: Task, key: Callable[[Task], str] | None) -> str:

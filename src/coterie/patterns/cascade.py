@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from coterie.actor import Actor
 from coterie.agent import conversation
+from coterie.calls import each
 from coterie.check import Check, checked, label
 from coterie.errors import BadInput, BranchesFailed, OverLimit, RunError, failure_of
 from coterie.patterns.answers import missing_of
@@ -53,4 +54,10 @@ def cascade(*actors: Actor, good_enough: Check, name: str = "cascade") -> Team:
 
     known: Sequence[Any] = [*actors, good_enough]
     members = [one for one in known if isinstance(one, Actor)]
-    return Team(name, members, play, settings={"good_enough": label(good_enough)})
+    return Team(
+        name,
+        members,
+        play,
+        settings={"good_enough": label(good_enough)},
+        calls=[each(1, *actors), each(len(actors), good_enough)],
+    )

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from coterie.actor import Actor
 from coterie.agent import conversation, hash_of
+from coterie.calls import each, together
 from coterie.check import label
 from coterie.errors import BadInput, NoProgress
 from coterie.patterns.answers import missing_of
@@ -71,7 +72,8 @@ def chat(
     actors = [*members, *(one for one in (next_speaker, stop, summary) if isinstance(one, Actor))]
     chosen = {"next": next_speaker, "stop": stop, "summary": summary}
     labels = {key: by and label(by) for key, by in chosen.items()}
-    return Team(name, actors, play, settings={**labels, "turns": turns})
+    calls = [together(turns, *members), each(2 * turns, next_speaker), each(turns, stop), each(1, summary)]
+    return Team(name, actors, play, settings={**labels, "turns": turns}, calls=calls)
 
 
 async def _next(

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from coterie.actor import Actor
 from coterie.agent import conversation
+from coterie.calls import each
 from coterie.check import label
 from coterie.errors import BadInput, BadOutput, NoQuorum
 from coterie.patterns.answers import answers, missing_of
@@ -71,7 +72,7 @@ def committee(
         )
 
     settings = {"choices": [*choices], "rule": label(rule), "on_failure": repr(on_failure)}
-    return Team(name, members, play, settings=settings)
+    return Team(name, members, play, settings=settings, calls=[each(2, *members)])
 
 
 async def vote(member: Actor, asked: Task, choices: Sequence[str]) -> tuple[Ballot, Message]:

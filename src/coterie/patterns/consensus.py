@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from coterie.actor import Actor, gather
 from coterie.agent import conversation
+from coterie.calls import each
 from coterie.errors import BadInput, NoQuorum
 from coterie.patterns.answers import missing_of
 from coterie.patterns.committee import vote
@@ -125,7 +126,13 @@ def consensus(
             version += 1
 
     settings = {"threshold": threshold, "rounds": rounds, "quorum": needed, "within": within}
-    return Team(name, [proposer, *voters], play, settings=settings)
+    return Team(
+        name,
+        [proposer, *voters],
+        play,
+        settings=settings,
+        calls=[each(rounds, proposer), each(2 * rounds, *voters)],
+    )
 
 
 def _answer(held: Held) -> Message:

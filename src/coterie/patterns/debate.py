@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from coterie.actor import Actor
 from coterie.agent import conversation
+from coterie.calls import each
 from coterie.check import agrees, label
 from coterie.errors import BadInput
 from coterie.patterns.answers import answers, missing_of
@@ -70,7 +71,13 @@ def debate(
 
     actors = (*debaters, judge, stop) if isinstance(stop, Actor) else (*debaters, judge)
     settings = {"rounds": rounds, "stop": stop and label(stop), "on_failure": repr(on_failure)}
-    return Team(name, actors, play, settings=settings)
+    return Team(
+        name,
+        actors,
+        play,
+        settings=settings,
+        calls=[each(rounds + 1, *debaters), each(1, judge), each(rounds, stop)],
+    )
 
 
 def agreed(positions: Sequence[Message]) -> bool:

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from coterie.actor import Actor, gather, race
+from coterie.calls import ENDLESS, each
 from coterie.errors import BadInput, OverLimit, RunError, failure_of
 from coterie.kernel.values import to_plain
 from coterie.patterns.answers import missing_of
@@ -93,7 +94,9 @@ def events(
         "reactions": [[one.pattern, one.actor.name, one.then] for one in reactions],
         "limits": [start, until, hops, tries],
     }
-    return Team(name, _different([one.actor for one in reactions]), play, settings=settings)
+    actors = _different([one.actor for one in reactions])
+    # Chains are bounded by `hops`; how many events a reaction publishes is its own to say.
+    return Team(name, actors, play, settings=settings, calls=[each(ENDLESS, *actors)])
 
 
 def _different(actors: Sequence[Actor]) -> list[Actor]:

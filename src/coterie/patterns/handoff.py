@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from coterie.actor import Actor
+from coterie.calls import together
 from coterie.errors import BadInput
 from coterie.patterns.answers import missing_of
 from coterie.patterns.control import Line
@@ -74,7 +75,8 @@ def handoff(
         )
 
     settings = {"ways": ways, "needs": wanted, "entry": entry, "max_hops": max_hops}
-    return Team(name, members, play, settings=settings)
+    turns = 2 * max_hops + 1  # each hop is a turn, and may come back for another
+    return Team(name, members, play, settings=settings, calls=[together(2 * turns, *members)])
 
 
 def _ways(edges: Sequence[str | Edge]) -> dict[str, bool]:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from coterie.actor import Actor
 from coterie.agent import conversation
+from coterie.calls import each, together
 from coterie.errors import BadInput
 from coterie.patterns.answers import answers, missing_of
 from coterie.patterns.choose import decision, eligible_name, fields_in, fitted, one_of
@@ -83,7 +84,13 @@ def hierarchy(
         missing = (*dropped, *failures(outcomes), *missing_of((*said, answer)))
         return replace(answer, sender=name, parts=tuple(said), missing=missing)
 
-    return Team(name, [lead, *teams], play, settings={"most": most, "on_failure": repr(on_failure)})
+    return Team(
+        name,
+        [lead, *teams],
+        play,
+        settings={"most": most, "on_failure": repr(on_failure)},
+        calls=[each(3, lead), together(most, *teams)],
+    )
 
 
 def _subtask(one: Assignment, goal: Task) -> Task:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from coterie.actor import Actor
 from coterie.agent import conversation
+from coterie.calls import ENDLESS, each
 from coterie.errors import BadInput
 from coterie.patterns.answers import answers, missing_of
 from coterie.patterns.choose import decision, eligible_name, fields_in, fitted, one_of
@@ -93,7 +94,9 @@ def hub(
         return replace(answer, sender=name, parts=parts, missing=(*lost, *missing_of((*parts, answer))))
 
     settings = {"rounds": rounds, "direct": direct, "on_failure": repr(on_failure)}
-    return Team(name, [center, *spokes], play, settings=settings)
+    # How many requests a center makes in one round is its own to say.
+    calls = [each(2 * rounds + 1, center), each(ENDLESS, *spokes)]
+    return Team(name, [center, *spokes], play, settings=settings, calls=calls)
 
 
 class Desk:

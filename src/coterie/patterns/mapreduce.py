@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from coterie.actor import Actor
 from coterie.agent import conversation
+from coterie.calls import each
 from coterie.check import label
 from coterie.errors import BadInput, BadOutput, BranchesFailed, OverLimit, failure_of
 from coterie.kernel.values import to_plain
@@ -95,7 +96,9 @@ def mapreduce(
     known = [one for one in (worker, split, by) if isinstance(one, Actor)]
     reduces = [label(by.step), label(by.end), repr(by.start)] if isinstance(by, Fold) else label(by)
     settings = {"split": label(split), "reduce": reduces, "at_once": at_once, "max_parts": max_parts}
-    return Team(name, known, play, settings=settings | {"on_failure": repr(on_failure)})
+    settings |= {"on_failure": repr(on_failure)}
+    calls = [each(max_parts, worker), each(2, split), each(1, by)]
+    return Team(name, known, play, settings=settings, calls=calls)
 
 
 class Job:

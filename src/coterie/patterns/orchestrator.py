@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from coterie.actor import Actor
 from coterie.agent import Agent, conversation
+from coterie.calls import each, together
 from coterie.errors import BadInput, BadPlan, BranchesFailed, RunError
 from coterie.patterns.answers import again, missing_of
 from coterie.patterns.parallel import concatenate
@@ -79,7 +80,12 @@ def orchestrator(
         "limits": [replans, max_steps],
         "on_failure": repr(on_failure),
     }
-    return Team(name, [one for one in known if isinstance(one, Actor)], play, settings=settings)
+    plans = 1 if isinstance(planner, Plan) else replans + 1
+    steps = len(planner.steps) if isinstance(planner, Plan) else max_steps
+    calls = [each(2 * plans, planner), together(plans * steps, *workers)]
+    calls += [each(plans * steps, verify), each(1, synthesizer)]
+    actors = [one for one in known if isinstance(one, Actor)]
+    return Team(name, actors, play, settings=settings, calls=calls)
 
 
 async def _planned(planner: Actor | Plan, asked: Task, ledger: Ledger, max_steps: int) -> tuple[Plan, Task]:

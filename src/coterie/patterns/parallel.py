@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from coterie.actor import Actor
 from coterie.agent import conversation
+from coterie.calls import each
 from coterie.check import Check, label
 from coterie.errors import BadInput, BadOutput
 from coterie.kernel.values import to_plain
@@ -54,7 +55,8 @@ def parallel(
 
     known = (*members, joiner) if isinstance(joiner, Actor) else members
     settings = {"join": label(joiner), "done_when": done_when and label(done_when)}
-    return Team(name, known, play, settings=settings | {"on_failure": repr(on_failure)}, done_when=done_when)
+    settings |= {"on_failure": repr(on_failure)}
+    return Team(name, known, play, settings=settings, done_when=done_when, calls=[each(1, *known)])
 
 
 async def joined(joiner: Joiner, task: Task, said: Sequence[Message]) -> Message:

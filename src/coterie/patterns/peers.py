@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from coterie.actor import Actor
+from coterie.calls import together
 from coterie.errors import BadInput
 from coterie.patterns.crew import crew_of
 from coterie.patterns.seats import Peer, Table
@@ -49,4 +50,6 @@ def peers(
 
     able = {one.actor.name: [*one.can, one.at_once] for one in crew.values()}
     settings = {"peers": able, "entry": entry, "max_moves": max_moves, "on_failure": repr(on_failure)}
-    return Team(name, [*actors.values()], play, settings=settings)
+    return Team(
+        name, [*actors.values()], play, settings=settings, calls=[together(max_moves, *actors.values())]
+    )

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from coterie.actor import Actor
 from coterie.agent import conversation
+from coterie.calls import Calls, each
 from coterie.check import Check, checked, label
 from coterie.errors import BadInput, BadOutput, RunError, failure_of
 from coterie.patterns.answers import again, missing_of
@@ -29,6 +30,13 @@ class Stage(Struct, frozen=True):
     def members(self) -> list[Actor]:
         """Every actor that has a part in this stage."""
         return [one for one in (self.actor, self.fallback, self.check) if isinstance(one, Actor)]
+
+    @property
+    def calls(self) -> list[Calls]:
+        """How often each of them is called at most."""
+        tries = self.repairs + 1 if self.check is not None else 1
+        checks = tries if self.fallback is None else 2 * tries
+        return [each(tries, self.actor, self.fallback), each(checks, self.check)]
 
     @property
     def about(self) -> list[Any]:
@@ -80,7 +88,8 @@ def pipeline(*stages: Actor | Stage, name: str = "pipeline", done_when: Check | 
 
     members = [member for one in line for member in one.members]
     settings = {"stages": [one.about for one in line], "done_when": done_when and label(done_when)}
-    return Team(name, members, play, settings=settings, done_when=done_when)
+    calls = [call for one in line for call in one.calls]
+    return Team(name, members, play, settings=settings, done_when=done_when, calls=calls)
 
 
 async def _staged(stage: Stage, task: Task, team: str) -> Message:

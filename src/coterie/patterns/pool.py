@@ -7,6 +7,7 @@ from collections.abc import Awaitable
 from msgspec.structs import replace
 
 from coterie.actor import Actor, race
+from coterie.calls import each
 from coterie.errors import BadInput, Late
 from coterie.patterns.crew import meeting
 from coterie.team import Team
@@ -43,7 +44,13 @@ def pool(
             raise Late(f"pool {name!r}: none of {most} places was free within {timeout:g} s")
         return replace(said, sender=name, parts=(said,))
 
-    return Team(name, [actor], play, settings={"size": size, "scale_to": most, "timeout": timeout})
+    return Team(
+        name,
+        [actor],
+        play,
+        settings={"size": size, "scale_to": most, "timeout": timeout},
+        calls=[each(1, actor)],
+    )
 
 
 async def _placed(call: Awaitable[Message], place: str, slots: int, timeout: float) -> Message | None:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from coterie.actor import Actor
 from coterie.agent import conversation
+from coterie.calls import each
 from coterie.check import Check, agrees, complaint, label
 from coterie.errors import BadInput, RunError, failure_of
 from coterie.kernel.values import to_plain
@@ -87,7 +88,8 @@ def refine(
     actors = [one for one in (author, *critics, accept) if isinstance(one, Actor)]
     by = accept if accept is None or isinstance(accept, (int, float)) else label(accept)
     settings = {"critics": [label(one) for one in critics], "accept": by, "rounds": rounds}
-    return Team(name, actors, play, settings=settings | {"on_failure": repr(on_failure)})
+    settings |= {"on_failure": repr(on_failure)}
+    return Team(name, actors, play, settings=settings, calls=[each(rounds, author, *critics, accept)])
 
 
 def _answer(best: Draft, name: str, gave_up: Sequence[Failure]) -> Message:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from msgspec.structs import replace
 
 from coterie.actor import Actor, within
+from coterie.calls import each
 from coterie.check import label
 from coterie.errors import BadInput, CoterieError, OverLimit, RunError, failure_of
 from coterie.patterns.breaker import Breaker
@@ -80,7 +81,13 @@ def resilient(
         "partial": partial,
         "breaker": breaker and [breaker.failures, breaker.cooldown],
     }
-    return Team(name, [actor] if fallback is None else [actor, fallback], play, settings=settings)
+    return Team(
+        name,
+        [actor] if fallback is None else [actor, fallback],
+        play,
+        settings=settings,
+        calls=[each(retries + (1 if simplify is None else 2), actor), each(1, fallback)],
+    )
 
 
 async def _kept(call: Awaitable[Message], lost: list[RunError]) -> Message | None:

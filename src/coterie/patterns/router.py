@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from coterie.actor import Actor
+from coterie.calls import each
 from coterie.check import label
 from coterie.errors import Declined, NobodyCan, OverLimit, RunError, failure_of
 from coterie.patterns.choose import How, choice, eligible_name, fields_in
@@ -83,7 +84,7 @@ def router(
     about = {one.name: [one.about, one.keywords, one.has] for one in listed}
     chooses = by.describe() if isinstance(by, Scored) else label(by)
     settings = {"routes": about, "choose": chooses, "past_failures": past_failures}
-    return Team(name, known, play, settings=settings)
+    return Team(name, known, play, settings=settings, calls=[each(2 * len(actors), by), each(1, *actors)])
 
 
 def _passes(error: RunError, past_failures: bool) -> bool:

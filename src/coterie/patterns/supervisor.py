@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from coterie.actor import Actor
 from coterie.agent import Agent, conversation, hash_of
+from coterie.calls import each, together
 from coterie.check import complaint
 from coterie.errors import BadInput, NoProgress, RunError, failure_of
 from coterie.patterns.answers import missing_of
@@ -79,9 +80,9 @@ def supervisor(
         return replace(answer, sender=name, parts=work.parts, missing=work.missing)
 
     known = [lead, *workers] if verify is None else [lead, *workers, verify]
-    return Team(
-        name, known, play, settings={"max_turns": max_turns, "tries": tries, "verify": verify is not None}
-    )
+    settings = {"max_turns": max_turns, "tries": tries, "verify": verify is not None}
+    calls = [each(2 * max_turns + 1, lead), together(max_turns - 1, *workers), each(max_turns - 1, verify)]
+    return Team(name, known, play, settings=settings, calls=calls)
 
 
 class Work:

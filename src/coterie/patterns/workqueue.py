@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from coterie.actor import Actor
 from coterie.agent import conversation
+from coterie.calls import ENDLESS, together
 from coterie.check import label
 from coterie.errors import BadInput, BadOutput, BranchesFailed, RunError, failure_of
 from coterie.patterns.answers import missing_of, under
@@ -63,7 +64,8 @@ def workqueue(
 
     given = label(tasks) if callable(tasks) else tasks
     settings = {"tasks": given, "bounds": [tries, age, max_added], "on_failure": repr(on_failure)}
-    return Team(name, workers, play, settings=settings)
+    jobs = ENDLESS if tasks is None or callable(tasks) else len(tasks) + max_added
+    return Team(name, workers, play, settings=settings, calls=[together(tries * jobs, *workers)])
 
 
 async def _jobs(tasks: Any, task: Task, name: str) -> list[Job]:
