@@ -32,6 +32,8 @@ Amounts: TypeAlias = tuple[tuple[int, float], ...]
 REQUEST: Amounts = ((4, 1),)
 TOOL_CALL: Amounts = ((5, 1),)
 FREE: Amounts = ()
+AT_MOST: dict[type, Amounts] = {Think: REQUEST, Use: TOOL_CALL}
+"""What the effects that cost something cost at most, where tokens and money are not limited."""
 
 
 class Account:
@@ -64,7 +66,11 @@ class Account:
                 if used[n] + amount > caps[n]:
                     return Refusal(account, account.said(n))
             account = account.above
-        self._set_aside(worst)
+        account = self
+        while account is not None:
+            for n, amount in worst:
+                account.used[n] += amount
+            account = account.above
         return None
 
     def settle(self, held: Amounts, spent: Usage) -> None:
@@ -74,19 +80,14 @@ class Account:
             used = account.used
             for n, amount in held:
                 used[n] -= amount
-            used[0] += spent.usd
-            used[1] += spent.input_tokens + spent.output_tokens
-            used[2] += spent.input_tokens
-            used[3] += spent.output_tokens
-            used[4] += spent.requests
-            used[5] += spent.tool_calls
-            account = account.above
-
-    def _set_aside(self, worst: Amounts) -> None:
-        account: Account | None = self
-        while account is not None:
-            for n, amount in worst:
-                account.used[n] += amount
+            if spent is not NOTHING:
+                into, out = spent.input_tokens, spent.output_tokens
+                used[0] += spent.usd
+                used[1] += into + out
+                used[2] += into
+                used[3] += out
+                used[4] += spent.requests
+                used[5] += spent.tool_calls
             account = account.above
 
     def said(self, n: int) -> str:
@@ -115,7 +116,7 @@ class Budget:
     def take(self, strand: Strand, path: str, effect: Effect[Any]) -> Refusal | None:
         """Set aside what `effect` may cost; or remember that it is refused, and give why."""
         account = strand.frame.account or self.root
-        worst = worst_case(effect, account)
+        worst = prompted(effect, account) if account.by_tokens else AT_MOST[type(effect)]
         refusal = account.reserve(worst)
         if refusal is None:
             strand.held = worst
@@ -166,15 +167,10 @@ class Budget:
             self.take(strand, path, effect)
 
 
-def worst_case(effect: Effect[Any], account: Account) -> Amounts:
-    """The most that an effect may cost."""
-    kind = type(effect)
-    if kind is Use:
-        return TOOL_CALL
+def prompted(effect: Effect[Any], account: Account) -> Amounts:
+    """The most that an effect may cost where tokens or money are limited."""
     if not isinstance(effect, Think):
-        return FREE
-    if not account.by_tokens:
-        return REQUEST
+        return AT_MOST[type(effect)]
     into = estimated(effect.brief, effect.thread)
     out = int(effect.brief.settings.get("max_tokens", ANSWER))
     price_in, price_out = price(account, effect.model)

@@ -74,15 +74,19 @@ class Frame:
     ) -> None:
         self.name = name
         self.parent = parent
-        self.path = parent.step(name) if parent is not None else name
-        self.depth: int = parent.depth + 1 if parent is not None else 0
         self.counts: dict[str, int] = {}
         self.usage: Usage = NOTHING
         self.marks: list[str] | None = None
         self.finished: list[Message] = []
-        self.account: Account | None = account if parent is None else parent.account
         self.actor: Playable | None = None
         self.task: Task | None = None
+        self.path: str
+        self.depth: int
+        self.account: Account | None
+        if parent is None:
+            self.path, self.depth, self.account = name, 0, account
+        else:
+            self.path, self.depth, self.account = parent.step(name), parent.depth + 1, parent.account
         if call is not None:
             self.actor, self.task = call.actor, call.task
             limits = call.actor.limits
@@ -91,8 +95,12 @@ class Frame:
 
     def step(self, name: str) -> str:
         """The path of the next child frame called `name`."""
-        count = self.counts[name] = self.counts.get(name, 0) + 1
-        return f"{self.path}/{name}" if count == 1 else f"{self.path}/{name}.{count}"
+        counts = self.counts
+        if name not in counts:
+            counts[name] = 1
+            return f"{self.path}/{name}"
+        count = counts[name] = counts[name] + 1
+        return f"{self.path}/{name}.{count}"
 
     def effect(self, name: str) -> str:
         """The path of the next effect called `name`."""

@@ -22,7 +22,7 @@ from __future__ import annotations
 import inspect
 from collections import deque
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -40,8 +40,6 @@ from coterie.words.message import Message
 from coterie.words.task import Task
 from coterie.words.usage import NOTHING as FREE
 
-SPENDING = (Think, Use)
-"""Effects that cost something."""
 SPIN = 5_000_000
 """Turns without asking anything of the world before a run counts as going round in circles."""
 TURNS = range(1000)
@@ -51,24 +49,28 @@ TURNS = range(1000)
 class Machine:
     """One run, moved by what happened. With `noting` off, talk and frames leave no facts behind."""
 
+    value: Message | None = None
+    error: Exception | None = None
+    done = False
+    _last: Think | None = None
+    _concluding = False
+    _shared: Shared | None = None
+
     def __init__(self, actor: Playable, task: Task, *, noting: bool = True, limits: Limits = DEFAULT) -> None:
-        self.value: Message | None = None
-        self.error: Exception | None = None
-        self.done = False
         self.parked: dict[str, Strand] = {}
         self._asked: list[Asked] = []
         self._dropped: list[str] = []
         self._notes: list[Noted] | None = [] if noting else None
         self._ready: deque[tuple[Strand, Any, Exception | None]] = deque()
-        self.shared = Shared(self._ready, self._notes)
-        self._last: Think | None = None
-        self._concluding = False
-        self.budget = Budget(limits, actor.name)
-        self.root = Frame(actor.name, None, Call(actor, task), self.budget.root)
-        self.note(self.root.path, "entered", task.text[:80])
+        name = actor.name
+        self.budget = Budget(limits, name)
+        self.root = Frame(name, None, Call(actor, task), self.budget.root)
+        if noting:
+            self.note(name, "entered", task.text[:80])
         self._top = Strand(actor.play(task), self.root)
-        self._ready.append((self._top, None, None))
-        self._spin()
+        self._move(self._top, None, None)
+        if self._ready or not self.parked:
+            self._spin()
 
     def wants(self) -> list[Asked]:
         """Effects asked for since the last call, oldest first, that somebody still waits for."""
@@ -77,6 +79,23 @@ class Machine:
             return asked
         parked = self.parked
         return [ask for ask in asked if ask.path in parked]
+
+    def alone(self) -> Asked | None:
+        """The one effect that the run waits for, if nothing else could move it; the next `wants` has it no more.
+
+        None leaves everything as it is.
+        """
+        asked = self._asked
+        if len(asked) != 1 or len(self.parked) != 1 or self._dropped or self.budget.refused:
+            return None
+        return None if self.listening else asked.pop()
+
+    @property
+    def shared(self) -> Shared:
+        """The topics, the board and the claims of the run; made when they are first used."""
+        if self._shared is None:
+            self._shared = Shared(self._ready, self._notes)
+        return self._shared
 
     def dropped(self) -> list[str]:
         """Paths of effects that nobody waits for any more."""
@@ -93,13 +112,14 @@ class Machine:
 
     def settle(self, settled: Settled) -> None:
         """Take how an effect ended. One that nobody waits for any more changes nothing."""
-        strand = self.parked.pop(settled.path, None)
+        path, usage = settled.path, settled.usage
+        strand = self.parked.pop(path, None)
         if strand is None:
             return
-        if settled.usage is not FREE:
-            strand.frame.spend(settled.usage)
-        if strand.held or settled.usage is not FREE or self.budget.refused:
-            self.budget.settle(strand, settled.path, settled.usage)
+        if usage is not FREE:
+            strand.frame.spend(usage)
+        if strand.held or usage is not FREE or self.budget.refused:
+            self.budget.settle(strand, path, usage)
         failure = settled.failure
         self._move(strand, settled.value, None if failure is None else error_of(failure))
         if self._ready or not self.parked:
@@ -113,7 +133,7 @@ class Machine:
     @property
     def listening(self) -> bool:
         """Whether a message from outside could move the run."""
-        return self.shared.listening
+        return self._shared is not None and self._shared.listening
 
     def cancel(self, reason: str = "cancelled") -> None:
         """Close every strand; the run is done."""
@@ -150,12 +170,11 @@ class Machine:
             turns += self._move(*ready.popleft())
             if turns > SPIN:
                 self._end(NoProgress(f"{turns:,} moves without asking anything of the world"))
-        if not self.done and not self.parked and not self.shared.listening:
+        if not self.done and not self.parked and not self.listening:
             self._end(deadlock(self._top))
 
     def _move(self, strand: Strand, value: Any, error: Exception | None) -> int:
         """Move one strand until it parks or ends, or the others should have a turn; the turns it took."""
-        handlers, ask, settles, shared = self.handlers, Machine._ask, SETTLES, self.shared
         for turn in TURNS:
             if strand.closed:
                 return turn
@@ -167,12 +186,12 @@ class Machine:
             except Exception as failure:  # a play may raise anything
                 value, error = self._fail(strand, failure)
             else:
+                error = None
                 try:
-                    settle = settles.get(wait.__class__)
-                    if settle is not None:
-                        value, error = settle(shared, strand, wait), None
+                    if (settle := SETTLES.get(wait.__class__)) is not None:
+                        value = settle(self._shared or self.shared, strand, wait)
                     else:
-                        value, error = handlers.get(wait.__class__, ask)(self, strand, wait), None
+                        value = HANDLERS.get(wait.__class__, Machine._ask)(self, strand, wait)
                 except Exception as refusal:  # thrown into the strand that asked
                     value, error = None, refusal
             if value is PARKED:
@@ -183,17 +202,20 @@ class Machine:
     def _leave(self, strand: Strand, value: Any) -> tuple[Any, Exception | None]:
         """A play returned: its message goes to the caller, or decides a join, or ends the run."""
         frame = strand.frame
-        self.shared.leave(frame)
+        usage, parent = frame.usage, frame.parent
+        if self._shared is not None:
+            self._shared.leave(frame)
         if frame.actor is not None:
             if type(value) is str:
                 value = Message(sender=frame.name, text=value)
             elif not isinstance(value, Message):
                 return self._fail(strand, not_a_message(frame, value))
-            if frame.usage is not FREE and value.usage is not frame.usage:
-                value = replace(value, usage=frame.usage)
-            self.note(frame.path, "left")
-        if frame.parent is not None:
-            frame.parent.spend(frame.usage)
+            if usage is not FREE and value.usage is not usage:
+                value = replace(value, usage=usage)
+            if self._notes is not None:
+                self._notes.append(Noted(frame.path, "left"))
+        if parent is not None and usage is not FREE:
+            parent.spend(usage)
         if strand.stack:
             strand.pop()
             if strand.frame.parent is None:
@@ -217,7 +239,8 @@ class Machine:
         frame = strand.frame
         if isinstance(error, CoterieError) and not error.path:
             error.path = frame.path
-        self.shared.leave(frame)
+        if self._shared is not None:
+            self._shared.leave(frame)
         if frame.actor is not None:
             self.note(frame.path, "failed", str(error)[:200])
         if frame.parent is not None:
@@ -275,7 +298,8 @@ class Machine:
             self._dropped.append(wait)
             self.note(wait, "dropped")
             self.budget.release(strand, wait)
-        self.shared.close(strand, wait)
+        if self._shared is not None:
+            self._shared.close(strand, wait)
         coros = [strand.coro, *(coro for coro, _ in reversed(strand.stack))]
         for coro in coros:
             try:
@@ -293,19 +317,20 @@ class Machine:
     # Handlers: each takes an awaited thing and gives its value at once, or PARKED.
 
     def _ask(self, strand: Strand, effect: Any) -> Any:
-        if not issubclass(effect.__class__, Effect):
+        if not isinstance(effect, Effect):
             raise foreign(strand.frame, effect)
-        frame = strand.frame
-        path = frame.effect(effect.step)
-        strand.wait = path
+        path = strand.wait = strand.frame.effect(effect.step)
         self.parked[path] = strand
         self._asked.append(Asked(path, effect))
-        if isinstance(effect, SPENDING):
-            if isinstance(effect, Think):
-                self._last = effect
-            refusal = self.budget.take(strand, path, effect)
-            if refusal is not None:
-                self.note(path, "refused", refusal.why)
+        return PARKED
+
+    def _spend(self, strand: Strand, effect: Think | Use) -> Any:
+        self._ask(strand, effect)
+        if effect.__class__ is Think:
+            self._last = effect
+        refusal = self.budget.take(strand, strand.wait, effect)
+        if refusal is not None:
+            self.note(strand.wait, "refused", refusal.why)
         return PARKED
 
     def _call(self, strand: Strand, call: Call) -> Any:
@@ -336,10 +361,14 @@ class Machine:
         coro = part if inspect.iscoroutine(part) else _wait(part)
         return Strand(coro, Frame(_name(part), strand.frame), join, slot)
 
-    handlers: ClassVar[dict[type, Callable[[Machine, Strand, Any], Any]]] = {
-        Call: _call,
-        Join: _fork,
-    }
+
+HANDLERS: dict[type, Callable[[Machine, Strand, Any], Any]] = {
+    Call: Machine._call,
+    Join: Machine._fork,
+    Think: Machine._spend,
+    Use: Machine._spend,
+}
+"""How what can be awaited is handled, beside what the run settles itself; all else is asked of the world."""
 
 
 async def _wait(part: Any) -> Any:
