@@ -22,7 +22,7 @@ from __future__ import annotations
 import inspect
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from msgspec.structs import replace
 
@@ -81,14 +81,11 @@ class Machine:
         return [ask for ask in asked if ask.path in parked]
 
     def alone(self) -> Asked | None:
-        """The one effect that the run waits for, if nothing else could move it; the next `wants` has it no more.
-
-        None leaves everything as it is.
-        """
+        """The effect that `wants` will give, if it is the only one and nothing else could move the run."""
         asked = self._asked
         if len(asked) != 1 or len(self.parked) != 1 or self._dropped or self.budget.refused:
             return None
-        return None if self.listening else asked.pop()
+        return None if self.listening else asked[0]
 
     @property
     def shared(self) -> Shared:
@@ -175,6 +172,7 @@ class Machine:
 
     def _move(self, strand: Strand, value: Any, error: Exception | None) -> int:
         """Move one strand until it parks or ends, or the others should have a turn; the turns it took."""
+        handlers = self.handlers
         for turn in TURNS:
             if strand.closed:
                 return turn
@@ -191,7 +189,7 @@ class Machine:
                     if (settle := SETTLES.get(wait.__class__)) is not None:
                         value = settle(self._shared or self.shared, strand, wait)
                     else:
-                        value = HANDLERS.get(wait.__class__, Machine._ask)(self, strand, wait)
+                        value = handlers.get(wait.__class__, Machine._ask)(self, strand, wait)
                 except Exception as refusal:  # thrown into the strand that asked
                     value, error = None, refusal
             if value is PARKED:
@@ -317,7 +315,7 @@ class Machine:
     # Handlers: each takes an awaited thing and gives its value at once, or PARKED.
 
     def _ask(self, strand: Strand, effect: Any) -> Any:
-        if not isinstance(effect, Effect):
+        if not issubclass(effect.__class__, Effect):
             raise foreign(strand.frame, effect)
         path = strand.wait = strand.frame.effect(effect.step)
         self.parked[path] = strand
@@ -326,7 +324,7 @@ class Machine:
 
     def _spend(self, strand: Strand, effect: Think | Use) -> Any:
         self._ask(strand, effect)
-        if effect.__class__ is Think:
+        if isinstance(effect, Think):
             self._last = effect
         refusal = self.budget.take(strand, strand.wait, effect)
         if refusal is not None:
@@ -361,14 +359,13 @@ class Machine:
         coro = part if inspect.iscoroutine(part) else _wait(part)
         return Strand(coro, Frame(_name(part), strand.frame), join, slot)
 
-
-HANDLERS: dict[type, Callable[[Machine, Strand, Any], Any]] = {
-    Call: Machine._call,
-    Join: Machine._fork,
-    Think: Machine._spend,
-    Use: Machine._spend,
-}
-"""How what can be awaited is handled, beside what the run settles itself; all else is asked of the world."""
+    handlers: ClassVar[dict[type, Callable[[Machine, Strand, Any], Any]]] = {
+        Call: _call,
+        Join: _fork,
+        Think: _spend,
+        Use: _spend,
+    }
+    """What is handled in a way of its own; all else is asked of the world."""
 
 
 async def _wait(part: Any) -> Any:

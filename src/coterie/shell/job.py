@@ -37,14 +37,22 @@ def new_id() -> str:
     return f"{time.time_ns() // 1_000_000:011x}{_dice.getrandbits(40):010x}"
 
 
+def plain(task: Task, name: str) -> Task:
+    """The task of the actor `name` as a resume would read it from the journal.
+
+    Raises:
+        Unstorable: if its data has no JSON shape.
+    """
+    return task if task.data is None else Task(task.text, task.context, storable(task.data, name))
+
+
 class Job:
     """One run to be performed: the actor, the task, and what it is performed with.
 
-    Without a task it is a run that is in the store already, and its journal says the task. Without
-    a store it keeps no journal: nobody could read it.
+    Without a task it is a run that is in the store already, and its journal says the task.
     """
 
-    def __init__(self, actor: Actor, task: Task | None, world: World, store: Store | None, id: str) -> None:
+    def __init__(self, actor: Actor, task: Task | None, world: World, store: Store, id: str) -> None:
         self.actor = actor
         self.task = task
         self.world = world
@@ -67,13 +75,7 @@ class Job:
         Raises:
             UnknownRun: if there is no task, here or in the store.
         """
-        if self.store is None:
-            runner = self._made(None, self._plain(self._given()), 0)
-            return await runner.finish([])
-        return await self._kept(self.store)
-
-    async def _kept(self, store: Store) -> Result:
-        """Perform a run that has a journal."""
+        store = self.store
         lease = await store.claim(self.id, self.hear)
         records: list[Record] = []
         try:
@@ -111,14 +113,8 @@ class Job:
             raise UnknownRun(f"no run {self.id!r} in this store; `coterie runs` lists them")
         return self.task
 
-    def _plain(self, task: Task) -> Task:
-        """The task as a resume would read it from the journal."""
-        if task.data is None:
-            return task
-        return Task(task.text, task.context, storable(task.data, self.actor.name))
-
     def _begun(self, lease: Lease, task: Task) -> tuple[Runner, list[Event], None]:
-        task = self._plain(task)
+        task = plain(task, self.actor.name)
         began = Opened(
             run=self.id,
             actor=self.actor.name,
@@ -162,13 +158,13 @@ class Job:
             )
         return runner, events, standing
 
-    def _made(self, lease: Lease | None, task: Task, seq: int, opened: float | None = None) -> Runner:
-        machine = Machine(self.actor, task, noting=lease is not None, limits=self.limits)
+    def _made(self, lease: Lease, task: Task, seq: int, opened: float | None = None) -> Runner:
+        machine = Machine(self.actor, task, limits=self.limits)
         return Runner(
             machine,
             self.world,
             self.store,
-            lease or Lease(self.id, 0),
+            lease,
             seq,
             opened=opened,
             attended=self.attended,

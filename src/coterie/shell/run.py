@@ -17,6 +17,7 @@ from coterie.ports import Lease, Memory, Model, Store
 from coterie.shell.handle import Run
 from coterie.shell.job import Job, new_id
 from coterie.shell.reuse import Memo
+from coterie.shell.unkept import unkept
 from coterie.shell.world import Asker, World
 from coterie.stores.memory import MemoryStore
 from coterie.team import actor_of
@@ -55,7 +56,10 @@ async def run(
     spent; errors of the store or of the programmer are raised.
     """
     world = World(model, models, ask, seed=seed, memory=memory)
-    job = Job(actor_of(actor), task_of(task), world, store, id or new_id())
+    actor, task, id = actor_of(actor), task_of(task), id or new_id()
+    if store is None:
+        return await unkept(actor, task, world, id, limits)
+    job = Job(actor, task, world, store, id)
     job.limits = limits
     if origin:
         job.origin = origin

@@ -22,18 +22,19 @@ from typing import Any
 
 import msgspec
 
-from coterie.errors import Cancelled, Diverged, InDoubt, NotOpen, RunError, Stuck, Unfit, failure_of
+from coterie.errors import InDoubt, NotOpen, RunError, failure_of
 from coterie.kernel.machine import Machine
 from coterie.kernel.replay import STOPS, Resumed, signal
 from coterie.kernel.story import result_of
 from coterie.kernel.values import storable
 from coterie.ports import Lease, Store
+from coterie.shell.ending import ended
 from coterie.shell.reuse import Memo
 from coterie.shell.world import World
 from coterie.words.effect import Answer, Ask, Use, answer_of
 from coterie.words.event import Asked, Closed, Event, Record, Settled, Signalled
 from coterie.words.limits import parsed
-from coterie.words.result import Result, Status
+from coterie.words.result import Result
 
 BREATH = 64
 """Bursts after which a run lets the others on its loop have a turn, however busy it is."""
@@ -314,19 +315,8 @@ class Runner:
 
     def _closing(self) -> Closed:
         if self._closed is None:
-            self._closed = self._ended()
+            self._closed = ended(self.machine)
         return self._closed
-
-    def _ended(self) -> Closed:
-        machine = self.machine
-        spent = machine.root.usage
-        if machine.error is None:
-            message = machine.value
-            status: Status = "unverified" if message is not None and message.unverified else "succeeded"
-            return Closed(status=status, message=message, usage=spent)
-        parts = tuple(machine.root.finished)
-        failure = failure_of(machine.error, machine.root.path)
-        return Closed(status=status_of(machine.error), failure=failure, usage=spent, parts=parts)
 
     async def _park(self) -> Result:
         """Leave the run to whoever answers its questions; from here on nobody is heard."""
@@ -337,15 +327,6 @@ class Runner:
         parts = tuple(self.machine.root.finished)
         spent = self.machine.root.usage
         return Result(id=self._lease.run, status="waiting", waiting=waiting, parts=parts, usage=spent)
-
-
-def status_of(error: Exception) -> Status:
-    """The status of a run that ended with `error`."""
-    if isinstance(error, Cancelled):
-        return "cancelled"
-    if isinstance(error, (Diverged, Unfit)):
-        return "needs_migration"
-    return "stuck" if isinstance(error, Stuck) else "failed"
 
 
 def _petition(why: str) -> Ask:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+import types
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from typing import Any, ClassVar, TypeAlias
 
 from msgspec.structs import replace
@@ -158,11 +160,25 @@ async def _call(tool: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
     work = function(*args, **kwargs) if tool.is_async else asyncio.to_thread(function, *args, **kwargs)
     if tool.timeout is None:
         return await work
-    return await _in_time(work, tool.timeout, tool.name)
+    return await _in_time(work if inspect.iscoroutine(work) else _given(work), tool.timeout, tool.name)
 
 
-async def _in_time(work: Awaitable[Any], seconds: float, name: str) -> Any:
-    """What `work` gives. As `asyncio.timeout`, at a third of its cost: only our own cancel is `TimedOut`."""
+async def _given(work: Awaitable[Any]) -> Any:
+    return await work
+
+
+@types.coroutine
+def _in_time(work: Coroutine[Any, Any, Any], seconds: float, name: str) -> Generator[Any, Any, Any]:
+    """What `work` gives. As `asyncio.timeout`: only our own cancel is `TimedOut`.
+
+    The alarm is set when the work first waits, so what does not wait costs none.
+    """
+    loop = asyncio.get_running_loop()
+    due = loop.time() + seconds
+    try:
+        waits = work.send(None)
+    except StopIteration as stop:
+        return stop.value
     task = asyncio.current_task()
     assert task is not None  # a coroutine of asyncio's is in a task
     others, expired = task.cancelling(), False
@@ -172,9 +188,9 @@ async def _in_time(work: Awaitable[Any], seconds: float, name: str) -> Any:
         expired = True
         task.cancel()
 
-    alarm = asyncio.get_running_loop().call_later(seconds, expire)
+    alarm = loop.call_at(due, expire)
     try:
-        return await work
+        return (yield from _waiting(work, waits))
     except asyncio.CancelledError as error:
         if not expired or task.cancelling() > others + 1:
             raise
@@ -183,6 +199,20 @@ async def _in_time(work: Awaitable[Any], seconds: float, name: str) -> Any:
         alarm.cancel()
         if expired:
             task.uncancel()
+
+
+def _waiting(work: Coroutine[Any, Any, Any], waits: Any) -> Generator[Any, Any, Any]:
+    """The rest of a coroutine that has begun, and waits for `waits`."""
+    while True:
+        error: BaseException | None = None
+        try:
+            yield waits
+        except BaseException as thrown:  # a cancel, which is for the work
+            error = thrown
+        try:
+            waits = work.send(None) if error is None else work.throw(error)
+        except StopIteration as stop:
+            return stop.value
 
 
 async def _probe(path: str, tool: Any, args: list[Any], kwargs: dict[str, Any]) -> Settled:

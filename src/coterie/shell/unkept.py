@@ -1,0 +1,47 @@
+"""Runs that keep no journal: nobody could read it, so nothing is written and nothing is noted.
+
+Nobody outside knows of such a run, so nothing can arrive from there. While it waits for one thing
+at a time, whoever awaits the run performs that thing, one after the other; a runner takes over
+where several are under way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from coterie.actor import Actor
+from coterie.kernel.machine import Machine
+from coterie.kernel.story import result_of
+from coterie.ports import Lease
+from coterie.shell.ending import ended
+from coterie.shell.job import plain
+from coterie.shell.runner import BREATH, Runner
+from coterie.shell.world import World
+from coterie.words.effect import Ask
+from coterie.words.limits import Limits
+from coterie.words.result import Result
+from coterie.words.task import Task
+
+
+async def unkept(actor: Actor, task: Task, world: World, id: str, limits: Limits) -> Result:
+    """Perform `actor` on `task` to its end, or until only people can move it."""
+    machine = Machine(actor, plain(task, actor.name), noting=False, limits=limits)
+    if limits.seconds is None:
+        await _one_by_one(machine, world, id)
+        if machine.done:
+            return result_of(id, ended(machine))
+    return await Runner(machine, world, None, Lease(id, 0), 0).finish([])
+
+
+async def _one_by_one(machine: Machine, world: World, run: str) -> None:
+    """Perform what a machine wants for as long as that is one thing at a time."""
+    bursts = 0
+    while (ask := machine.alone()) is not None:
+        if ask.effect.__class__ is Ask and world.ask is None:
+            return
+        machine.wants()
+        machine.settle(await world.perform(ask, run))
+        bursts += 1
+        if bursts == BREATH:
+            bursts = 0
+            await asyncio.sleep(0)
