@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from coterie.actor import Actor, do, first, gather, race, within
 from coterie.agent import Agent
+from coterie.human import Human
 from coterie.team import Team
 from coterie.tool import tool
 from coterie.words.effect import (
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    "Actor", "Agent", "Team", "tool",
+    "Actor", "Agent", "Human", "Team", "tool",
     "Task", "Message", "Result", "Failure", "Usage", "Limits",
     "run", "run_sync", "start", "resume", "fork", "replay", "cancel",
     "do", "gather", "first", "race", "within", "fail_fast", "collect_all", "quorum", "best_effort",

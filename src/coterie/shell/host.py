@@ -229,14 +229,21 @@ class Host:
         run = self._live(id)
         if run is not None:
             run.hear(said)
+        elif await self._elsewhere(id):
+            await self.store.signal(id, said)
         else:
-            try:
-                await self._again(id, {path: answer})
-            except Busy:  # another process performs it
-                await self.store.signal(id, said)
+            await self._again(id, {path: answer})
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(HEARD):
                 return await self._recorded(id, path, after)
+        return False
+
+    async def _elsewhere(self, id: str) -> bool:
+        """Whether another process performs the run; then this one need not know its actor."""
+        try:
+            await self.store.release(await self.store.claim(id))
+        except Busy:
+            return True
         return False
 
     async def _recorded(self, id: str, path: str, after: int) -> bool:

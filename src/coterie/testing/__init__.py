@@ -6,9 +6,11 @@ from coterie.testing.models import ModelPromises
 from coterie.testing.rehearse import rehearse
 from coterie.testing.simulate import Simulated, simulate
 from coterie.testing.sockets import block_sockets
+from coterie.testing.still import SILENT
 from coterie.testing.stores import StorePromises
 
 __all__ = [
+    "SILENT",
     "KnowledgePromises",
     "ModelPromises",
     "Simulated",

@@ -13,7 +13,7 @@ from coterie.ports import Memory
 from coterie.team import actor_of
 from coterie.testing.still import StillWorld
 from coterie.words.effect import Ask, Sleep, Think
-from coterie.words.event import Asked
+from coterie.words.event import Asked, Settled
 from coterie.words.limits import DEFAULT, Limits
 from coterie.words.message import Message
 from coterie.words.task import task_of
@@ -52,14 +52,19 @@ def rehearse(
                     alarms, (world.now + asked.effect.seconds, len(world.asked), asked.path, asked)
                 )
             elif asked.path in machine.parked:
-                machine.settle(machine.budget.refusal(asked.path) or world.perform(asked))
+                _settle(machine, machine.budget.refusal(asked.path) or world.perform(asked))
         if not wanted:
             assert alarms, "the play waits for a message from outside: rehearse sends none"
             due, _, path, asked = heapq.heappop(alarms)
             if path in machine.parked:
                 world.now = due
-                machine.settle(world.perform(asked))
+                _settle(machine, world.perform(asked))
     if machine.error is not None:
         raise machine.error
     assert machine.value is not None  # a machine that is done has either
     return machine.value, world.asked
+
+
+def _settle(machine: Machine, settled: Settled | None) -> None:
+    if settled is not None:
+        machine.settle(settled)

@@ -141,10 +141,12 @@ class _Stage:
             end, _, path, ask = heapq.heappop(self._due)
             if path not in self._dropped:
                 self.world.now = end
-                return self._ended(ask) if isinstance(ask, Asked) else ask
+                ended = self._ended(ask) if isinstance(ask, Asked) else ask
+                if ended is not None:
+                    return ended
         return None
 
-    def _ended(self, ask: Asked) -> Settled:
+    def _ended(self, ask: Asked) -> Settled | None:
         effect = ask.effect
         if (refusal := self._machine.budget.refusal(ask.path)) is not None:
             return refusal

@@ -25,12 +25,19 @@ EPOCH = 1_000_000_000.0
 """What `Now` says when a still world begins, in seconds since 1970."""
 
 
+SILENT: Any = object()
+"""The answer of a person who does not answer."""
+
+
 class NotStill(AssertionError):
     """Something that has to end at once waits for the real world."""
 
 
 class StillWorld:
-    """Performs effects synchronously. `tools` stand in for functions by name; `answers` for people by path."""
+    """Performs effects synchronously.
+
+    `tools` stand in for functions by name; `answers` for people by path, who may be `SILENT`.
+    """
 
     def __init__(
         self,
@@ -47,8 +54,8 @@ class StillWorld:
         self._answers = answers or {}
         self._world = World(Scripted(script), clock=lambda: self.now, seed=seed, memory=memory)
 
-    def perform(self, asked: Asked) -> Settled:
-        """How one effect ends."""
+    def perform(self, asked: Asked) -> Settled | None:
+        """How one effect ends; None if it never does."""
         effect, path = asked.effect, asked.path
         if isinstance(effect, Think):
             self.asked.append(effect)
@@ -57,7 +64,8 @@ class StillWorld:
         elif isinstance(effect, Sleep):
             return Settled(path)
         elif isinstance(effect, Ask):
-            return Settled(path, storable(self._answered(path, effect), path))
+            answer = self._answered(path, effect)
+            return None if answer is SILENT else Settled(path, storable(answer, path))
         elif isinstance(effect, Use):
             return self._used(path, effect)
         settled: Settled = at_once(self._world.perform(Asked(path, effect), "still"), path)

@@ -18,6 +18,10 @@ COMMANDS = {
     "fork": ("change", "Run it again from an event, with one thing changed."),
     "replay": ("change", "Live a journal again, and say whether it comes out the same."),
     "cancel": ("change", "Stop a run, whichever process works on it."),
+    "approvals": ("approvals", "List what runs wait for people to decide."),
+    "approve": ("approvals", "Approve the use of a tool."),
+    "deny": ("approvals", "Deny the use of a tool."),
+    "answer": ("approvals", "Answer a question of a run."),
     "verify": ("look", "Check that journals are what was written."),
     "doctor": ("doctor", "Say what this installation has, and what it lacks."),
 }

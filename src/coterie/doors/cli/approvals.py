@@ -1,0 +1,123 @@
+"""`coterie approvals`, `approve`, `deny` and `answer`: what runs ask people, answered from any terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import time
+from typing import Any
+
+import click
+import msgspec
+
+from coterie.doors.cli.store import opened_store, store_option
+from coterie.doors.letters import cropped, harmless
+from coterie.doors.teams import team_of_run
+from coterie.errors import BadInput
+from coterie.kernel.inquiries import Inquiry
+from coterie.kernel.values import to_plain
+from coterie.shell.host import Host
+from coterie.words.effect import Ask
+from coterie.words.result import Result
+
+_AS = "Who answers; kept with the answer."
+
+
+@click.command()
+@store_option
+@click.option("--json", "as_json", is_flag=True, help="Each as a line of JSON.")
+def approvals(store: str, *, as_json: bool) -> None:
+    """List what runs wait for people to approve, answer or decide, the oldest first."""
+    for asked in asyncio.run(_open(store)):
+        click.echo(msgspec.json.encode(to_plain(asked)).decode() if as_json else _shown(asked))
+
+
+@click.command()
+@click.argument("id")
+@click.option("--with", "arguments", metavar="JSON", help="Other arguments for the tool, as an object.")
+@click.option("--as", "by", default=getpass.getuser, help=_AS)
+@store_option
+@click.pass_context
+def approve(ctx: click.Context, /, id: str, arguments: str | None, by: str, store: str) -> None:
+    """Approve the use of a tool, as it is asked or with other arguments; the run goes on."""
+    ctx.exit(_answered(store, id, _object(arguments) if arguments else "approve", by, approval=True))
+
+
+@click.command()
+@click.argument("id")
+@click.argument("why", default="")
+@click.option("--as", "by", default=getpass.getuser, help=_AS)
+@store_option
+@click.pass_context
+def deny(ctx: click.Context, /, id: str, why: str, by: str, store: str) -> None:
+    """Deny the use of a tool; its agent is told WHY, and the run goes on without it."""
+    ctx.exit(_answered(store, id, f"deny: {why}" if why else "deny", by, approval=True))
+
+
+@click.command()
+@click.argument("id")
+@click.argument("value")
+@click.option("--as", "by", default=getpass.getuser, help=_AS)
+@store_option
+@click.pass_context
+def answer(ctx: click.Context, /, id: str, value: str, by: str, store: str) -> None:
+    """Answer a question, or decide about a step in doubt or a limit; the run goes on."""
+    ctx.exit(_answered(store, id, value, by))
+
+
+def _answered(store: str, id: str, value: Any, by: str, *, approval: bool = False) -> int:
+    result, left = asyncio.run(_answer(store, id, value, by, approval=approval))
+    if result.message is not None:
+        click.echo(harmless(result.text))
+    click.echo(f"{result.status}, run {result.id}", err=True)
+    for asked in left:
+        click.echo(_shown(asked), err=True)
+    return {"succeeded": 0, "waiting": 0}.get(result.status, 1)
+
+
+async def _open(path: str) -> list[Inquiry]:
+    async with opened_store(path) as store:
+        return await Host(store, actor_of=team_of_run).questions()
+
+
+async def _answer(path: str, id: str, value: Any, by: str, *, approval: bool) -> tuple[Result, list[Inquiry]]:
+    """Answer, and perform the run until it ends or waits again, unless another process does.
+
+    Gives what it came to, and the questions that are left.
+    """
+    async with opened_store(path) as store:
+        host = Host(store, actor_of=team_of_run)
+        asked = await host.inquiry(id)
+        if approval and asked.ask.about != "approval":
+            raise BadInput(
+                f"{id!r} is a {asked.ask.about}, no approval: `coterie answer {id} ...` answers it"
+            )
+        await host.answer(id, value, by)
+        result = await host.wait(asked.run)
+        return result, [one for one in await host.questions() if one.run == asked.run]
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise BadInput(f"--with is a JSON object with the tool's arguments, not {text!r}: {error}") from error
+
+
+def _shown(asked: Inquiry) -> str:
+    waited = _ago(time.time() - asked.since)
+    to = f" to {asked.ask.to}" if asked.ask.to else ""
+    head = f"{asked.id}  {asked.ask.about}{to}, for {waited}, at {asked.path}"
+    return harmless(f"{head}\n    {cropped(asked.ask.question, 400)}{_choices(asked.ask)}")
+
+
+def _choices(ask: Ask) -> str:
+    return f" [{' / '.join(ask.choices)}]" if ask.choices else ""
+
+
+def _ago(seconds: float) -> str:
+    """How long, in the largest unit that says something."""
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
