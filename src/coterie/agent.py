@@ -10,10 +10,12 @@ from msgspec.structs import replace
 
 from coterie.actor import Actor, gather, named
 from coterie.check import Check, complaint
+from coterie.context import RECALL, Context
 from coterie.errors import BadInput, BadOutput, EffectFailed, NoProgress
 from coterie.kernel.values import to_plain
 from coterie.tool import Tool, tool_of
 from coterie.typed import parse, schema_of
+from coterie.window import Window, lens_of
 from coterie.words.brief import Brief
 from coterie.words.digest import digest
 from coterie.words.effect import Mark, Think, Use
@@ -21,6 +23,7 @@ from coterie.words.limits import Limits
 from coterie.words.message import Message, ToolCall
 from coterie.words.task import Task
 from coterie.words.thread import Thread
+from coterie.words.tokens import shown
 
 TURNS = 16
 """Model calls an agent may make for one task, unless it says otherwise."""
@@ -35,7 +38,8 @@ class Agent(Actor):
     functions with typed signatures. `output` is the type of the answer: a msgspec struct, a
     dataclass, a TypedDict or a pydantic model. An answer that does not fit it, or that
     `done_when` finds wanting, goes back with the validator's message at most `repairs` times.
-    `turns` bounds the model calls for one task, `limits` what it may use up.
+    `turns` bounds the model calls for one task, `limits` what it may use up. `context` decides how
+    much of a conversation it is shown; without one, all of it.
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class Agent(Actor):
         repairs: int = REPAIRS,
         done_when: Check | None = None,
         limits: Limits | None = None,
+        context: Context | None = None,
     ) -> None:
         if turns < 1 or repairs < 0:
             raise BadInput(f"agent {name!r}: turns is 1 or more and repairs 0 or more")
@@ -72,17 +77,42 @@ class Agent(Actor):
             None if output is None or output is str else schema_of(output),
             settings or {},
         )
+        self.context = context
+        self.lens = None if context is None else lens_of(context, name, self.brief)
+
+    def like(self, **changes: Any) -> Agent:
+        """An agent like this one but for `changes`, which are the options of `Agent`."""
+        mine = {
+            "name": self.name,
+            "instructions": self.instructions,
+            "model": self.model or self.model_name,
+            "tools": tuple(self.tools.values()),
+            "output": self.output,
+            "settings": self.brief.settings,
+            "turns": self.turns,
+            "repairs": self.repairs,
+            "done_when": self.done_when,
+            "limits": self.limits,
+            "context": self.context,
+        }
+        return Agent(**{**mine, **changes})
 
     def describe(self) -> Any:
-        return [self.brief.digest, self.model_name, self.turns, self.repairs]
+        what = [self.brief.digest, self.model_name, self.turns, self.repairs]
+        return what if self.context is None else [*what, self.context.describe()]
 
     async def play(self, task: Task, /) -> Message:
-        thread = conversation(task)
+        thread, brief = conversation(task), self.brief
+        model = (self.model_name, self.model)
+        window = None if self.lens is None else Window(self.lens, task, len(thread), model)
         mends = 0
         for _ in range(self.turns):
-            reply = await Think(self.name, self.model_name, self.brief, thread, self.model)
+            prompt = thread
+            if window is not None:
+                brief, prompt = await window.show(thread)
+            reply = await Think(self.name, self.model_name, brief, prompt, self.model)
             if reply.calls:
-                thread = thread.add(reply, *await self._use(reply.calls))
+                thread = thread.add(reply, *await self._use(reply.calls, window, thread))
                 continue
             problem = ""
             if self.output is not None:
@@ -112,19 +142,21 @@ class Agent(Actor):
         message = f"agent {self.name!r}: the answer did not fit its type in {tries} tries: {problem}"
         raise BadOutput(message, raw=reply.text)
 
-    async def _use(self, calls: tuple[ToolCall, ...]) -> list[Message]:
+    async def _use(self, calls: tuple[ToolCall, ...], window: Window | None, thread: Thread) -> list[Message]:
         """The answers to the tools that a model asked for, in its order; they run at once."""
         if len(calls) == 1:
-            answers = [await self._answer(calls[0])]
+            answers = [await self._answer(calls[0], window, thread)]
         else:
-            answers = await gather(*(self._answer(call) for call in calls))
+            answers = await gather(*(self._answer(call, window, thread) for call in calls))
         asked = [[call.name, call.arguments] for call in calls]
         state = msgspec.json.encode([asked, [answer.text for answer in answers]]).decode()
         await Mark(state if len(state) < 200 else f"{calls[0].name} {hash_of(state)}")
         return answers
 
-    async def _answer(self, call: ToolCall) -> Message:
+    async def _answer(self, call: ToolCall, window: Window | None, thread: Thread) -> Message:
         """What one tool call came to: its result, or what is wrong with the call."""
+        if window is not None and call.name == RECALL.name:
+            return _tool_message(call, window.recall(call, thread))
         found = self.tools.get(call.name)
         if found is None:
             return _tool_message(call, f"error: no tool {call.name!r}; there are {sorted(self.tools)}")
@@ -136,7 +168,7 @@ class Agent(Actor):
             value = await Use(found.name, call.arguments, found)
         except EffectFailed as error:
             return _tool_message(call, f"error: {error.message}")
-        return _tool_message(call, value if isinstance(value, str) else _json(value), value)
+        return _tool_message(call, shown(to_plain(value)), value)
 
 
 def hash_of(text: str) -> str:
@@ -166,7 +198,3 @@ def _mend(problem: str) -> Message:
 def _tool_message(call: ToolCall, text: str, value: Any = None) -> Message:
     output = None if isinstance(value, str) else value
     return Message(sender=call.name, text=text, output=output, answers=call.id)
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.encode(to_plain(value)).decode()

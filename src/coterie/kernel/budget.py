@@ -6,7 +6,7 @@
 3. A refusal is no decision of the play's: the effect is asked all the same, and whoever performs it
    settles it as `OverLimit`. So it is in the journal, and a raised limit changes no replay.
 4. The worst case of a model call is one request, its prompt, and the most it may answer. A prompt's
-   tokens are estimated from above as a third of its bytes and four a message.
+   tokens are counted from above (`words/tokens.py`).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from coterie.words.effect import Effect, Think, Use
 from coterie.words.event import Settled
 from coterie.words.limits import ANSWER, COUNTED, Limits
 from coterie.words.thread import Thread
+from coterie.words.tokens import size_of
 from coterie.words.usage import NOTHING, Usage
 
 if TYPE_CHECKING:
@@ -179,8 +180,7 @@ def prompted(effect: Effect[Any], account: Account) -> Amounts:
 
 def estimated(brief: Brief, thread: Thread) -> int:
     """The tokens of a prompt, from above."""
-    size = sum(len(said.text.encode()) + 12 for said in thread)
-    return (size + len(brief.body)) // 3 + 1
+    return thread.sums(size_of)[len(thread)] + brief.size
 
 
 def price(account: Account | None, model: str) -> tuple[float, float]:

@@ -85,17 +85,7 @@ def fitted(chooser: Actor, kind: Any) -> Actor:
     """`chooser`, if it is an agent, as one whose answer has to be a `kind` at its first try."""
     if not isinstance(chooser, Agent):
         return chooser
-    return Agent(
-        chooser.name,
-        chooser.instructions,
-        model=chooser.model or chooser.model_name,
-        tools=tuple(chooser.tools.values()),
-        output=kind,
-        settings=chooser.brief.settings,
-        turns=chooser.turns,
-        repairs=0,
-        limits=chooser.limits,
-    )
+    return chooser.like(output=kind, repairs=0, done_when=None)
 
 
 def one_of(names: Collection[str]) -> Any:

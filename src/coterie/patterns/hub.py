@@ -25,6 +25,7 @@ from coterie.words.task import Task
 ASK = """You can ask these:
 {spokes}
 Say whom you ask what with JSON: {{"requests": [{{"to": "...", "text": "..."}}]}}, or answer: {{"answer": "..."}}."""
+FURTHER = "Round {n}: ask further, or answer, with JSON as before."
 ANSWER = "Now answer the task from what they said."
 DIRECT = "{sender} asks you: {text}"
 
@@ -71,7 +72,8 @@ def hub(
         thread, said, lost = conversation(task), list[Message](), list[Failure]()
         answer = Message(sender=name)
         for turn in range(rounds):
-            asked = Task(ASK.format(spokes=listing(purposes(crew))), thread, task.data)
+            text = FURTHER.format(n=turn + 1) if turn else ASK.format(spokes=listing(purposes(crew)))
+            asked = Task(text, thread, task.data)
             made = await decision(fitted(center, _requesting(crew)), asked, lambda one: _read(one, crew))
             thread, wanted = made.thread, made.value
             if wanted is None:

@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from coterie.words.digest import digest, encode
+from coterie.words.tokens import tokens_of
 
 
 class ToolSpec(Struct, frozen=True):
@@ -39,3 +40,8 @@ class Brief(Struct, frozen=True, dict=True, omit_defaults=True):
     def digest(self) -> bytes:
         """The name of this brief."""
         return digest(self.body)
+
+    @cached_property
+    def size(self) -> int:
+        """Its tokens in a prompt, from above."""
+        return tokens_of(self.body)

@@ -3,11 +3,12 @@
 A thread never changes; adding to it makes another one. Threads that grow from one another
 share one log, so a conversation of n messages costs n entries however many prompts are made
 of it, and the digest of each prefix is computed once: `digest(n) = H(digest(n-1) + H(message n))`.
+So is the size of each prefix, for whoever measures prompts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from coterie.words.digest import chain
 from coterie.words.message import Message, content_digest
@@ -16,11 +17,12 @@ from coterie.words.message import Message, content_digest
 class Thread:
     """The first `len(thread)` messages of a log that several threads share."""
 
-    __slots__ = ("_count", "_digests", "_log")
+    __slots__ = ("_count", "_digests", "_log", "_sums")
 
     def __init__(self, messages: Iterable[Message] = ()) -> None:
         self._log: list[Message] = list(messages)
         self._digests: list[bytes] = []
+        self._sums: dict[Callable[[Message], int], list[int]] = {}
         self._count = len(self._log)
 
     def __len__(self) -> int:
@@ -49,10 +51,10 @@ class Thread:
         """This thread with `messages` after it; costs one entry each at the end of a log."""
         if self._count == len(self._log):
             self._log.extend(messages)
-            return self._view(self._log, self._digests, self._count + len(messages))
+            return self._view(self._log, self._digests, self._sums, self._count + len(messages))
         log = self._log[: self._count]
         log.extend(messages)
-        return self._view(log, self._digests[: self._count], len(log))
+        return self._view(log, self._digests[: self._count], {}, len(log))
 
     @property
     def digest(self) -> bytes:
@@ -67,8 +69,25 @@ class Thread:
             done.append(chain(done[-1] if done else b"", content_digest(message)))
         return done if len(done) == self._count else done[: self._count]
 
+    def sums(self, size: Callable[[Message], int]) -> list[int]:
+        """The sizes of the messages added up: entry n is that of the first n.
+
+        Each message is measured once, however many threads share it; the list may be longer than
+        this thread, and nobody may change it.
+        """
+        sums = self._sums.setdefault(size, [0])
+        for message in self._log[len(sums) - 1 : self._count]:
+            sums.append(sums[-1] + size(message))
+        return sums
+
     @classmethod
-    def _view(cls, log: list[Message], digests: list[bytes], count: int) -> Thread:
+    def _view(
+        cls,
+        log: list[Message],
+        digests: list[bytes],
+        sums: dict[Callable[[Message], int], list[int]],
+        count: int,
+    ) -> Thread:
         thread = cls.__new__(cls)
-        thread._log, thread._digests, thread._count = log, digests, count
+        thread._log, thread._digests, thread._sums, thread._count = log, digests, sums, count
         return thread
