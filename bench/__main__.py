@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from time import perf_counter
 
-from bench import chat, disk, fan, graph, kernel, memory, resume, runs, start, stores, talk
+from bench import chat, context, disk, fan, graph, kernel, memory, resume, runs, start, stores, talk
 from bench.figures import Figure, Skipped, table
 from bench.race import FULL, QUICK, Effort
 
@@ -19,6 +19,7 @@ FAMILIES: dict[str, Callable[[Effort], Iterable[Figure | Skipped]]] = {
     "fan": fan.figures,
     "graph": graph.figures,
     "chat": chat.figures,
+    "context": context.figures,
     "resume": resume.figures,
     "disk": disk.figures,
     "start": start.figures,

@@ -54,7 +54,7 @@ def reads_then_says():
 def check(asked):
     for think in asked:
         size = tokens(think.brief.instructions) + think.brief.size + sum(map(size_of, think.thread))
-        assert size <= BUDGET * 1.0, f"{think.actor} is shown {size} tokens"
+        assert size <= BUDGET, f"{think.actor} is shown {size} tokens"
         names = Counter(map(content_digest, think.thread))
         twice = [said.text[:60] for said in think.thread if names[content_digest(said)] > 1]
         assert not twice, f"{think.actor} is shown this twice: {twice}"

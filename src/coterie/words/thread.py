@@ -54,7 +54,8 @@ class Thread:
             return self._view(self._log, self._digests, self._sums, self._count + len(messages))
         log = self._log[: self._count]
         log.extend(messages)
-        return self._view(log, self._digests[: self._count], {}, len(log))
+        sums = {size: known[: self._count + 1] for size, known in self._sums.items()}
+        return self._view(log, self._digests[: self._count], sums, len(log))
 
     @property
     def digest(self) -> bytes:

@@ -17,7 +17,7 @@ Count: TypeAlias = Callable[[str], int]
 FRAME = 8
 """Tokens that a message has beside what it says: whose it is, and where it begins and ends."""
 
-_WORD = re.compile(rb" ?[A-Za-z]?[a-z]{2,}")
+_WORD = re.compile(rb" [A-Za-z][a-z]*|[A-Za-z][a-z]{3,}")
 
 
 def tokens(text: str) -> int:
