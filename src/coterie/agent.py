@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from coterie.actor import Actor, gather, named
 from coterie.check import Check, complaint
-from coterie.context import RECALL, Context
+from coterie.context import REREAD, Context
 from coterie.errors import BadInput, BadOutput, EffectFailed, NoProgress
 from coterie.kernel.values import to_plain
 from coterie.tool import Tool, tool_of
@@ -155,8 +155,8 @@ class Agent(Actor):
 
     async def _answer(self, call: ToolCall, window: Window | None, thread: Thread) -> Message:
         """What one tool call came to: its result, or what is wrong with the call."""
-        if window is not None and call.name == RECALL.name:
-            return _tool_message(call, window.recall(call, thread))
+        if window is not None and call.name == REREAD.name:
+            return _tool_message(call, window.reread(call, thread))
         found = self.tools.get(call.name)
         if found is None:
             return _tool_message(call, f"error: no tool {call.name!r}; there are {sorted(self.tools)}")

@@ -10,7 +10,7 @@ Theory of operation. An agent holds the whole thread; a context decides what of 
    the same for many turns, and what a provider has cached of it counts.
 3. A tool's results are left out together with the call they answer, or not at all.
 4. One message has at most a sixth of the room; of a longer one its beginning is shown.
-5. What is left out is said in the prompt, and where to get it: `recall`, a tool that the agent has from then
+5. What is left out is said in the prompt, and where to get it: `reread`, a tool that the agent has from then
    on. It reads the very thread that the agent was given, so it needs no rights and asks nothing of the world.
 """
 
@@ -37,8 +37,8 @@ NOTICE = 96
 """Tokens for saying what is left out."""
 SMALLEST = 120
 """Tokens that one message may have at least, or a budget is refused."""
-RECALL = ToolSpec(
-    "recall",
+REREAD = ToolSpec(
+    "reread",
     "Read what was left out of this conversation: message number `id`, from character `start` on.",
     {
         "type": "object",
@@ -53,14 +53,14 @@ RECALL = ToolSpec(
 class Context(Struct, frozen=True, kw_only=True):
     """Base of the policies. `budget` is in tokens, for a whole prompt; `count` measures texts.
 
-    `recall` says whether the agent gets the tool for what was left out; without it the prompt still says
+    `reread` says whether the agent gets the tool for what was left out; without it the prompt still says
     what that is.
     """
 
     what: ClassVar[str] = "context"
     budget: int | None = None
     count: Count = tokens
-    recall: bool = True
+    reread: bool = True
 
     def __post_init__(self) -> None:
         if self.budget is not None and self.budget < 1:
@@ -176,7 +176,7 @@ def clipped(text: str, room: int, count: Count) -> str:
 
 
 class Wanted(msgspec.Struct, forbid_unknown_fields=True):
-    """What `recall` is asked for."""
+    """What `reread` is asked for."""
 
     id: str | int
     start: int = 0

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from coterie.context import (
     NOTICE,
-    RECALL,
+    REREAD,
     SHARE,
     SMALLEST,
     Context,
@@ -72,9 +72,9 @@ class Lens(Struct, frozen=True):
     @property
     def more(self) -> Brief:
         """The brief of an agent that can ask for what was left out."""
-        if not self.context.recall:
+        if not self.context.reread:
             return self.brief
-        return replace(self.brief, tools=(*self.brief.tools, RECALL))
+        return replace(self.brief, tools=(*self.brief.tools, REREAD))
 
 
 def lens_of(context: Context, actor: str, brief: Brief) -> Lens:
@@ -84,8 +84,8 @@ def lens_of(context: Context, actor: str, brief: Brief) -> Lens:
         BadInput: if the budget leaves no room for a conversation beside the agent's instructions and
             tools, or a tool has the name of the one for what was left out.
     """
-    if any(spec.name == RECALL.name for spec in brief.tools):
-        raise BadInput(f"agent {actor!r}: with a context, {RECALL.name!r} is the tool for what was left out")
+    if any(spec.name == REREAD.name for spec in brief.tools):
+        raise BadInput(f"agent {actor!r}: with a context, {REREAD.name!r} is the tool for what was left out")
     lens = Lens(context, actor, brief, UNBOUNDED)
     if context.budget is None:
         return lens
@@ -133,7 +133,7 @@ class Window:
         rest = [n for n in kept if n]
         if blocks and isinstance(lens.context, Summary):
             known = await self._summary(thread, blocks)
-        told = [*_left_out(thread, {0, *asked, *rest}, lens.context.recall), *known]
+        told = [*_left_out(thread, {0, *asked, *rest}, lens.context.reread), *known]
         most = self._most(thread, kept)
         rows = [self._excerpt(thread, n, lens.share) for n in (0, *asked)]
         rows += [self._excerpt(thread, n, most) for n in rest]
@@ -141,7 +141,7 @@ class Window:
             return lens.brief, thread
         return lens.more, Thread([rows[0], *told, *rows[1:]])
 
-    def recall(self, call: ToolCall, thread: Thread) -> str:
+    def reread(self, call: ToolCall, thread: Thread) -> str:
         """What a model gets that asks for something that was left out."""
         try:
             wanted = value_of(call.arguments, Wanted)
@@ -157,9 +157,9 @@ class Window:
             return f"error: there is no {name!r}; there are messages 1 to {len(thread)}, and {[*self.known]}"
         begin = min(max(0, wanted.start), len(text))
         head = f"[{what}, characters {begin} to %d of {len(text)}%s]\n"
-        on = f'; recall("{name}", %d) goes on'
+        on = f'; reread("{name}", %d) goes on'
         longest = head % (len(text), on % len(text))
-        room = self.lens.share - self.count(longest) - self.count(RECALL.name) - 2 * FRAME
+        room = self.lens.share - self.count(longest) - self.count(REREAD.name) - 2 * FRAME
         piece = clipped(text[begin:], max(FRAME, room), self.count)
         end = begin + len(piece)
         return head % (end, on % end if end < len(text) else "") + piece
@@ -175,7 +175,7 @@ class Window:
                 continue
             text = self.known[key] = shown(to_plain(value))
             part = clipped(text, max(1, self.lens.share // len(select.keys) - 3 * FRAME), self.count)
-            more = f'[and more: recall("{key}", {len(part)})]' if len(part) < len(text) else ""
+            more = f'[and more: reread("{key}", {len(part)})]' if len(part) < len(text) else ""
             lines.append(f"{key}: {part}{more}")
         return [_note("\n".join(["This is known.", *lines]))]
 
@@ -257,7 +257,7 @@ class Window:
         room = (most - self.count(said.sender) - 2 * FRAME) // (2 if said.calls else 1)
         calls = tuple(self._shorter(call, at, room // values - 4 * FRAME) for call in said.calls)
         part = clipped(said.text, room - 4 * FRAME, self.count)
-        more = f'[{len(part)} of {len(said.text)} characters; recall("{at + 1}", {len(part)}) has the rest]'
+        more = f'[{len(part)} of {len(said.text)} characters; reread("{at + 1}", {len(part)}) has the rest]'
         text = said.text if part == said.text else f"{part}\n{more}"
         return replace(said, text=text, calls=calls, output=None, parts=(), missing=())
 
@@ -267,7 +267,7 @@ class Window:
         for name, value in call.arguments.items():
             text = shown(value)
             part = clipped(text, max(1, most), self.count)
-            short[name] = value if part == text else f'{part}[and more: recall("{at + 1}")]'
+            short[name] = value if part == text else f'{part}[and more: reread("{at + 1}")]'
         return replace(call, arguments=short)
 
 
@@ -284,14 +284,14 @@ def _at_a_call(thread: Thread, at: Sequence[int], begin: int) -> int:
     return place
 
 
-def _left_out(thread: Thread, visible: set[int], recall: bool) -> list[Message]:
+def _left_out(thread: Thread, visible: set[int], reread: bool) -> list[Message]:
     """What is said of the messages that are not shown."""
     count = len(thread) - len(visible)
     if not count:
         return []
     first = next(n for n in range(len(thread)) if n not in visible) + 1
     last = next(n for n in range(len(thread) - 1, -1, -1) if n not in visible) + 1
-    how = f'; recall("{first}") shows one' if recall else ""
+    how = f'; reread("{first}") shows one' if reread else ""
     # No total is said here: the beginning of a prompt would change with every turn, and no cache would hold it.
     if count == 1:
         return [_note(f"[1 earlier message is left out, number {first}{how.replace('one', 'it')}]")]

@@ -31,7 +31,7 @@ def size_in(think):
 def test_the_last_message_beside_the_goal_and_the_task():
     """What the conversation began with is always there, and what is left out is said."""
     told = prompt_of(Agent("ann", context=Last()), Task("now you", said("bo", "cy", "bo")))
-    notice = '[2 earlier messages are left out, from number 2 to 3; recall("2") shows one]'
+    notice = '[2 earlier messages are left out, from number 2 to 3; reread("2") shows one]'
     assert told == ["the goal", notice, "bo 4", "now you"]
 
 
@@ -40,7 +40,7 @@ def test_the_last_two_of_a_chat_are_counted_with_the_one_to_answer():
     told = prompt_of(Agent("ann", context=Last(n=2)), Task("", said("bo", "cy", "dee")))
     assert told == [
         "the goal",
-        '[1 earlier message is left out, number 2; recall("2") shows it]',
+        '[1 earlier message is left out, number 2; reread("2") shows it]',
         "cy 3",
         "dee 4",
     ]
@@ -86,12 +86,12 @@ def test_what_was_left_out_can_be_fetched():
     long = "".join(f"line {n}: {WORDS}\n" for n in range(300))
     thread = said("bo").add(Message(sender="cy", text=long), Message(sender="bo", text="well"))
     agent = Agent("ann", context=Last(budget=3_000))
-    calls = [ToolCall("1", "recall", {"id": "3"}), ToolCall("2", "recall", {"id": 3, "start": 1_000}), "done"]
+    calls = [ToolCall("1", "reread", {"id": "3"}), ToolCall("2", "reread", {"id": 3, "start": 1_000}), "done"]
     _, asked = rehearse(agent, Task("now", thread), calls)
-    assert [spec.name for spec in asked[0].brief.tools] == ["recall"]
+    assert [spec.name for spec in asked[0].brief.tools] == ["reread"]
     first, second = asked[1].thread[-1].text, asked[2].thread[-1].text
     assert first.startswith("[message 3 of 5, by 'cy', characters 0 to ")
-    assert f'recall("3", {len(first.partition("]")[2]) - 1}) goes on]' in first
+    assert f'reread("3", {len(first.partition("]")[2]) - 1}) goes on]' in first
     assert long.startswith(first.partition("]\n")[2])
     assert second.partition("]\n")[2] in long[1_000:]
     assert all(size_in(think) <= 3_000 for think in asked)
@@ -107,11 +107,11 @@ def test_what_was_left_out_can_be_fetched():
         ({"id": 2, "start": 99}, "[message 2 of 3, by 'bo', characters 4 to 4 of 4]\n"),
     ],
 )
-def test_recalling_what_is_not_there_is_said(arguments, problem):
+def test_rereading_what_is_not_there_is_said(arguments, problem):
     """A wrong wish is answered, as with any tool."""
     thread = said("bo")
     _, asked = rehearse(
-        Agent("ann", context=Last()), Task("now", thread), [ToolCall("1", "recall", arguments), "ok"]
+        Agent("ann", context=Last()), Task("now", thread), [ToolCall("1", "reread", arguments), "ok"]
     )
     assert asked[1].thread[-1].text.startswith(problem)
 
@@ -129,7 +129,7 @@ def test_a_big_tool_output_is_shown_by_its_beginning():
     call, result = asked[1].thread[-2], asked[1].thread[-1]
     assert (call.calls[0].id, result.answers) == ("1", "1")
     assert page.startswith(result.text.partition("\n[")[0])
-    assert 'recall("3", ' in result.text
+    assert 'reread("3", ' in result.text
     assert size_in(asked[1]) <= 3_000
 
 
@@ -161,7 +161,7 @@ def test_long_arguments_of_a_call_are_shortened():
     agent = Agent("ann", tools=[write], context=Whole(budget=3_000))
     _, asked = rehearse(agent, "go", [ToolCall("1", "write", {"text": WORDS * 900}), "ok"])
     shown = asked[1].thread[-2].calls[0].arguments["text"]
-    assert shown.endswith('[and more: recall("2")]')
+    assert shown.endswith('[and more: reread("2")]')
     assert size_in(asked[1]) <= 3_000
 
 
@@ -184,9 +184,9 @@ def test_a_long_value_can_be_fetched():
     """It is named by its key."""
     ann = Agent("ann", context=Select(keys=("page",), budget=3_000))
     data = {"page": WORDS * 300}
-    call = ToolCall("1", "recall", {"id": "page", "start": 500})
+    call = ToolCall("1", "reread", {"id": "page", "start": 500})
     _, asked = rehearse(ann, Task("now", data=data), [call, "ok"])
-    assert '[and more: recall("page", ' in asked[0].thread[1].text
+    assert '[and more: reread("page", ' in asked[0].thread[1].text
     assert asked[1].thread[-1].text.startswith("[the value of 'page', characters 500 to ")
 
 
@@ -264,7 +264,7 @@ def test_p01_summaries_survive_a_crash_anywhere():
     ("make", "problem"),
     [
         (lambda: Agent("a", context=Whole(budget=100)), "agent 'a': a budget of 100 tokens is too small"),
-        (lambda: Agent("a", tools=[recall], context=Last()), "'recall' is the tool for what was left out"),
+        (lambda: Agent("a", tools=[reread], context=Last()), "'reread' is the tool for what was left out"),
         (lambda: Whole(budget=0), "1 token or more"),
         (lambda: Last(n=0), "n is 1 or more"),
         (Summary, "a summary needs a budget"),
@@ -276,7 +276,7 @@ def test_what_cannot_work_is_refused_at_the_door(make, problem):
         make()
 
 
-def recall(id: str) -> str:
+def reread(id: str) -> str:
     """Recall."""
     return id
 
@@ -286,7 +286,7 @@ def test_a_context_is_part_of_an_agents_version():
     plain, last = Agent("a"), Agent("a", context=Last())
     assert last.describe() == [
         *plain.describe(),
-        ["last", {"budget": None, "count": "tokens", "recall": True, "n": 1}],
+        ["last", {"budget": None, "count": "tokens", "reread": True, "n": 1}],
     ]
     assert last.like(name="b").context == Last()
 

@@ -122,15 +122,15 @@ def test_p16_what_was_left_out_is_named_and_can_be_fetched():
             return ToolCall("1", "read", {"n": 7})
         if last.sender == "read":
             shown, number, start = re.fullmatch(
-                r'(.*)\n\[.*recall\("(\d+)", (\d+)\).*\]', last.text, re.DOTALL
+                r'(.*)\n\[.*reread\("(\d+)", (\d+)\).*\]', last.text, re.DOTALL
             ).groups()
             got[0] = shown
-            return ToolCall("r", "recall", {"id": number, "start": int(start)})
+            return ToolCall("r", "reread", {"id": number, "start": int(start)})
         head, _, piece = last.text.partition("]\n")
         start, end = map(int, re.search(r"characters (\d+) to (\d+) of 50000", head).groups())
         got[start] = piece
         if end < PAGE:
-            return ToolCall("r", "recall", {"id": "3", "start": end})
+            return ToolCall("r", "reread", {"id": "3", "start": end})
         return "read it all"
 
     agent = Agent("ann", "You sail.", tools=[read], context=Whole(budget=BUDGET), turns=500)
