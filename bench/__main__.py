@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from time import perf_counter
 
-from bench import chat, context, disk, fan, graph, kernel, memory, resume, runs, start, stores, talk
+from bench import chat, context, disk, fan, graph, kernel, knowledge, memory, resume, runs, start, stores, talk
 from bench.figures import Figure, Skipped, table
 from bench.race import FULL, QUICK, Effort
 
@@ -24,6 +24,7 @@ FAMILIES: dict[str, Callable[[Effort], Iterable[Figure | Skipped]]] = {
     "disk": disk.figures,
     "start": start.figures,
     "memory": memory.figures,
+    "knowledge": knowledge.figures,
 }
 BEGIN, END = "<!-- table -->", "<!-- end of table -->"
 

@@ -195,9 +195,12 @@ def makers(db: sqlite3.Connection, tenant: str, maker: str) -> tuple[list[tuple[
     sql = f"select {_COLUMNS} from memory where tenant = ? and maker = ''"
     rows = db.execute(sql, (tenant,)).fetchall()
     bare: list[tuple[str, Remembered]] = [(row[8], _entry(db, row)) for row in rows]
-    other = "select maker from memory where tenant = ? and (maker > ? or (maker > '' and maker < ?)) limit 1"
-    found = db.execute(other, (tenant, maker, maker)).fetchone()
-    return bare, str(found[0]) if found else ""
+    for other in ("maker > ?", "maker > '' and maker < ?"):  # two ranges, each one look at the index
+        sql = f"select maker from memory where tenant = ? and {other} limit 1"
+        found = db.execute(sql, (tenant, maker)).fetchone()
+        if found is not None:
+            return bare, str(found[0])
+    return bare, ""
 
 
 def _allowed(who: Principal, query: Query, now: float) -> tuple[str, list[Any]]:
