@@ -87,7 +87,7 @@ async def _filled(knowledge: SqliteKnowledge, count: int) -> float:
     """Seconds that writing takes in batches, embedding left out."""
     spent = 0.0
     for first in range(0, count, BATCH):
-        batch = [one for one in entries(first, min(count, first + BATCH))]
+        batch = entries(first, min(count, first + BATCH))
         owner = Principal(f"ada{first // BATCH % OWNERS}")
         shared = [Remembered(**_fields(one, ("*",))) for one in batch]
         vectors = knowledge.meaning.of([one.text for one in shared])
