@@ -9,19 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from coterie.actor import Actor, do, gather
+from coterie.actor import Actor, gather
 from coterie.calls import each
 from coterie.check import label
 from coterie.errors import BadInput, NoBidder, NobodyCan, RunError, failure_of
 from coterie.patterns.bidding import Bidder, Entry, bid_of, load_of, standing, way_of
 from coterie.patterns.crew import crew_of
-from coterie.patterns.trackrecord import Record, steps
+from coterie.patterns.trackrecord import Episodes, Past, Record, past_of
 from coterie.team import Team
-from coterie.tool import Tool
 from coterie.words.bid import Award, Bid, Track
 from coterie.words.effect import Here, Put
 from coterie.words.failure import Failure, Policy, best_effort, collect_all, failures, successes
@@ -43,14 +41,15 @@ def auction(
     *bidders: Actor | Bidder,
     score: Score = worth,
     within: float | None = 30.0,
-    record: Record | None = None,
+    record: Record | Episodes | None = None,
     name: str = "auction",
 ) -> Team:
     """A team whose task goes to the bidder with the best bid by `score`, the first declared of equals.
 
     Bids that are not there `within` seconds do not count (None: all are waited for). A bidder at
     capacity bids unwilling without being asked. If the winner fails, the task is announced again without
-    it. `record` remembers who did what was awarded, across runs, for later scores. The answer is the
+    it. `record` remembers who did what was awarded, across runs, for later scores: in the world, or as
+    `Episodes` in the memory of the run, where tasks like this one count. The answer is the
     winner's; `parts` is the bids of the last round in declared order, and that answer; `missing` is who
     failed or was late with a bid, and which winners failed. The board has the latest `Award` under
     `<path>.award`.
@@ -66,7 +65,7 @@ def auction(
         raise BadInput(f"auction {name!r}: within is 0 or more, and at_once 1 or more")
     ways = {one.actor.name: way_of(one) for one in field}
     waiting = collect_all if within is None else best_effort(within=within)
-    house = House(score, waiting, None if record is None else steps(record))
+    house = House(score, waiting, past_of(record))
 
     async def play(task: Task) -> Message:
         entered = {one.actor.name: Entry(one, ways[one.actor.name], await load_of(one)) for one in field}
@@ -96,7 +95,7 @@ class House(Struct, frozen=True):
 
     score: Score
     waiting: Policy
-    record: tuple[Tool, Tool] | None
+    record: Past | None
 
 
 class Sale:
@@ -118,7 +117,7 @@ class Sale:
         self.lost += failures([*outcomes])
         said, tracks = successes([*outcomes]), Tracks()
         if self.house.record is not None:
-            tracks = msgspec.convert(await do(self.house.record[0], [*self.open_to]), Tracks)
+            tracks = await self.house.record.tracks(self.task, [*self.open_to])
         # From here until the work begins there is no await: nobody else can take the winner's last place.
         self.bids = [standing(one, self.open_to[one.sender]) for one in said]
         return _awarded(self.bids, tracks, self.house.score, self.awards + 1)
@@ -137,7 +136,8 @@ class Sale:
         finally:
             winner.load.now -= 1
         if self.house.record is not None:
-            await do(self.house.record[1], award.to, done is not None)
+            outcome = done.text if done is not None else self.lost[-1].message
+            await self.house.record.note(self.task, award.to, done is not None, outcome)
         return done
 
     def nobody(self) -> NobodyCan:

@@ -19,7 +19,9 @@ from coterie.agent import Agent
 from coterie.check import label
 from coterie.errors import BadInput
 from coterie.patterns.crew import purpose
+from coterie.patterns.trackrecord import Past
 from coterie.tool import Tool
+from coterie.words.bid import Track
 from coterie.words.task import Task
 
 WEIGHTS = {"words": 1.0, "keywords": 1.0, "similarity": 2.0, "load": -0.5, "success": 0.5}
@@ -75,12 +77,17 @@ class Scored:
         asked = {term: label(by.function) for term, by in self.ask.items()}
         return {"needs": self.needs and label(self.needs), "ask": asked, "weights": self.weights}
 
-    async def candidates(self, task: Task, routes: Sequence[Route]) -> list[Candidate]:
+    async def candidates(
+        self, task: Task, routes: Sequence[Route], record: Past | None = None
+    ) -> list[Candidate]:
         """Every route with its score, the best first; of equals the first declared, and who is out last."""
         needed = [*self.needs(task)] if self.needs is not None else []
         terms = {"words": overlap(task.text, routes), "keywords": [_called(task.text, one) for one in routes]}
         for term, by in self.ask.items():
             terms[term] = await self._asked(term, by, task, routes)
+        if record is not None and "success" not in terms:
+            tracks = await record.tracks(task, [one.name for one in routes])
+            terms["success"] = [tracks.get(one.name, Track()).trust for one in routes]
         found: list[Candidate] = []
         for at, route in enumerate(routes):
             worth = {

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable
-from typing import Protocol
+from collections.abc import Awaitable, Sequence
+from typing import Protocol, TypeAlias
 
+import msgspec
+from msgspec import Struct
+
+from coterie.actor import do
 from coterie.errors import BadInput
+from coterie.recall import decided, past
 from coterie.tool import Tool
 from coterie.words.bid import Track
+from coterie.words.task import Task
+
+SHOWN = 400
+"""Letters of an outcome that are remembered."""
 
 
 class Record(Protocol):
@@ -48,8 +57,48 @@ class TrackRecord:
         self._awards.append((idempotency_key, bidder, succeeded))
 
 
-def steps(record: Record) -> tuple[Tool, Tool]:
-    """Reading and noting, as steps that a play can do."""
-    note = Tool(record.note, name="note")
-    note.idempotent = note.takes_key
-    return Tool(record.tracks, name="tracks", idempotent=True), note
+class Episodes(Struct, frozen=True):
+    """The memory of the run as a record: what came of the `like` past tasks that are most like the one at hand.
+
+    Each award is remembered as an episode, and found again by likeness of its task; `good` is the score
+    from which one counts as a success. It needs `run(..., memory=...)`.
+    """
+
+    like: int = 20
+    good: float = 0.5
+
+    async def tracks(self, task: Task, names: Sequence[str]) -> dict[str, Track]:
+        """The tracks of `names` in tasks like `task`."""
+        found = await past(task.text, limit=self.like)
+        ended = [(one.choice, one.score >= self.good) for one in found]
+        return {name: Track(ended.count((name, True)), ended.count((name, False))) for name in names}
+
+    async def note(self, task: Task, name: str, succeeded: bool, outcome: str = "") -> None:
+        """Remember how one award ended."""
+        await decided(task.text, name, outcome=outcome[:SHOWN], score=float(succeeded))
+
+
+class Steps:
+    """A record in the world, read and noted by journaled steps."""
+
+    def __init__(self, record: Record) -> None:
+        self._tracks = Tool(record.tracks, name="tracks", idempotent=True)
+        self._note = Tool(record.note, name="note")
+        self._note.idempotent = self._note.takes_key
+
+    async def tracks(self, task: Task, names: Sequence[str]) -> dict[str, Track]:
+        """The tracks of `names`, whatever the task."""
+        return msgspec.convert(await do(self._tracks, [*names]), dict[str, Track])
+
+    async def note(self, task: Task, name: str, succeeded: bool, outcome: str = "") -> None:
+        """Remember how one award ended."""
+        await do(self._note, name, succeeded)
+
+
+Past: TypeAlias = Episodes | Steps
+"""What a play asks about the past, and tells how it goes on."""
+
+
+def past_of(record: Record | Episodes | None) -> Past | None:
+    """A record as a play uses it."""
+    return record if record is None or isinstance(record, Episodes) else Steps(record)
