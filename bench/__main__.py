@@ -7,7 +7,21 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from time import perf_counter
 
-from bench import chat, context, disk, fan, graph, kernel, knowledge, memory, resume, runs, start, stores, talk
+from bench import (
+    chat,
+    context,
+    disk,
+    fan,
+    graph,
+    kernel,
+    knowledge,
+    memory,
+    resume,
+    runs,
+    start,
+    stores,
+    talk,
+)
 from bench.figures import Figure, Skipped, table
 from bench.race import FULL, QUICK, Effort
 

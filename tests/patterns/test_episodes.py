@@ -84,7 +84,7 @@ def test_a_router_remembers_how_it_went() -> None:
 def test_a_router_remembers_no_refusal_as_a_failure() -> None:
     """Who declines has not failed."""
 
-    async def declines(task: Task) -> Message:
+    async def declines(task: Task) -> str:
         raise Declined("not mine")
 
     team = router([Team("cat", (), declines), BOB], record=Episodes())
