@@ -69,14 +69,11 @@ def supervisor(
 
     async def play(task: Task) -> Message:
         work = Work(lead, crew, task, verify, tries)
-        for _ in range(max_turns - 1):
-            decided = await work.decide(work.eligible)
-            if not decided.worker:
-                break
-            await work.give(decided)
-        else:
-            decided = await work.decide([])
-        answer = await work.answer(decided)
+        try:
+            answer = await work.answer(await work.led(max_turns))
+        except RunError as error:
+            error.finished = error.finished or work.parts
+            raise
         return replace(answer, sender=name, parts=work.parts, missing=work.missing)
 
     known = [lead, *workers] if verify is None else [lead, *workers, verify]
@@ -114,6 +111,15 @@ class Work:
     def missing(self) -> tuple[Failure, ...]:
         """Who did not answer, here and below."""
         return (*self.failed, *missing_of(self.said))
+
+    async def led(self, max_turns: int) -> Turn:
+        """The lead's answer, once it has given out all the work that it wants done."""
+        for _ in range(max_turns - 1):
+            decided = await self.decide(self.eligible)
+            if not decided.worker:
+                return decided
+            await self.give(decided)
+        return await self.decide([])
 
     async def decide(self, eligible: Sequence[str]) -> Turn:
         """What the lead decides, or a rule in its place."""

@@ -21,7 +21,7 @@ from coterie.ports import Memory
 from coterie.team import actor_of
 from coterie.testing.still import EPOCH, StillWorld
 from coterie.words.effect import Ask, Draw, Effect, Now, Sleep, Think, Use
-from coterie.words.event import Asked, Settled
+from coterie.words.event import Asked, Event, Settled
 from coterie.words.limits import DEFAULT, Limits
 from coterie.words.message import Message
 from coterie.words.task import task_of
@@ -45,6 +45,8 @@ class Simulated(Struct, frozen=True, kw_only=True):
     asked: tuple[Think, ...]
     schedule: tuple[str, ...]
     """The paths of the effects in the order in which they ended."""
+    journal: tuple[Event, ...] = ()
+    """What was asked, settled and noted, in the order of a journal; empty unless it was asked for."""
 
 
 def simulate(
@@ -61,6 +63,7 @@ def simulate(
     limits: Limits = DEFAULT,
     memory: Memory | None = None,
     cancel_at: float | None = None,
+    journal: bool = False,
 ) -> Simulated:
     """Perform `actor` on `task` in virtual time.
 
@@ -68,24 +71,27 @@ def simulate(
     answering, and with the probability `drops` nothing is heard of them for an hour (`GONE`), after
     which they fail. What ends at the same moment ends in an order drawn from `seed`. `limits` are
     the run's; it is cancelled after `cancel_at` seconds. `script`, `tools` and `answers` are as for
-    `rehearse`.
+    `rehearse`. With `journal`, what a journal would hold of it is kept.
     """
     world = StillWorld(script, tools=tools, answers=answers, seed=seed, memory=memory)
-    machine = Machine(actor_of(actor), task_of(task), noting=False, limits=limits)
+    machine = Machine(actor_of(actor), task_of(task), noting=journal, limits=limits)
     stage = _Stage(world, machine, seed, latency, failures, drops)
     alarms = [(limits.seconds, lambda: machine.stop(OverLimit("seconds"))), (cancel_at, machine.cancel)]
     for after, ring in alarms:
         if after is not None:
             stage.alarm(after, ring)
-    schedule: list[str] = []
+    schedule, events = list[str](), list[Event]()
     while not machine.done:
-        stage.begin(machine.wants())
+        wanted = machine.wants()
+        events += [*machine.notes(), *wanted]
+        stage.begin(wanted)
         stage.drop(machine.dropped())
         ended = stage.next()
         if ended is None:
             machine.cancel("waits for a message from outside")
         elif isinstance(ended, Settled):
             schedule.append(ended.path)
+            events.append(ended)
             machine.settle(ended)
         else:
             ended()
@@ -96,6 +102,7 @@ def simulate(
         usage=machine.root.usage,
         asked=tuple(stage.world.asked),
         schedule=tuple(schedule),
+        journal=(*events, *machine.notes()) if journal else (),
     )
 
 
