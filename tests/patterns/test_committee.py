@@ -3,7 +3,16 @@ import pytest
 from coterie import Agent, collect_all
 from coterie.errors import BadInput, ModelFailed, NoQuorum
 from coterie.patterns import committee
-from coterie.patterns.votes import plurality
+from coterie.patterns.votes import (
+    approval,
+    at_least,
+    borda,
+    instant_runoff,
+    majority,
+    plurality,
+    unanimous,
+    weighted,
+)
 from coterie.testing import rehearse
 from coterie.words.vote import Vote
 
@@ -67,5 +76,39 @@ def test_a_committee_needs_members_and_choices():
     for wrong in ({"choices": ("yes",)}, {"choices": ("a", "a")}):
         with pytest.raises(BadInput, match="two choices or more"):
             committee(ada, **wrong)
-    with pytest.raises(BadInput):
+    with pytest.raises(BadInput, match="needs members, each with a name of its own"):
         committee(on_failure=collect_all)
+
+
+def test_one_voter_has_one_vote():
+    """Two members of one name could not be told apart in the tally."""
+    with pytest.raises(BadInput, match="each with a name of its own"):
+        committee(ada, Agent("ada"))
+
+
+@pytest.mark.parametrize(
+    ("rule", "winner"),
+    [
+        (plurality, "a"),
+        (majority, ""),
+        (borda, "b"),
+        (approval, "b"),
+        (instant_runoff, "b"),
+        (weighted({"v4": 9.0}), "c"),
+        (unanimous, ""),
+        (at_least(7), "a"),
+    ],
+    ids=str,
+)
+def test_every_rule_decides_a_committee(rule, winner):
+    """The same seven votes, with rankings and approvals, by each rule; what is undecided is unverified."""
+    votes = [Vote(ranking=tuple(ranked), approved=tuple(liked)) for ranked, liked in SEVEN]
+    members = [Agent(f"v{n}") for n in range(7)]
+    team = committee(*members, choices=("a", "b", "c"), rule=rule)
+    said, _ = rehearse(team, "Which?", {f"v{n}": [one] for n, one in enumerate(votes)})
+    assert said.output.winner == winner
+    assert bool(said.unverified) is not bool(winner)
+
+
+SEVEN = [one.split() for one in ("abc a", "abc ab", "bca b", "bca b", "cba cb", "acb a", "cba c")]
+"""How each ranks the choices, and which it approves of."""

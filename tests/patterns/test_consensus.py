@@ -3,7 +3,8 @@ import pytest
 from coterie import Agent, Sleep, Team
 from coterie.errors import BadInput, NoQuorum
 from coterie.patterns import consensus
-from coterie.testing import rehearse, simulate
+from coterie.testing import crash_everywhere, rehearse, simulate
+from coterie.words.event import Noted
 from coterie.words.vote import Vote
 
 pen, ada, bob, cy = Agent("pen"), Agent("ada"), Agent("bob"), Agent("cy")
@@ -57,6 +58,35 @@ def test_too_few_votes_are_a_typed_outcome():
     with pytest.raises(NoQuorum, match="1 of 3 voted on proposal 1, 2 needed"):
         rehearse(TEAM, "go", {"pen": "p", "ada": "approve", "*": "hm"})
     assert rehearse(TEAM, "go", {"pen": "p", "ada": "approve", "*": "abstain"})[0].unverified == ""
+
+
+def test_one_voter_has_one_vote():
+    """Two voters of one name could not be told apart."""
+    with pytest.raises(BadInput, match="needs voters, each with a name of its own"):
+        consensus(pen, [ada, Agent("ada")])
+
+
+def test_every_motion_is_on_the_board():
+    """With its version, and the ballots that counted for it."""
+    script = {"pen": ["one", "two"], "ada": ["reject", "approve"], "*": "approve"}
+    run = simulate(consensus(pen, [ada, bob], threshold=1), "go", script=script, journal=True)
+    motions = [fact.value for fact in run.journal if isinstance(fact, Noted) and fact.fact == "put"]
+    assert [(one["version"], one["text"], one["accepted"]) for one in motions] == [
+        (1, "one", False),
+        (2, "two", True),
+    ]
+    assert [ballot["voter"] for ballot in motions[1]["ballots"]] == ["ada", "bob"]
+
+
+def test_it_survives_a_crash():
+    """No vote is cast twice."""
+
+    def line(think):
+        if think.actor == "pen":
+            return f"version {len(think.thread)}"
+        return "approve" if "version 3" in think.thread[-1].text else "reject"
+
+    assert crash_everywhere(TEAM, "go", script=line).message.output.version == 2
 
 
 @pytest.mark.parametrize("wrong", [{"threshold": 0}, {"threshold": 1.1}, {"rounds": 0}, {"quorum": 4}])

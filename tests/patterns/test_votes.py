@@ -1,7 +1,13 @@
-"""Textbook vectors: the capital of Tennessee (the standard example of voting-method textbooks), and ties."""
+"""Published vectors, and ties.
+
+The capital of Tennessee is the example by which Wikipedia's articles "Plurality voting", "Approval voting",
+"Borda count" and "Instant-runoff voting" explain each rule, with these figures.
+"""
 
 import pytest
+from msgspec.structs import replace
 
+from coterie.check import label
 from coterie.errors import BadInput, NoQuorum
 from coterie.patterns.votes import (
     approval,
@@ -47,6 +53,50 @@ def test_tennessee_by_points_and_rounds():
     assert [*borda(tennessee(), CITIES).scores.values()] == [126, 194, 173, 107]
     rounds = instant_runoff(tennessee(), CITIES).rounds
     assert [[*one.values()] for one in rounds] == [[42, 26, 15, 17], [42, 26, 32], [42, 58]]
+
+
+def test_tennessee_by_approval():
+    """If everybody approves of its two favourites, Nashville wins with 68."""
+    both = [replace(one, vote=Vote(approved=one.vote.ranking[:2])) for one in tennessee()]
+    tally = approval(both, CITIES)
+    assert [*tally.scores.values()] == [42, 68, 58, 32]
+    assert (tally.winner, len(tally.dissent)) == ("Nashville", 32)
+
+
+def test_the_council_of_the_six():
+    """The weights of Article 148 of the Treaty of Rome (1957): two large states need a third, however small."""
+    rule = weighted({"France": 4, "Germany": 4, "Italy": 4, "Belgium": 2, "Netherlands": 2, "Luxembourg": 1})
+
+    def decided(*in_favour):
+        states = ["France", "Germany", "Italy", "Belgium", "Netherlands", "Luxembourg"]
+        return rule(
+            [Ballot(one, Vote(choice="yes" if one in in_favour else "no")) for one in states], ("yes", "no")
+        )
+
+    assert decided("France", "Germany").winner == "no"
+    assert decided("France", "Germany", "Luxembourg").winner == "yes"
+    assert decided("France", "Germany").scores == {"yes": 8, "no": 9}
+
+
+def test_a_run_off_ends_in_a_tie_where_two_are_left_even():
+    """And exhausted ballots leave it."""
+    ballots = [
+        Ballot(str(n), Vote(ranking=tuple(one))) for n, one in enumerate(["ab", "ab", "ba", "ba", "c"])
+    ]
+    tally = instant_runoff(ballots, "abc")
+    assert (tally.winner, tally.tied) == ("", ("a", "b"))
+    assert [[*one.values()] for one in tally.rounds] == [[2, 2, 1], [2, 2]]
+
+
+def test_a_rule_is_known_by_all_that_it_was_made_with():
+    """So a team with other weights is another version of it."""
+    rules = [weighted({"a": 1}), weighted({"a": 2}), at_least(2, majority), first_declared(at_least(3))]
+    assert [label(rule) for rule in rules] == [
+        "weighted({'a': 1}, 1)",
+        "weighted({'a': 2}, 1)",
+        "at_least(2, majority)",
+        "first_declared(at_least(3, plurality))",
+    ]
 
 
 def test_a_majority_is_more_than_half():
