@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast, overload
 
+from coterie.approval import approved
 from coterie.errors import BadInput
 from coterie.kernel.frames import Call
 from coterie.kernel.joins import ANY, RACE, Join
@@ -18,6 +19,7 @@ from coterie.tool import Tool, returned
 from coterie.typed import value_of
 from coterie.words.effect import Use
 from coterie.words.failure import BestEffort, CollectAll, FailFast, Failure, Policy, Quorum, fail_fast
+from coterie.words.grant import Grant
 from coterie.words.limits import Limits
 from coterie.words.message import Message
 from coterie.words.result import Result
@@ -39,6 +41,8 @@ class Actor:
     name: str
     limits: Limits | None = None
     """What one call of it may use up, beside what the run may."""
+    grant: Grant | None = None
+    """The tools that may be used in it and below it; None for whatever its caller grants."""
     versions: dict[str, str] | None = None
     """What `manifest` found, once it has looked."""
 
@@ -153,12 +157,15 @@ async def do(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
 
     Raises:
         ToolFailed: if the function raised.
+        Denied: if it is a tool that needs a person's approval, and does not get it.
         Unstorable: if an argument or the result has no JSON shape.
     """
     by = function if isinstance(function, Tool) else _step(function)
     arguments: dict[str, Any] = {"args": [to_plain(arg) for arg in args]}
     if kwargs:
         arguments["kwargs"] = {key: to_plain(value) for key, value in kwargs.items()}
+    if isinstance(by, Tool) and by.needs_approval:
+        arguments = await approved(by, arguments)
     value = await Use(by.name, arguments, by)
     return value if by.returns is None else value_of(value, by.returns)
 

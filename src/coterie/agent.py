@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
-from coterie.actor import Actor, gather, named
+from coterie.actor import Actor, named
 from coterie.check import Check, complaint
-from coterie.context import REREAD, Context
-from coterie.errors import BadInput, BadOutput, EffectFailed, NoProgress
-from coterie.kernel.values import to_plain
+from coterie.context import Context
+from coterie.errors import BadInput, BadOutput, NoProgress
 from coterie.tool import Tool, tool_of
+from coterie.toolbox import Toolbox
 from coterie.typed import parse, schema_of
 from coterie.window import Window, lens_of
 from coterie.words.brief import Brief
-from coterie.words.digest import digest
-from coterie.words.effect import Mark, Think, Use
+from coterie.words.effect import Granted, Think
+from coterie.words.grant import Grant
 from coterie.words.limits import Limits
-from coterie.words.message import Message, ToolCall
+from coterie.words.message import Message
 from coterie.words.task import Task
 from coterie.words.thread import Thread
-from coterie.words.tokens import shown
 
 TURNS = 16
 """Model calls an agent may make for one task, unless it says otherwise."""
@@ -35,7 +34,8 @@ class Agent(Actor):
     """An actor backed by a model.
 
     `model` is a name (`"embedded"`) or a model; without one the run's own is used. `tools` are
-    functions with typed signatures. `output` is the type of the answer: a msgspec struct, a
+    functions with typed signatures: its allow-list. Of those it has what every caller above grants, and
+    what it may not use is not shown to its model. `output` is the type of the answer: a msgspec struct, a
     dataclass, a TypedDict or a pydantic model. An answer that does not fit it, or that
     `done_when` finds wanting, goes back with the validator's message at most `repairs` times.
     `turns` bounds the model calls for one task, `limits` what it may use up. `context` decides how
@@ -56,6 +56,7 @@ class Agent(Actor):
         done_when: Check | None = None,
         limits: Limits | None = None,
         context: Context | None = None,
+        grant: Grant | None = None,
     ) -> None:
         if turns < 1 or repairs < 0:
             raise BadInput(f"agent {name!r}: turns is 1 or more and repairs 0 or more")
@@ -71,6 +72,7 @@ class Agent(Actor):
         self.repairs = repairs
         self.done_when = done_when
         self.limits = limits
+        self.grant = grant
         self.brief = Brief(
             instructions,
             tuple(made.spec for made in self.tools.values()),
@@ -94,17 +96,32 @@ class Agent(Actor):
             "done_when": self.done_when,
             "limits": self.limits,
             "context": self.context,
+            "grant": self.grant,
         }
         return Agent(**{**mine, **changes})
 
     def describe(self) -> Any:
-        what = [self.brief.digest, self.model_name, self.turns, self.repairs]
-        return what if self.context is None else [*what, self.context.describe()]
+        told = [said for tool in self.tools.values() if (said := tool.describe()) is not None]
+        if self.context is not None:
+            told.append(self.context.describe())
+        return [self.brief.digest, self.model_name, self.turns, self.repairs, *told]
+
+    @property
+    def members(self) -> tuple[Actor, ...]:
+        return tuple(member for tool in self.tools.values() for member in tool.members)
 
     async def play(self, task: Task, /) -> Message:
-        thread, brief = conversation(task), self.brief
+        thread, brief, lens = conversation(task), self.brief, self.lens
+        box = Toolbox(self.name, self.tools)
+        if self.tools:
+            every = tuple(self.tools.values())
+            kept = await Granted(every)
+            if len(kept) < len(every):
+                brief = replace(brief, tools=tuple(one.spec for one in kept))
+                lens = None if lens is None else replace(lens, brief=brief)
+                box = Toolbox(self.name, {one.name: one for one in kept})
         model = (self.model_name, self.model)
-        window = None if self.lens is None else Window(self.lens, task, len(thread), model)
+        window = None if lens is None else Window(lens, task, len(thread), model)
         mends = 0
         for _ in range(self.turns):
             prompt = thread
@@ -112,7 +129,8 @@ class Agent(Actor):
                 brief, prompt = await window.show(thread)
             reply = await Think(self.name, self.model_name, brief, prompt, self.model)
             if reply.calls:
-                thread = thread.add(reply, *await self._use(reply.calls, window, thread))
+                reread = None if window is None else partial(window.reread, thread=thread)
+                thread = thread.add(reply, *await box.answers(reply.calls, reread))
                 continue
             problem = ""
             if self.output is not None:
@@ -142,39 +160,6 @@ class Agent(Actor):
         message = f"agent {self.name!r}: the answer did not fit its type in {tries} tries: {problem}"
         raise BadOutput(message, raw=reply.text)
 
-    async def _use(self, calls: tuple[ToolCall, ...], window: Window | None, thread: Thread) -> list[Message]:
-        """The answers to the tools that a model asked for, in its order; they run at once."""
-        if len(calls) == 1:
-            answers = [await self._answer(calls[0], window, thread)]
-        else:
-            answers = await gather(*(self._answer(call, window, thread) for call in calls))
-        asked = [[call.name, call.arguments] for call in calls]
-        state = msgspec.json.encode([asked, [answer.text for answer in answers]]).decode()
-        await Mark(state if len(state) < 200 else f"{calls[0].name} {hash_of(state)}")
-        return answers
-
-    async def _answer(self, call: ToolCall, window: Window | None, thread: Thread) -> Message:
-        """What one tool call came to: its result, or what is wrong with the call."""
-        if window is not None and call.name == REREAD.name:
-            return _tool_message(call, window.reread(call, thread))
-        found = self.tools.get(call.name)
-        if found is None:
-            return _tool_message(call, f"error: no tool {call.name!r}; there are {sorted(self.tools)}")
-        try:
-            found.checked(call.arguments)
-        except ValueError as error:
-            return _tool_message(call, f"error: bad arguments: {error}")
-        try:
-            value = await Use(found.name, call.arguments, found)
-        except EffectFailed as error:
-            return _tool_message(call, f"error: {error.message}")
-        return _tool_message(call, shown(to_plain(value)), value)
-
-
-def hash_of(text: str) -> str:
-    """A short name for a long text."""
-    return digest(text.encode()).hex()[:16]
-
 
 def _model_name(model: Any) -> str:
     if model is None:
@@ -193,8 +178,3 @@ def conversation(task: Task) -> Thread:
 def _mend(problem: str) -> Message:
     text = f"That answer cannot be used: {problem}\nAnswer again, and mend just that."
     return Message(sender="user", text=text)
-
-
-def _tool_message(call: ToolCall, text: str, value: Any = None) -> Message:
-    output = None if isinstance(value, str) else value
-    return Message(sender=call.name, text=text, output=output, answers=call.id)

@@ -7,6 +7,8 @@
       - ToolFailed        a tool raised
       - TimedOut          one step took longer than its own timeout
       - Unstorable        a value has no JSON shape or is too large
+      - NotGranted        a tool that nobody above granted
+      - Denied            a person did not approve a use of a tool
       - InDoubt           started before a crash, and nobody can tell whether it happened
     + BadOutput           an answer never fitted its type; `raw` holds the last try
     + BadPlan             a plan that cannot be run
@@ -120,6 +122,14 @@ class TimedOut(EffectFailed):
 
 class Unstorable(EffectFailed):
     """A value has no JSON shape or is too large to be journaled."""
+
+
+class NotGranted(EffectFailed):
+    """A tool that nobody above granted was to be used; it did not run."""
+
+
+class Denied(EffectFailed):
+    """A person did not approve the use of a tool; it did not run."""
 
 
 class InDoubt(EffectFailed):

@@ -10,6 +10,7 @@ from coterie.calls import Calls
 from coterie.check import Check, checked
 from coterie.errors import BadInput
 from coterie.words.digest import digest_of
+from coterie.words.grant import Grant
 from coterie.words.limits import Limits
 from coterie.words.message import Message
 from coterie.words.task import Task
@@ -20,8 +21,9 @@ class Team(Actor):
 
     `settings` are what the play was built with, as plain data: part of the team's version.
     `done_when` is checked on the play's message; where it does not hold, the message comes out
-    as unverified, with the complaint. `limits` are what one call may use up. `calls` is how often the
-    play calls each member at most (None: nobody has said), for whoever asks before a run.
+    as unverified, with the complaint. `limits` are what one call may use up, and `grant` the tools that
+    its members may use at all. `calls` is how often the play calls each member at most (None: nobody has
+    said), for whoever asks before a run.
     """
 
     def __init__(
@@ -34,8 +36,10 @@ class Team(Actor):
         done_when: Check | None = None,
         limits: Limits | None = None,
         calls: Sequence[Calls] | None = None,
+        grant: Grant | None = None,
     ) -> None:
         self.name = named(name)
+        self.grant = grant
         _all_actors(name, members)
         self.settings = settings or {}
         self.done_when = done_when
@@ -102,7 +106,8 @@ def manifest(actor: Actor) -> dict[str, str]:
 def _collect(actor: Actor, path: str, found: dict[str, str], above: frozenset[int]) -> None:
     while path in found:
         path += "'"
-    found[path] = digest_of(actor.describe()).hex()[:16]
+    described = actor.describe() if actor.grant is None else [actor.describe(), actor.grant]
+    found[path] = digest_of(described).hex()[:16]
     if id(actor) not in above:
         for member in actor.members:
             _collect(member, f"{path}/{member.name}", found, above | {id(actor)})

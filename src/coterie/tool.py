@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from copy import copy
 from functools import partial
-from typing import Any, get_type_hints, overload
+from typing import Any, Self, TypeAlias, get_type_hints, overload
 
 import msgspec
+from msgspec.structs import replace
 
 from coterie.errors import BadInput
+from coterie.kernel.values import to_plain
 from coterie.typed import schema_of, value_of
 from coterie.words.brief import ToolSpec
+from coterie.words.effect import Use
+from coterie.words.grant import Grant
 
 TIMEOUT = 300.0
 """Seconds a tool may take unless it says otherwise."""
+Asks: TypeAlias = "bool | Callable[[dict[str, Any]], bool]"
+"""Whether a person is asked before a call: always, never, or as the arguments have it."""
 
 
 class Tool:
@@ -26,6 +32,10 @@ class Tool:
     async function with the same arguments, says after a crash whether the call happened: it
     gives a one-element list with the result, or an empty list. Without either, a call that
     was under way at a crash waits for a person. `timeout` is in seconds.
+
+    With `needs_approval` a person is asked before each call, or before those whose arguments it is
+    true of. `sensitive` says that a call may do harm, or let something out. `tags` are what grants and
+    registries choose by, and `owner` is who answers for it.
     """
 
     __slots__ = (
@@ -34,10 +44,14 @@ class Tool:
         "idempotent",
         "is_async",
         "name",
+        "needs_approval",
+        "owner",
         "parameters",
         "probe",
         "returns",
+        "sensitive",
         "spec",
+        "tags",
         "takes_key",
         "timeout",
     )
@@ -51,9 +65,17 @@ class Tool:
         idempotent: bool = False,
         probe: Callable[..., Any] | None = None,
         timeout: float = TIMEOUT,
+        needs_approval: Asks = False,
+        sensitive: bool = False,
+        tags: Iterable[str] = (),
+        owner: str = "",
     ) -> None:
         self.function = function
         self.name = name or getattr(function, "__name__", type(function).__name__)
+        self.needs_approval = needs_approval
+        self.sensitive = sensitive
+        self.tags = frozenset((tags,) if isinstance(tags, str) else tags)
+        self.owner = owner
         self.idempotent = idempotent
         self.probe = probe
         self.timeout = timeout
@@ -78,6 +100,49 @@ class Tool:
         """
         return msgspec.structs.asdict(value_of(arguments, self.arguments))
 
+    @property
+    def members(self) -> tuple[Any, ...]:
+        """The actors that it calls."""
+        return ()
+
+    def describe(self) -> Any:
+        """What is part of its version beside what a model is told of it."""
+        return None
+
+    def asks(self, arguments: dict[str, Any]) -> bool:
+        """Whether a person is asked before a call with these arguments."""
+        asks = self.needs_approval
+        return asks(arguments) if callable(asks) else asks
+
+    def using(self, arguments: dict[str, Any], grant: Grant) -> Awaitable[Any]:
+        """What a play awaits to have the tool used. `grant` is what its user may hand on."""
+        return Use(self.name, arguments, self)
+
+    def told(self, value: Any) -> str:
+        """A result as a model reads it."""
+        return value if isinstance(value, str) else msgspec.json.encode(to_plain(value)).decode()
+
+    def but(self, *, name: str = "", description: str = "", **changes: Any) -> Self:
+        """This tool with another name, description, or other promises.
+
+        Raises:
+            BadInput: if it has no such promise.
+        """
+        if unknown := sorted(set(changes) - set(_CHANGEABLE)):
+            raise BadInput(f"tool {self.name!r} has no {unknown[0]!r}; there are {', '.join(_CHANGEABLE)}")
+        other = copy(self)
+        for promise, value in changes.items():
+            setattr(other, promise, frozenset(value) if promise == "tags" else value)
+        if name or description:
+            other.name = name or self.name
+            text = description or self.spec.description
+            other.spec = replace(self.spec, name=other.name, description=text)
+        return other
+
+
+_CHANGEABLE = ("idempotent", "needs_approval", "owner", "probe", "sensitive", "tags", "timeout")
+"""The promises of a tool that a copy of it may make otherwise."""
+
 
 def tool_of(given: Tool | Callable[..., Any]) -> Tool:
     """The tool that a function stands for; a tool stays itself."""
@@ -98,6 +163,10 @@ def tool(
     idempotent: bool = False,
     probe: Callable[..., Any] | None = None,
     timeout: float = TIMEOUT,
+    needs_approval: Asks = False,
+    sensitive: bool = False,
+    tags: Iterable[str] = (),
+    owner: str = "",
 ) -> Callable[[Callable[..., Any]], Tool]: ...
 def tool(function: Callable[..., Any] | None = None, /, **promises: Any) -> Any:
     """Make a tool of a function, as a decorator with or without promises (see `Tool`)."""

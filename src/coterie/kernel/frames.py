@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from coterie.errors import Circular, Late, OverLimit
 from coterie.kernel.budget import FREE, Account, Amounts
 from coterie.kernel.joins import RACE, Join
+from coterie.words.grant import Grant, both
 from coterie.words.limits import Limits
 from coterie.words.message import Message
 from coterie.words.task import Task
@@ -34,19 +35,28 @@ class Playable(Protocol):
         """What one call of the actor may use up."""
         ...
 
+    @property
+    def grant(self) -> Grant | None:
+        """The tools that may be used in the actor and below it, if fewer than its caller grants."""
+        ...
+
     def play(self, task: Task, /) -> Coroutine[Any, Any, Message]:
         """The work itself."""
         ...
 
 
 class Call:
-    """An actor called with a task: awaiting it opens a frame and gives the actor's message."""
+    """An actor called with a task: awaiting it opens a frame and gives the actor's message.
 
-    __slots__ = ("actor", "task")
+    `grant` is what the caller grants it, where that is less than the caller's own frame has.
+    """
 
-    def __init__(self, actor: Playable, task: Task) -> None:
+    __slots__ = ("actor", "grant", "task")
+
+    def __init__(self, actor: Playable, task: Task, grant: Grant | None = None) -> None:
         self.actor = actor
         self.task = task
+        self.grant = grant
 
     def __await__(self) -> Generator[Call, Message, Message]:
         return (yield self)
@@ -61,6 +71,7 @@ class Frame:
         "counts",
         "depth",
         "finished",
+        "grant",
         "marks",
         "name",
         "parent",
@@ -78,17 +89,23 @@ class Frame:
         self.usage: Usage = NOTHING
         self.marks: list[str] | None = None
         self.finished: list[Message] = []
+        self.grant: Grant | None
         self.actor: Playable | None = None
         self.task: Task | None = None
         self.path: str
         self.depth: int
         self.account: Account | None
         if parent is None:
-            self.path, self.depth, self.account = name, 0, account
+            self.path, self.depth, self.account, self.grant = name, 0, account, None
         else:
             self.path, self.depth, self.account = parent.step(name), parent.depth + 1, parent.account
+            self.grant = parent.grant
         if call is not None:
             self.actor, self.task = call.actor, call.task
+            if call.grant is not None:
+                self.grant = both(self.grant, call.grant)
+            if call.actor.grant is not None:
+                self.grant = both(self.grant, call.actor.grant)
             limits = call.actor.limits
             if limits is not None:
                 self.account = Account(limits, self.path, self.account)

@@ -26,10 +26,11 @@ from typing import Any, ClassVar
 
 from msgspec.structs import replace
 
-from coterie.errors import Cancelled, CoterieError, NoProgress, OverLimit, RunError, error_of
+from coterie.errors import Cancelled, CoterieError, NoProgress, NotGranted, OverLimit, RunError, error_of
 from coterie.kernel.budget import Budget
 from coterie.kernel.conclude import conclusion
 from coterie.kernel.frames import Call, Frame, Playable, Strand, narrow, open_frame, played
+from coterie.kernel.grants import check
 from coterie.kernel.joins import Join
 from coterie.kernel.shared import PARKED, SETTLES, Shared
 from coterie.kernel.stuck import deadlock, foreign, not_a_message
@@ -322,6 +323,14 @@ class Machine:
         self._asked.append(Asked(path, effect))
         return PARKED
 
+    def _use(self, strand: Strand, use: Use) -> Any:
+        grant = strand.frame.grant
+        if grant is not None and (why := check(grant, use)):
+            path = strand.frame.effect(use.step)
+            self.note(path, "refused", why)
+            raise NotGranted(why, path=path)
+        return self._spend(strand, use)
+
     def _spend(self, strand: Strand, effect: Think | Use) -> Any:
         self._ask(strand, effect)
         if isinstance(effect, Think):
@@ -331,9 +340,15 @@ class Machine:
             self.note(strand.wait, "refused", refusal.why)
         return PARKED
 
-    def _call(self, strand: Strand, call: Call) -> Any:
-        frame = open_frame(strand.frame, call)
+    def _enter(self, parent: Frame, call: Call) -> Frame:
+        frame = open_frame(parent, call)
         self.note(frame.path, "entered", call.task.text[:80])
+        if call.grant is not None and call.grant.edge:
+            self.note(frame.path, "granted", ", ".join(call.grant.edge))
+        return frame
+
+    def _call(self, strand: Strand, call: Call) -> Any:
+        frame = self._enter(strand.frame, call)
         strand.push(played(call), frame)
         return None
 
@@ -353,9 +368,7 @@ class Machine:
 
     def _branch(self, strand: Strand, part: Any, join: Join, slot: int) -> Strand:
         if type(part) is Call:
-            frame = open_frame(strand.frame, part)
-            self.note(frame.path, "entered", part.task.text[:80])
-            return Strand(played(part), frame, join, slot)
+            return Strand(played(part), self._enter(strand.frame, part), join, slot)
         coro = part if inspect.iscoroutine(part) else _wait(part)
         return Strand(coro, Frame(_name(part), strand.frame), join, slot)
 
@@ -363,7 +376,7 @@ class Machine:
         Call: _call,
         Join: _fork,
         Think: _spend,
-        Use: _spend,
+        Use: _use,
     }
     """What is handled in a way of its own; all else is asked of the world."""
 

@@ -9,12 +9,14 @@ from typing import Any
 from coterie.kernel.board import Board
 from coterie.kernel.claims import Claims
 from coterie.kernel.frames import Frame, Strand
+from coterie.kernel.grants import parted
 from coterie.kernel.stuck import repeated
 from coterie.kernel.topics import NOTHING, Topics
 from coterie.kernel.values import storable
 from coterie.words.effect import (
     Claim,
     Get,
+    Granted,
     Hear,
     Here,
     Inbox,
@@ -157,6 +159,15 @@ class Shared:
     def here(self, strand: Strand, here: Here) -> Any:
         return strand.frame.path
 
+    def granted(self, strand: Strand, asked: Granted[Any]) -> Any:
+        grant = strand.frame.grant
+        if grant is None:
+            return asked.tools
+        kept, lost = parted(grant, asked.tools)
+        if lost:
+            self._note(strand.frame.path, "lost", ", ".join(lost), None)
+        return kept
+
     def inbox(self, strand: Strand, inbox: Inbox) -> Any:
         self.topics.bound(inbox)
 
@@ -180,6 +191,7 @@ SETTLES: dict[type, Callable[[Shared, Strand, Any], Any]] = {
     Claim: Shared.claim,
     Release: Shared.release,
     Here: Shared.here,
+    Granted: Shared.granted,
     Inbox: Shared.inbox,
     Subscribe: Shared.subscribe,
     Unsubscribe: Shared.unsubscribe,

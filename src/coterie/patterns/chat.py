@@ -9,7 +9,7 @@ from typing import TypeAlias
 from msgspec.structs import replace
 
 from coterie.actor import Actor
-from coterie.agent import conversation, hash_of
+from coterie.agent import conversation
 from coterie.calls import each, together
 from coterie.check import label
 from coterie.errors import BadInput, NoProgress
@@ -18,6 +18,7 @@ from coterie.patterns.choose import choice, eligible_name
 from coterie.patterns.crew import crew_of, purposes
 from coterie.patterns.debate import Stop, stopped
 from coterie.team import Team
+from coterie.toolbox import hash_of
 from coterie.words.effect import Mark
 from coterie.words.message import Message
 from coterie.words.task import Task

@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from coterie.actor import Actor
-from coterie.agent import Agent, conversation, hash_of
+from coterie.agent import Agent, conversation
 from coterie.calls import each, together
 from coterie.check import complaint
 from coterie.errors import BadInput, NoProgress, RunError, failure_of
@@ -18,6 +18,7 @@ from coterie.patterns.answers import missing_of
 from coterie.patterns.choose import decision, eligible_name, fields_in, fitted, one_of
 from coterie.patterns.crew import crew_of, listing, purposes
 from coterie.team import Team
+from coterie.toolbox import hash_of
 from coterie.words.effect import Mark
 from coterie.words.failure import Failure
 from coterie.words.message import Message

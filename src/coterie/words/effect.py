@@ -15,11 +15,13 @@ from msgspec import Struct
 
 from coterie.words.brief import Brief
 from coterie.words.digest import encode
+from coterie.words.grant import Grantable
 from coterie.words.memory import Query, Remembered
 from coterie.words.message import Message
 from coterie.words.thread import Thread
 
 T = TypeVar("T")
+Tools = TypeVar("Tools", bound=Grantable)
 LIMIT = 10_000
 """Messages that a topic holds, unless its inbox says otherwise."""
 OVERFLOWS = ("wait", "refuse", "drop_oldest", "drop_new")
@@ -256,6 +258,12 @@ class Mark(Effect[None], frozen=True):
 
 class Here(Effect[str], frozen=True):
     """The path of the frame that asks: a name for topics and board keys that no other frame of the run has."""
+
+
+class Granted(Effect[tuple[Tools, ...]], Generic[Tools], frozen=True):
+    """Those of `tools` that the frame may use. What it may not is noted as lost."""
+
+    tools: tuple[Tools, ...]
 
 
 class Entry(Struct, frozen=True):

@@ -1,0 +1,104 @@
+"""A toolbox: what an agent may use for one task, and what comes of the calls that its model makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import msgspec
+
+from coterie.actor import gather
+from coterie.approval import approved
+from coterie.context import REREAD
+from coterie.errors import BadOutput, EffectFailed
+from coterie.tool import Tool
+from coterie.words.digest import digest
+from coterie.words.effect import Mark
+from coterie.words.grant import Grant, exactly
+from coterie.words.message import Message, ToolCall
+
+Reread: TypeAlias = Callable[[ToolCall], str]
+"""What a model gets that asks for something that was left out of its prompt."""
+
+
+class Toolbox:
+    """The tools that `agent` may use for one task, by name.
+
+    Arguments that do not fit go back to the model once, with the validator's message.
+    """
+
+    __slots__ = ("_agent", "_bad", "_grant", "_tools")
+
+    def __init__(self, agent: str, tools: Mapping[str, Tool]) -> None:
+        self._agent = agent
+        self._tools = tools
+        self._grant = Grant(tuple(map(exactly, tools)))
+        self._bad: frozenset[str] = frozenset()
+
+    async def answers(self, calls: Sequence[ToolCall], reread: Reread | None = None) -> list[Message]:
+        """What each of a model's `calls` came to, in its order; they run at once.
+
+        `reread` is there if the agent's context can leave something out.
+
+        Raises:
+            BadOutput: if arguments are bad that were bad the time before.
+        """
+        problems = self._problems(calls, reread is not None)
+        if len(calls) == 1:
+            answers = [await self._answer(calls[0], problems[0], reread)]
+        else:
+            both = zip(calls, problems, strict=True)
+            answers = await gather(*(self._answer(call, why, reread) for call, why in both))
+        asked = [[call.name, call.arguments] for call in calls]
+        state = msgspec.json.encode([asked, [answer.text for answer in answers]]).decode()
+        await Mark(state if len(state) < 200 else f"{calls[0].name} {hash_of(state)}")
+        return answers
+
+    def _problems(self, calls: Sequence[ToolCall], rereads: bool) -> list[str]:
+        """What is wrong with each of `calls`, before any of them is made; empty where nothing is."""
+        problems = ["" if rereads and call.name == REREAD.name else self._problem(call) for call in calls]
+        self._bad = frozenset(
+            call.name for call, why in zip(calls, problems, strict=True) if why and call.name in self._tools
+        )
+        return problems
+
+    def _problem(self, call: ToolCall) -> str:
+        found = self._tools.get(call.name)
+        if found is None:
+            return f"no tool {call.name!r}; there are {sorted(self._tools)}"
+        try:
+            found.checked(call.arguments)
+        except ValueError as error:
+            if call.name not in self._bad:
+                return f"bad arguments: {error}"
+            message = f"agent {self._agent!r}: the arguments for {call.name!r} were bad twice: {error}"
+            raise BadOutput(message, raw=msgspec.json.encode(call.arguments).decode()) from error
+        return ""
+
+    async def _answer(self, call: ToolCall, problem: str, reread: Reread | None) -> Message:
+        """What one tool call came to: its result, or what is wrong with the call."""
+        if reread is not None and call.name == REREAD.name:
+            return _message(call, reread(call))
+        if problem:
+            return _message(call, f"error: {problem}")
+        found = self._tools[call.name]
+        arguments = call.arguments
+        try:
+            if found.needs_approval and found.asks(arguments):
+                arguments = await approved(found, arguments)
+            value = await found.using(arguments, self._grant)
+        except EffectFailed as error:
+            return _message(call, f"error: {error.message}")
+        return _message(call, found.told(value), value)
+
+
+def hash_of(text: str) -> str:
+    """A short name for a long text."""
+    return digest(text.encode()).hex()[:16]
+
+
+def _message(call: ToolCall, text: str, value: Any = None) -> Message:
+    if isinstance(value, Message):
+        value = value.output
+    output = None if isinstance(value, str) else value
+    return Message(sender=call.name, text=text, output=output, answers=call.id)

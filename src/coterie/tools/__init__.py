@@ -1,0 +1,11 @@
+"""Tools: what agents can do in the world, as sets that can be narrowed, renamed and put under approval."""
+
+from coterie.tools.actors import ActorTool as ActorTool
+from coterie.tools.actors import as_tool as as_tool
+from coterie.tools.registry import Registry as Registry
+from coterie.tools.sets import approved as approved
+from coterie.tools.sets import combined as combined
+from coterie.tools.sets import filtered as filtered
+from coterie.tools.sets import prefixed as prefixed
+from coterie.tools.sets import renamed as renamed
+from coterie.tools.sets import restricted as restricted

@@ -1,0 +1,138 @@
+"""Approvals: a tool that needs one runs with what a person approved, once, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from coterie import Agent, Message, Result, Team, do, gather, resume, tool
+from coterie.models import scripted
+from coterie.stores import MemoryStore
+from coterie.testing import rehearse
+from coterie.tools import approved, as_tool
+from coterie.words.message import ToolCall
+from coterie.words.task import Task
+
+sent: list[str] = []
+
+
+@pytest.fixture(autouse=True)
+def _nothing_sent() -> None:
+    sent.clear()
+
+
+@tool(needs_approval=True, sensitive=True)
+def send(to: str) -> str:
+    """Send a letter."""
+    sent.append(to)
+    return f"sent to {to}"
+
+
+def asking(think: Any) -> Any:
+    """A model that wants one letter sent, to whoever the actor is named after; then it says how it went."""
+    last = think.thread[-1]
+    return last.text if last.answers else ToolCall("1", "send", {"to": think.actor})
+
+
+def answered(*answers: Any) -> str:
+    """What the model is told when a person gives these answers in turn."""
+    said = iter(answers)
+    return rehearse(Agent("a", tools=[send]), "go", asking, answers=lambda path, ask: next(said))[0].text
+
+
+@pytest.mark.parametrize(
+    ("answer", "told", "gone"),
+    [
+        ("approve", "sent to a", ["a"]),
+        (True, "sent to a", ["a"]),
+        ("deny", "error: a person did not approve 'send'", []),
+        ("deny: not now", "error: a person did not approve 'send': not now", []),
+        (False, "error: a person did not approve 'send'", []),
+        ({"to": "b"}, "sent to b", ["b"]),
+        ({"arguments": {"to": "b"}}, "sent to b", ["b"]),
+        ('{"to": "b"}', "sent to b", ["b"]),
+    ],
+)
+def test_approve_deny_or_edit(answer: Any, told: str, gone: list[str]) -> None:
+    """The tool runs with the arguments that were approved, and the model is told of a refusal."""
+    assert (answered(answer), sent) == (told, gone)
+
+
+def test_what_cannot_be_used_is_asked_again() -> None:
+    """Neither a word that says nothing nor arguments that do not fit let the tool run."""
+    asked: list[str] = []
+    said = iter(["perhaps", {"whom": "b"}, "deny"])
+
+    def answer(path: str, ask: Any) -> Any:
+        asked.append(ask.question)
+        return next(said)
+
+    rehearse(Agent("a", tools=[send]), "go", asking, answers=answer)
+    assert sent == []
+    assert ["'perhaps' is neither" in asked[1], "unknown field `whom`" in asked[2]] == [True, True]
+
+
+def test_a_predicate_decides_by_the_arguments() -> None:
+    """With `when`, a person is asked about some calls only."""
+    (careful,) = approved([send.but(needs_approval=False)], when=lambda given: given["to"] == "boss")
+    assert rehearse(Agent("a", tools=[careful]), "go", asking)[0].text == "sent to a"
+    asked: list[str] = []
+    rehearse(
+        Agent("boss", tools=[careful]),
+        "go",
+        asking,
+        answers=lambda path, ask: asked.append(path) or "approve",
+    )
+    assert asked == ["boss/ask.1"]
+
+
+def test_a_play_is_asked_as_well() -> None:
+    """`do` with a tool that needs approval waits for it like an agent."""
+
+    async def play(task: Task) -> str:
+        return await do(send, to="b")
+
+    assert rehearse(Team("t", (), play), answers={"t/ask.1": {"to": "c"}})[0].text == "sent to c"
+
+
+def deep() -> Team:
+    """Two bosses side by side; each gives its worker a task, and each worker wants a letter sent."""
+
+    def boss(name: str) -> Agent:
+        worker = Agent(f"{name}-worker", tools=[send])
+        return Agent(f"{name}-boss", tools=[as_tool(worker, name="work", edge=["send"])])
+
+    bosses = [boss("x"), boss("y")]
+
+    async def play(task: Task) -> Message:
+        said = await gather(*(one(task) for one in bosses))
+        return Message(sender="t", text=" and ".join(one.text for one in said))
+
+    return Team("t", bosses, play)
+
+
+def line(think: Any) -> Any:
+    if think.actor.endswith("worker"):
+        return asking(think)
+    last = think.thread[-1]
+    return last.text if last.answers else ToolCall("1", "work", {"task": "go"})
+
+
+def test_approvals_from_below_in_parallel_across_processes() -> None:
+    """Two open questions three frames deep wait in the store; each answer runs its own call, once."""
+    store = MemoryStore()
+
+    def opened(**answers: Any) -> Result:
+        model = scripted(line)
+        given = {f"t/{one}-boss/{one}-worker/ask.1": answer for one, answer in answers.items()}
+        return asyncio.run(resume(deep(), "r", store=store, model=model, answers=given))
+
+    first = asyncio.run(deep().run("go", model=scripted(line), store=store, id="r"))
+    assert first.status == "waiting"
+    assert sorted(first.waiting) == ["t/x-boss/x-worker/ask.1", "t/y-boss/y-worker/ask.1"]
+    assert opened(y="deny: no").status == "waiting"
+    assert sent == []
+    assert opened(x={"to": "z"}).text == "sent to z and error: a person did not approve 'send': no"
+    assert sent == ["z"]
