@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from coterie.actor import Actor
-from coterie.errors import Diverged, NotOpen, Unfit, UnknownRun, failure_of
+from coterie.errors import Busy, Diverged, NotOpen, Unfit, UnknownRun, failure_of
 from coterie.kernel.machine import Machine
 from coterie.kernel.replay import Resumed, counted, reopening, replay, signal
 from coterie.kernel.story import closed, opened, result_of, task_of_run, usage
@@ -60,6 +60,7 @@ class Job:
         self.id = id
         self.answers: Mapping[str, Any] = {}
         self.again = False
+        self.fresh = False
         self.attended = False
         self.memo: Memo | None = None
         self.origin: Mapping[str, Any] = {}
@@ -74,13 +75,15 @@ class Job:
 
         Raises:
             UnknownRun: if there is no task, here or in the store.
+            Busy: if the run is `fresh`, and somebody else has begun it.
         """
         store = self.store
         lease = await store.claim(self.id, self.hear)
         records: list[Record] = []
         try:
             records = await store.read(self.id)
-            if not records:
+            if not records or self.fresh:
+                self._is_new(records)
                 runner, events, standing = self._begun(lease, self._given())
             elif (end := closed(records)) is not None and not (self.again and end.status in AGAIN):
                 await store.release(lease)
@@ -107,6 +110,10 @@ class Job:
             self._heard.append(said)
         else:
             self._runner.hear(said)
+
+    def _is_new(self, records: list[Record]) -> None:
+        if records:
+            raise Busy(f"run {self.id!r} was begun by somebody else")
 
     def _given(self) -> Task:
         if self.task is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from coterie.actor import Actor, Given, Play
 from coterie.errors import BadInput, Busy, Diverged, UnknownRun
@@ -25,7 +25,10 @@ from coterie.words.event import Closed, Record, Signalled
 from coterie.words.failure import Failure
 from coterie.words.limits import DEFAULT, Limits
 from coterie.words.result import Result
-from coterie.words.task import task_of
+from coterie.words.task import Task, task_of
+
+if TYPE_CHECKING:
+    from coterie.memory.conversation import Session
 
 
 async def run(
@@ -42,6 +45,7 @@ async def run(
     seed: int | None = None,
     origin: Mapping[str, Any] | None = None,
     limits: Limits = DEFAULT,
+    session: Session | str | None = None,
 ) -> Result:
     """Give `task` to `actor` and wait for what it comes to.
 
@@ -52,18 +56,34 @@ async def run(
     `Draw` repeatable. `origin` is kept with the run, to know later where it came from. `limits` are
     what it may use up.
 
+    With a `session` the task is the next message of a conversation in `store`: the actor is given what was
+    said before, and a message that was killed half-way goes on when it is sent again.
+
     A failure of the work is in the result (`status`, `failure`), with what was finished and
     spent; errors of the store or of the programmer are raised.
+
+    Raises:
+        BadInput: for a session without a store, or with an id for the run.
+        Busy: if another process performs the run, or the session is busy (see `Session`).
     """
     world = World(model, models, ask, seed=seed, memory=memory)
-    actor, task, id = actor_of(actor), task_of(task), id or new_id()
+    actor, task = actor_of(actor), task_of(task)
+    if session is not None and (store is None or id is not None):
+        raise BadInput("a session needs a store=, and names its runs itself: leave id= out")
     if store is None:
-        return await unkept(actor, task, world, id, limits)
-    job = Job(actor, task, world, store, id)
-    job.limits = limits
-    if origin:
-        job.origin = origin
-    return await job.perform()
+        return await unkept(actor, task, world, id or new_id(), limits)
+
+    def made(actor: Actor, id: str, task: Task | None) -> Job:
+        job = Job(actor, task, world, store, id)
+        job.limits = limits
+        job.origin = origin or {}
+        return job
+
+    if session is None:
+        return await made(actor, id or new_id(), task).perform()
+    from coterie.shell.session import Turns  # it knows how to cancel a run, so it stands above this
+
+    return await Turns(session, store, actor, made).say(task)
 
 
 def run_sync(actor: Actor | Play, task: Given = "", /, **options: Any) -> Result:
