@@ -207,7 +207,11 @@ def read_pages(path: Path) -> int:
     """Read and decode everything in the one journal of a store, and make nothing of it."""
     db = sqlite3.connect(path)
     found = 0
-    for body, contents in db.execute("select body, contents from pages order by run, seq"):
-        found += len(msgspec.msgpack.decode(body)) + bool(contents and msgspec.msgpack.decode(contents))
+    for places, body in db.execute("select places, body from packs order by id"):
+        at = 0
+        for *_, events, contents in msgspec.msgpack.decode(places):
+            for size in filter(None, (events, contents)):
+                found += len(msgspec.msgpack.decode(body[at : at + size]))
+                at += size
     db.close()
     return found

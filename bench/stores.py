@@ -97,7 +97,7 @@ async def _stored(each: int) -> int:
         await fill(store, 1, each)
         await store.close()
         db = sqlite3.connect(path)
-        [(kept,)] = db.execute("select sum(length(hash) + length(body) + length(contents)) from pages")
+        [(kept,)] = db.execute("select sum(length(places) + length(body)) from packs")
         db.close()
         return int(kept) // each
 

@@ -206,7 +206,7 @@ def test_verify_finds_what_was_changed() -> None:
     say("run", "team.py:panel", "Rust?", "--id", "r")
     assert say("verify").stdout == "1 runs are what was written\n"
     with sqlite3.connect(".coterie/runs.db") as db:
-        db.execute("update pages set body = cast(replace(body, x'72', x'73') as blob) where seq = 0")
+        db.execute("update packs set body = cast(replace(body, x'72', x'73') as blob) where id = 1")
     db.close()
     broken = say("verify")
     assert [broken.exit_code, broken.stdout] == [1, ""]

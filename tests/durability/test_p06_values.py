@@ -63,7 +63,7 @@ def test_what_is_said_or_put_must_be_storable_too(talk: Any) -> None:
     assert (result.failure.kind, result.failure.path) == ("Unstorable", "play")
 
 
-@pytest.mark.parametrize("column", ["body", "contents", "hash"])
+@pytest.mark.parametrize("column", ["places", "body"])
 def test_a_flipped_byte_is_found_and_never_read_as_something_else(tmp_path: Path, column: str) -> None:
     """Any byte of any page: `verify` names the events, and reading fails or verify is what tells."""
     path = tmp_path / "r.db"
@@ -76,7 +76,7 @@ def test_a_flipped_byte_is_found_and_never_read_as_something_else(tmp_path: Path
 
     asyncio.run(write())
     db = sqlite3.connect(path)
-    for key, size in db.execute(f"select id, length({column}) from pages").fetchall():  # noqa: S608
+    for key, size in db.execute(f"select id, length({column}) from packs").fetchall():  # noqa: S608
         for at in range(size):
             _flip(db, column, key, at)
             assert asyncio.run(_problems(path)), f"{column} {key} byte {at}"
@@ -86,9 +86,9 @@ def test_a_flipped_byte_is_found_and_never_read_as_something_else(tmp_path: Path
 
 
 def _flip(db: sqlite3.Connection, column: str, key: int, at: int) -> None:
-    [(body,)] = db.execute(f"select {column} from pages where id = ?", (key,))  # noqa: S608
+    [(body,)] = db.execute(f"select {column} from packs where id = ?", (key,))  # noqa: S608
     changed = body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
-    db.execute(f"update pages set {column} = ? where id = ?", (changed, key))  # noqa: S608
+    db.execute(f"update packs set {column} = ? where id = ?", (changed, key))  # noqa: S608
     db.commit()
 
 
@@ -114,19 +114,49 @@ def test_dropped_and_reordered_events_are_found(tmp_path: Path) -> None:
     asyncio.run(store.close())
     db = sqlite3.connect(path, isolation_level=None)
     first, second, last = (
-        db.execute("select id, seq from pages order by seq").fetchall()[n] for n in (1, 2, -1)
+        db.execute("select id from packs order by id").fetchall()[n][0] for n in (1, 2, -1)
     )
-    db.execute("update pages set seq = -1 where id = ?", (first[0],))
-    db.execute("update pages set seq = ? where id = ?", (first[1], second[0]))
-    db.execute("update pages set seq = ? where id = ?", (second[1], first[0]))
-    assert any("are not what was written" in problem for problem in asyncio.run(_problems(path)))
-    db.execute("delete from pages where id = ?", (first[0],))
+    db.execute("update packs set id = -1 where id = ?", (first,))
+    db.execute("update packs set id = ? where id = ?", (first, second))
+    db.execute("update packs set id = ? where id = -1", (second,))
     assert any("are missing" in problem for problem in asyncio.run(_problems(path)))
     with pytest.raises(Corrupt, match="are missing"):
         asyncio.run(SqliteStore(path).read("r"))
-    db.execute("delete from pages where id = ?", (last[0],))
+    db.execute("delete from packs where id = ?", (first,))
+    assert any("are missing" in problem for problem in asyncio.run(_problems(path)))
+    db.execute("delete from packs where id = ?", (last,))
     assert any("missing at the end" in problem for problem in asyncio.run(_problems(path)))
     db.close()
+
+
+def test_a_page_that_takes_another_s_place_is_found(tmp_path: Path) -> None:
+    """A page of the run that is not the one that was written there does not fit the chain."""
+    path = tmp_path / "r.db"
+    store = SqliteStore(path)
+
+    async def play(task: Task) -> str:
+        for _ in range(5):
+            await do(give, "good")
+        return "done"
+
+    asyncio.run(run(play, "go", store=store, id="r"))
+    asyncio.run(store.close())
+    db = sqlite3.connect(path, isolation_level=None)
+    [(body,)] = db.execute("select body from packs where id = 3")
+    db.execute("update packs set body = ? where id = 2 and length(body) = ?", (body, len(body)))
+    assert any("are not what was written" in problem for problem in asyncio.run(_problems(path)))
+    db.close()
+
+
+def test_a_store_of_another_version_is_refused(tmp_path: Path) -> None:
+    """What is said names the version of the file, and the one that is read here."""
+    path = tmp_path / "r.db"
+    asyncio.run(SqliteStore(path).close())
+    db = sqlite3.connect(path)
+    db.execute("pragma user_version = 1")
+    db.close()
+    with pytest.raises(Corrupt, match="is a store of version 1; this Coterie reads version 2"):
+        SqliteStore(path)
 
 
 def test_another_program_s_file_is_refused_and_left_alone(tmp_path: Path) -> None:

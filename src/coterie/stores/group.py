@@ -7,21 +7,45 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from coterie.stores.held import Added
+from coterie.stores.reading import newest
+from coterie.wire.pack import Place, directory
+
+PACK = 65536
+"""Bytes after which a commit begins another row: what reading one page of a run may have to read."""
+
 
 class Group:
     """The appends that go into one commit, and those who wait for it."""
 
-    __slots__ = ("blobs", "ends", "pages", "refused", "waiting")
+    __slots__ = ("_room", "blobs", "last", "packs", "refused", "tails", "waiting")
 
     def __init__(self) -> None:
-        self.pages: list[tuple[Any, ...]] = []
+        self.packs: list[list[Added]] = []
         self.blobs: list[tuple[bytes, bytes]] = []
-        self.ends: list[tuple[Any, ...]] = []
         self.waiting: list[asyncio.Future[None]] = []
         self.refused: set[int] = set()
+        self.tails: dict[int, int] = {}
+        self.last = 0
+        self._room = 0
+
+    def add(self, page: Added) -> None:
+        """Take a page."""
+        if self._room <= 0:
+            self.packs.append([])
+            self._room = PACK
+        self._room -= len(page.body) + len(page.contents)
+        self.packs[-1].append(page)
 
     def settle(self, error: BaseException | None) -> None:
         """Tell everybody who waits how it went."""
+        if error is None:
+            tails = self.tails
+            for pack in self.packs:
+                for page in pack:
+                    held = page.held
+                    if held.key in tails:
+                        held.written = (tails[held.key], page.number, page.hash)
         for future in self.waiting:
             if future.done():
                 continue
@@ -31,8 +55,8 @@ class Group:
                 future.set_exception(error)
 
 
-_PAGE = "insert into pages (run, seq, count, hash, body, contents) values (?, ?, ?, ?, ?, ?)"
-_END = "update runs set pages = ?, head = ?, holder = '', expires = 0 where id = ? and epoch = ?"
+_PACK = "insert into packs (id, places, body) values (?, ?, ?)"
+_END = "update runs set tail = ?, pages = ?, head = ?, holder = '', expires = 0 where id = ? and epoch = ?"
 
 
 class Committer:
@@ -40,7 +64,8 @@ class Committer:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self.db = db
-        self._version = self._seen()
+        self._version = -1
+        self._last = 0
 
     def commit(self, group: Group, epochs: Callable[[], Mapping[int, int]]) -> None:
         """Write a group, all or nothing, without what a lost lease brings (see `group.refused`).
@@ -50,25 +75,31 @@ class Committer:
         db = self.db
         db.execute("begin immediate")
         try:
-            self._write(group, epochs)
+            last = self._write(group, epochs)
         except BaseException:
             db.execute("rollback")
             raise
         db.execute("commit")
+        self._last = group.last = last
 
-    def _write(self, group: Group, epochs: Callable[[], Mapping[int, int]]) -> None:
+    def _write(self, group: Group, epochs: Callable[[], Mapping[int, int]]) -> int:
+        """Write a group; gives the number of the newest pack."""
+        db, last = self.db, self._last
         version = self._seen()
         if version != self._version:
             self._version = version
             group.refused = self._lost(epochs())
-        pages = group.pages
-        if group.refused:
-            pages = [page for page in pages if page[0] not in group.refused]
-        self.db.executemany(_PAGE, pages)
+            last = newest(db)
+        rows: list[tuple[int, bytes, bytes]] = []
+        for pack in group.packs:
+            last += 1
+            rows.append((last, *_packed(last, pack, group)))
+        db.executemany(_PACK, rows)
         if group.blobs:
-            self.db.executemany("insert or ignore into blobs (name, body) values (?, ?)", group.blobs)
-        if group.ends:
-            self.db.executemany(_END, group.ends)
+            db.executemany("insert or ignore into blobs (name, body) values (?, ?)", group.blobs)
+        if ends := _ends(group):
+            db.executemany(_END, ends)
+        return last
 
     def _seen(self) -> int:
         """Changes whenever another connection has committed (SQLite, PRAGMA data_version)."""
@@ -79,3 +110,33 @@ class Committer:
         """The runs that somebody else has claimed since we did."""
         now = dict(self.db.execute("select id, epoch from runs where holder <> ''"))
         return {key for key, epoch in epochs.items() if now.get(key) != epoch}
+
+
+def _packed(number: int, pack: list[Added], group: Group) -> tuple[bytes, bytes]:
+    """The directory and the body of a pack, without the pages of lost runs."""
+    tails, refused = group.tails, group.refused
+    places: list[Place] = []
+    parts: list[bytes] = []
+    for page in pack:
+        held = page.held
+        key = held.key
+        if refused and key in refused:
+            continue
+        body, contents = page.body, page.contents
+        before = tails[key] if key in tails else held.written[0]
+        places.append((key, before, page.seq, page.count, page.hash, len(body), len(contents)))
+        parts.append(body)
+        if contents:
+            parts.append(contents)
+        tails[key] = number
+    return directory(places), b"".join(parts)
+
+
+def _ends(group: Group) -> list[tuple[Any, ...]]:
+    """What the runs say last that end here."""
+    return [
+        (group.tails[held.key], page.number, page.hash, held.key, held.epoch)
+        for pack in group.packs
+        for page in pack
+        if (held := page.held).ended and held.key in group.tails
+    ]

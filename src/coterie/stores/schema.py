@@ -9,8 +9,8 @@ from pathlib import Path
 
 from coterie.errors import Corrupt, StoreUnavailable
 
-VERSION = 1
-"""The version of the tables, kept in `user_version`."""
+VERSION = 2
+"""The version of the tables, kept in `user_version`; another one is refused."""
 APPLICATION = 0x436F7465
 """The mark of a Coterie file, kept in `application_id`."""
 PAGE = 8192
@@ -22,19 +22,16 @@ create table if not exists runs (
     epoch   integer not null,
     holder  text    not null,
     expires real    not null,
-    pages   integer,
-    head    blob
+    seen    integer not null,
+    tail    integer not null default 0,
+    pages   integer not null default 0,
+    head    blob    not null default x''
 );
-create table if not exists pages (
-    id       integer primary key,
-    run      integer not null,
-    seq      integer not null,
-    count    integer not null,
-    hash     blob    not null,
-    body     blob    not null,
-    contents blob    not null
+create table if not exists packs (
+    id     integer primary key,
+    places blob    not null,
+    body   blob    not null
 );
-create unique index if not exists pages_by_run on pages (run, seq);
 create table if not exists blobs (
     id   integer primary key,
     name blob    not null unique,
@@ -52,14 +49,14 @@ def connect(path: Path, synchronous: str) -> sqlite3.Connection:
     """A connection to the store at `path`, made if it is not there.
 
     Raises:
-        Corrupt: if the file is not a store, or of a later version.
+        Corrupt: if the file is not a store, or of another version.
         StoreUnavailable: if it cannot be opened.
     """
     with told(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
         mark, version, tables = _identity(db)
-        if (mark != APPLICATION and tables) or version > VERSION:
+        if tables and (mark != APPLICATION or version != VERSION):
             db.close()
             what = (
                 f"is a store of version {version}" if mark == APPLICATION else "is another program's database"

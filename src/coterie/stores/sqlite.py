@@ -13,16 +13,19 @@ Theory of operation
    has written since the last one; only then can a lease have been lost, and each is checked in
    that same transaction. What a stale writer brings is refused; the rest goes in. The commit
    that closes a run gives its lease back too.
-4. A lease is renewed while its process lives. That of a dead process on this machine is free at
+4. A commit is one row for all runs (see `wire.pack`), and each page says where the one before it
+   is. So writing needs no index. A run's row says where its newest page is, as of the time when
+   the run was last given back or its lease renewed; for one that was not given back, what was
+   written since is looked through.
+5. A lease is renewed while its process lives. That of a dead process on this machine is free at
    once, that of another machine after `lease` seconds.
-5. A store belongs to the event loop that uses it.
+6. A store belongs to the event loop that uses it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -30,44 +33,26 @@ from typing import Literal
 
 import msgspec
 
-from coterie.errors import BadInput, Busy, Corrupt, Fenced, StoreError
+from coterie.errors import BadInput, Busy, Fenced, StoreError
 from coterie.kernel.story import overview
 from coterie.ports import Hear, Lease
 from coterie.stores.group import Committer, Group
-from coterie.stores.holder import dead, holder
+from coterie.stores.held import Held
+from coterie.stores.holder import dead
+from coterie.stores.leases import LEASE, Leases
+from coterie.stores.reading import Journals, tail_of
 from coterie.stores.schema import connect, told, transaction
-from coterie.wire.journal import Reader, Writer, packed, sealed
-from coterie.words.digest import digest, encode
-from coterie.words.event import Closed, Record, Signalled
+from coterie.wire.journal import Reader
+from coterie.words.digest import encode
+from coterie.words.event import Record, Signalled
 from coterie.words.result import Overview
 
 Durability = Literal["full", "normal", "relaxed"]
 _SYNCHRONOUS = {"full": "full", "normal": "normal", "relaxed": "off"}
-LEASE = 30.0
-"""Seconds for which a lease is good unless it is renewed."""
 BEAT = 0.2
 """Seconds between two looks for signals from other processes."""
 LAG = 0.05
 """Seconds that `relaxed` may keep what was appended."""
-LARGE = 65536
-"""Bytes from which a content is kept once for all runs."""
-
-
-class _Held:
-    """One run that this process writes."""
-
-    __slots__ = ("ended", "epoch", "head", "hear", "key", "pages", "records", "run", "seq", "writer")
-
-    def __init__(self, run: str, key: int, epoch: int, hear: Hear | None) -> None:
-        self.run = run
-        self.key = key
-        self.epoch = epoch
-        self.hear = hear
-        self.ended = False
-        self.seq = self.pages = 0
-        self.head = b""
-        self.writer = Writer()
-        self.records: list[Record] | None = []
 
 
 class SqliteStore:
@@ -78,24 +63,24 @@ class SqliteStore:
             raise BadInput(f"durability is one of {sorted(_SYNCHRONOUS)}, not {durability!r}")
         self.path = Path(path)
         self.durability = durability
-        self._lease = lease
         full = durability == "full"
         # With `full`, claims and reads have a connection of their own: they need no fsync.
         self._db = connect(self.path, "normal" if full else _SYNCHRONOUS[durability])
         self._committer = Committer(connect(self.path, "full") if full else self._db)
         self._thread = ThreadPoolExecutor(1, "coterie-sqlite") if full else None
-        self._held: dict[str, _Held] = {}
+        self._leases = Leases(self._db, lease)
+        self._held: dict[str, Held] = {}
         self._group: Group | None = None
         self._busy: asyncio.Future[None] | None = None
         self._beat: asyncio.TimerHandle | None = None
-        self._renewed = 0.0
+        self._seen = 0
 
     async def claim(self, run: str, /, hear: Hear | None = None) -> Lease:
         if run in self._held:
             raise Busy(f"run {run!r} is being worked on in this process")
         with told(self.path):
             with transaction(self._db):
-                held = self._take(run, hear)
+                held = self._leases.take(run, hear)
             if held.epoch > 1:
                 self._learn(held)
         self._held[run] = held
@@ -108,14 +93,14 @@ class SqliteStore:
         held = self._held.get(lease.run)
         if held is None or held.epoch != lease.epoch:
             return
-        if held.ended:
-            del self._held[lease.run]
+        if held.ended and held.written[1] == held.pages:
+            del self._held[lease.run]  # the commit that closed it gave it back
             return
         if self._group is not None or self._busy is not None:
             await self._flushed()
         del self._held[lease.run]
         with told(self.path):
-            self._db.execute(_GIVE_BACK, (held.key, held.epoch))
+            self._leases.give_back(held)
 
     async def append(self, lease: Lease, records: Sequence[Record], /) -> None:
         held = self._held.get(lease.run)
@@ -126,7 +111,7 @@ class SqliteStore:
         if records[0].seq != held.seq:
             raise StoreError(f"run {lease.run!r} has {held.seq} events; {records[0].seq} cannot come next")
         group = self._group or self._gather()
-        self._add(group, held, records)
+        group.add(held.add(records, group.blobs))
         if self.durability == "relaxed":
             return
         future = asyncio.get_running_loop().create_future()
@@ -135,7 +120,6 @@ class SqliteStore:
         if group.refused and held.key in group.refused:
             self._held.pop(lease.run, None)
             raise _fenced(lease)
-        held.ended = type(records[-1].event) is Closed
 
     async def read(self, run: str, /) -> list[Record]:
         held = self._held.get(run)
@@ -145,7 +129,7 @@ class SqliteStore:
         await self._flushed()
         with told(self.path):
             row = self._db.execute("select id from runs where name = ?", (run,)).fetchone()
-            return [] if row is None else self._read(row[0], Reader(self._blob))
+            return [] if row is None else self._read(run, row[0], self._journals())
 
     async def signal(self, run: str, signal: Signalled, /) -> None:
         body = encode([signal.kind, signal.about, signal.value])
@@ -156,19 +140,26 @@ class SqliteStore:
         await self._flushed()
         with told(self.path):
             rows = self._db.execute("select id, name, holder from runs order by id desc").fetchall()
-            found = [(name, self._read(key, Reader(self._blob)), holder_) for key, name, holder_ in rows]
-        return [_seen(name, records, holder_) for name, records, holder_ in found if records]
+            journals = self._journals()
+            found = [(name, self._read(name, key, journals), whose) for key, name, whose in rows]
+        return [_seen(name, records, whose) for name, records, whose in found if records]
 
     async def verify(self, run: str, /) -> list[str]:
         """What is wrong with a journal, a line each; empty for one that is what was written.
 
-        Finds every changed, dropped or reordered event. Of a run that has not ended, dropping
+        Finds every changed, dropped or reordered event. Of a run that was not given back, dropping
         its newest events looks like having stopped earlier.
         """
         await self._flushed()
         with told(self.path):
-            row = self._db.execute("select id, pages, head from runs where name = ?", (run,)).fetchone()
-            return [f"no run {run!r}"] if row is None else self._verify(run, *row)
+            query = "select id, holder, pages, head from runs where name = ?"
+            row = self._db.execute(query, (run,)).fetchone()
+            if row is None:
+                return [f"no run {run!r}"]
+            key, whose, pages, head = row
+            return self._journals().problems(
+                run, key, tail_of(self._db, key), None if whose else (pages, head)
+            )
 
     async def close(self) -> None:
         await self._flushed()
@@ -181,40 +172,18 @@ class SqliteStore:
             self._committer.db.close()
         self._db.close()
 
-    # Claims
-
-    def _take(self, run: str, hear: Hear | None) -> _Held:
-        """Write down that this process holds `run`, in the transaction of the caller."""
-        now = time.time()
-        row = self._db.execute(
-            "select id, epoch, holder, expires from runs where name = ?", (run,)
-        ).fetchone()
-        if row is None:
-            cursor = self._db.execute(
-                "insert into runs (name, epoch, holder, expires) values (?, 1, ?, ?)",
-                (run, holder(), now + self._lease),
-            )
-            return _Held(run, cursor.lastrowid or 0, 1, hear)
-        key, epoch, whose, expires = row
-        if whose and expires > now and not dead(whose):
-            raise Busy(
-                f"run {run!r} is held by {whose} for {expires - now:.0f} s more; wait, or cancel it there"
-            )
-        self._db.execute(
-            "update runs set epoch = ?, holder = ?, expires = ? where id = ?",
-            (epoch + 1, holder(), now + self._lease, key),
-        )
-        return _Held(run, key, epoch + 1, hear)
-
-    def _learn(self, held: _Held) -> None:
+    def _learn(self, held: Held) -> None:
         """Read what is in the journal of a run, so that it can be gone on with."""
-        reader = Reader(self._blob)
-        held.records = self._read(held.key, reader)
-        held.seq = len(held.records)
+        journals = self._journals()
+        reader = Reader(journals.blob)
+        tail = held.written[0]
+        pages = journals.pages(held.key, tail)
+        held.records = journals.records(pages, reader)
+        held.seq, held.pages = len(held.records), len(pages)
+        held.head = pages[-1].hash if pages else b""
+        held.written = (tail, held.pages, held.head)
         held.writer.contents.update(reader.contents)
         held.writer.links = reader.links
-        last = "select hash, (select count(*) from pages where run = ?) from pages where run = ? order by seq desc"
-        held.head, held.pages = self._db.execute(last, (held.key, held.key)).fetchone() or (b"", 0)
 
     # Commits
 
@@ -228,22 +197,6 @@ class SqliteStore:
             loop.call_soon(self._flush)
         return group
 
-    def _add(self, group: Group, held: _Held, records: Sequence[Record]) -> None:
-        body, fresh = held.writer.page(records)
-        large = [(name, content) for name, content in fresh.items() if len(content) >= LARGE]
-        for name, _ in large:
-            del fresh[name]
-        group.blobs += large
-        contents = packed(fresh)
-        seq = held.seq
-        held.head = sealed(held.head, held.run, seq, body, contents)
-        held.seq += len(records)
-        held.pages += 1
-        held.records = None
-        group.pages.append((held.key, seq, len(records), held.head, body, contents))
-        if type(records[-1].event) is Closed:
-            group.ends.append((held.pages, held.head, held.key, held.epoch))
-
     def _flush(self) -> None:
         """Commit the group that was gathered: here, or in the writer thread."""
         group, self._group = self._group, None
@@ -251,7 +204,7 @@ class SqliteStore:
             self._group = group
             return
         if self._thread is None:
-            group.settle(self._commit(group))
+            self._settle(group, self._commit(group))
             return
         loop = asyncio.get_running_loop()
         self._busy = loop.create_future()
@@ -266,13 +219,18 @@ class SqliteStore:
             return _said(error, self.path)
         return None
 
+    def _settle(self, group: Group, error: StoreError | None) -> None:
+        group.settle(error)
+        if error is None:
+            self._seen = group.last
+
     def _epochs(self) -> dict[int, int]:
         """The runs that this process writes; the copy is made at once, the loop may go on beside."""
         return {held.key: held.epoch for held in list(self._held.values())}
 
     def _flushed_in_thread(self, group: Group, error: StoreError | None) -> None:
         busy, self._busy = self._busy, None
-        group.settle(error)
+        self._settle(group, error)
         if self._group is not None:
             self._flush()
         if busy is not None and not busy.done():
@@ -288,47 +246,16 @@ class SqliteStore:
 
     # Reading
 
-    def _read(self, key: int, reader: Reader) -> list[Record]:
-        records: list[Record] = []
-        rows = self._db.execute("select seq, body, contents from pages where run = ? order by seq", (key,))
-        for seq, body, contents in rows:
-            if seq != len(records):
-                raise Corrupt(f"events {len(records)} to {seq - 1} are missing from {str(self.path)!r}")
-            records += reader.page(seq, body, contents)
-        return records
+    def _journals(self) -> Journals:
+        return Journals(self._db, str(self.path))
 
-    def _blob(self, name: bytes) -> bytes | None:
-        row = self._db.execute("select body from blobs where name = ?", (name,)).fetchone()
-        return None if row is None else bytes(row[0])
+    def _read(self, run: str, key: int, journals: Journals) -> list[Record]:
+        return journals.records(journals.pages(key, self._tail(run, key)), Reader(journals.blob))
 
-    def _verify(self, run: str, key: int, pages: int | None, head: bytes | None) -> list[str]:
-        problems: list[str] = []
-        expected, seq, count = b"", 0, 0
-        query = "select seq, count, hash, body, contents from pages where run = ? order by seq"
-        for at, many, hash_, body, contents in self._db.execute(query, (key,)):
-            if at != seq:
-                problems.append(f"run {run!r}: events {seq} to {at - 1} are missing")
-            expected = sealed(expected, run, at, body, contents)
-            if expected != hash_:
-                problems.append(f"run {run!r}: events {at} to {at + many - 1} are not what was written")
-                expected = hash_
-            seq, count = at + many, count + 1
-        if not count and not pages:
-            return [f"no run {run!r}"]  # claimed once, and never begun
-        if pages is not None and count < pages:
-            problems.append(f"run {run!r}: {pages - count} pages are missing at the end")
-        return problems + self._unreadable(run, key)
-
-    def _unreadable(self, run: str, key: int) -> list[str]:
-        try:
-            self._read(key, Reader(self._checked_blob))
-        except Corrupt as error:
-            return [f"run {run!r}: {error.message}"]
-        return []
-
-    def _checked_blob(self, name: bytes) -> bytes | None:
-        body = self._blob(name)
-        return body if body is not None and digest(body) == name else None
+    def _tail(self, run: str, key: int) -> int:
+        """The newest pack of a run, which of one that is written here is known."""
+        held = self._held.get(run)
+        return tail_of(self._db, key) if held is None else held.written[0]
 
     # The background
 
@@ -342,16 +269,11 @@ class SqliteStore:
         if not self._held:
             return
         with told(self.path):
-            now = time.time()
-            if now - self._renewed > self._lease / 3:
-                self._renewed = now
-                rows = [(now + self._lease, held.key, held.epoch) for held in self._held.values()]
-                with transaction(self._db):
-                    self._db.executemany("update runs set expires = ? where id = ? and epoch = ?", rows)
+            self._leases.renew(self._held.values(), self._seen)
             self._hear_signals(list(self._held.values()))
         self._keep_beating()
 
-    def _hear_signals(self, held: Iterable[_Held]) -> None:
+    def _hear_signals(self, held: Iterable[Held]) -> None:
         by_run = {one.run: one for one in held if one.hear is not None}
         rows = self._db.execute("select id, run, body from signals order by id").fetchall()
         for key, run, body in rows:
@@ -360,9 +282,6 @@ class SqliteStore:
                 hear = by_run[run].hear
                 if hear is not None:
                     hear(Signalled(*msgspec.msgpack.decode(body)))
-
-
-_GIVE_BACK = "update runs set holder = '', expires = 0 where id = ? and epoch = ?"
 
 
 def _said(error: sqlite3.Error | OSError, path: Path) -> StoreError:

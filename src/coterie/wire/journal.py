@@ -359,9 +359,10 @@ def packed(contents: dict[bytes, bytes]) -> bytes:
     return _encode(contents) if contents else b""
 
 
-def sealed(head: bytes, run: str, seq: int, body: bytes, contents: bytes) -> bytes:
+def sealed(head: bytes, run: str, seq: int, count: int, body: bytes, contents: bytes) -> bytes:
     """The hash of a page: over the hash before it, its place, its events and its contents."""
-    hashed = blake2b(b"%s%s\0%d\0%d\0" % (head, run.encode(), seq, len(body)), digest_size=SIZE)
+    hashed = blake2b(b"%s%s\0%d\0%d\0%d\0" % (head, run.encode(), seq, count, len(body)), digest_size=SIZE)
     hashed.update(body)
-    hashed.update(contents)
+    if contents:
+        hashed.update(contents)
     return hashed.digest()

@@ -1,0 +1,74 @@
+"""Leases: who may write a run, in the rows of a SQLite store."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterable
+
+from coterie.errors import Busy
+from coterie.ports import Hear
+from coterie.stores.held import Held
+from coterie.stores.holder import dead, holder
+from coterie.stores.reading import newest, tail_of
+from coterie.stores.schema import transaction
+
+LEASE = 30.0
+"""Seconds for which a lease is good unless it is renewed."""
+_NEW = (
+    "insert into runs (name, epoch, holder, expires, seen) "
+    "values (?, 1, ?, ?, (select coalesce(max(id), 0) from packs))"
+)
+_TAKE = "update runs set epoch = ?, holder = ?, expires = ?, tail = ?, seen = ? where id = ?"
+_RENEW = "update runs set expires = ?, tail = ?, seen = ? where id = ? and epoch = ?"
+_GIVE_BACK = (
+    "update runs set tail = ?, pages = ?, head = ?, holder = '', expires = 0 where id = ? and epoch = ?"
+)
+
+
+class Leases:
+    """The leases of one process. A run's row says who has it; `tail` is then where it was at pack `seen`."""
+
+    def __init__(self, db: sqlite3.Connection, seconds: float) -> None:
+        self._db = db
+        self._seconds = seconds
+        self._renewed = 0.0
+
+    def take(self, run: str, hear: Hear | None) -> Held:
+        """Write down that this process holds `run`, in the transaction of the caller.
+
+        Raises:
+            Busy: if another living process holds it.
+        """
+        now = time.time()
+        row = self._db.execute(
+            "select id, epoch, holder, expires from runs where name = ?", (run,)
+        ).fetchone()
+        if row is None:
+            cursor = self._db.execute(_NEW, (run, holder(), now + self._seconds))
+            return Held(run, cursor.lastrowid or 0, 1, hear)
+        key, epoch, whose, expires = row
+        if whose and expires > now and not dead(whose):
+            raise Busy(
+                f"run {run!r} is held by {whose} for {expires - now:.0f} s more; wait, or cancel it there"
+            )
+        held = Held(run, key, epoch + 1, hear)
+        tail = tail_of(self._db, key)
+        held.written = (tail, 0, b"")
+        expires = now + self._seconds
+        self._db.execute(_TAKE, (held.epoch, holder(), expires, tail, newest(self._db), key))
+        return held
+
+    def give_back(self, held: Held) -> None:
+        """Let anybody have the run at once."""
+        self._db.execute(_GIVE_BACK, (*held.written, held.key, held.epoch))
+
+    def renew(self, all_held: Iterable[Held], seen: int) -> None:
+        """Keep what is held, if it is time to; what it has in packs up to `seen` is counted in it."""
+        now = time.time()
+        if now - self._renewed <= self._seconds / 3:
+            return
+        self._renewed = now
+        rows = [(now + self._seconds, held.written[0], seen, held.key, held.epoch) for held in all_held]
+        with transaction(self._db):
+            self._db.executemany(_RENEW, rows)

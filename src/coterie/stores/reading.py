@@ -1,0 +1,163 @@
+"""Reading a run from the packs of a SQLite store: from its newest page back to its first."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from coterie.errors import Corrupt
+from coterie.wire.journal import Reader, sealed
+from coterie.wire.pack import Page, pages_of, runs_in
+from coterie.words.digest import digest
+from coterie.words.event import Record
+
+AHEAD = 64
+"""Packs that are read at once where one run has written them one after the other."""
+KEPT = 256
+"""Packs that a reader keeps at hand, so that runs that were written together are read together."""
+
+
+def newest(db: sqlite3.Connection) -> int:
+    """The number of the newest pack."""
+    [(last,)] = db.execute("select coalesce(max(id), 0) from packs")
+    return int(last)
+
+
+def tail_of(db: sqlite3.Connection, run: int) -> int:
+    """The newest pack that has a page of a run; 0 if none has.
+
+    Of a run that was not given back, packs may have pages that its row does not know of.
+    """
+    query = "select holder, seen, tail from runs where id = ?"
+    whose, seen, tail = db.execute(query, (run,)).fetchone()
+    if not whose:
+        return int(tail)
+    rows = db.execute("select id, places from packs where id > ? order by id desc", (seen,))
+    return next((int(key) for key, places in rows if run in runs_in(places)), int(tail))
+
+
+class Packs:
+    """The packs of a store, as one reading sees them."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._packs: dict[int, tuple[bytes, bytes]] = {}
+
+    def chain(self, run: int, tail: int) -> tuple[list[Page], bool]:
+        """The pages of a run up to pack `tail`, and whether they go back to the first.
+
+        Raises:
+            Corrupt: if a directory cannot be read.
+        """
+        found: list[Page] = []
+        at, last = tail, 0
+        while at:
+            pack = self._packs.get(at) or self._fetch(at, AHEAD if last == at + 1 else 1)
+            pages = [] if pack is None else pages_of(run, *pack)
+            if not pages or pages[0].before >= at:
+                return found[::-1], False
+            found += reversed(pages)
+            at, last = pages[0].before, at
+        return found[::-1], True
+
+    def scattered(self, run: int) -> list[Page]:
+        """Every page of a run that is anywhere, where its chain is broken."""
+        rows = self._db.execute("select places, body from packs order by id").fetchall()
+        found: list[Page] = []
+        for places, body in rows:
+            try:
+                found += pages_of(run, places, body)
+            except Corrupt:  # what of it is ours shows as missing
+                continue
+        return found
+
+    def _fetch(self, at: int, many: int) -> tuple[bytes, bytes] | None:
+        if len(self._packs) > KEPT:
+            self._packs.clear()
+        query = "select id, places, body from packs where id > ? and id <= ?"
+        for key, places, body in self._db.execute(query, (at - many, at)):
+            self._packs[key] = (places, body)
+        return self._packs.get(at)
+
+
+class Journals:
+    """The journals of a store."""
+
+    def __init__(self, db: sqlite3.Connection, file: str) -> None:
+        self._db = db
+        self._file = file
+        self._packs = Packs(db)
+
+    def pages(self, run: int, tail: int) -> list[Page]:
+        """The pages of a run up to pack `tail`.
+
+        Raises:
+            Corrupt: if one is missing.
+        """
+        pages, whole = self._packs.chain(run, tail)
+        seq = 0
+        for page in pages:
+            if page.seq != seq:
+                break
+            seq += page.count
+        else:
+            if whole:
+                return pages
+        first = pages[0].seq if pages and not seq else seq
+        span = f"0 to {first - 1}" if pages and not seq else f"from {seq} on"
+        raise Corrupt(f"events {span} are missing from {self._file!r}")
+
+    def records(self, pages: list[Page], reader: Reader) -> list[Record]:
+        """What happened, by the pages of a run."""
+        records: list[Record] = []
+        for page in pages:
+            records += reader.page(page.seq, page.body, page.contents)
+        return records
+
+    def blob(self, name: bytes) -> bytes | None:
+        """A content that is kept once for all runs."""
+        row = self._db.execute("select body from blobs where name = ?", (name,)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def problems(self, run: str, key: int, tail: int, whole: tuple[int, bytes] | None) -> list[str]:
+        """What is wrong with a run; `whole` is how many pages it should have, and the hash of the last."""
+        found: list[str] = []
+        pages = self._all(key, tail)
+        expected, seq = b"", 0
+        for page in pages:
+            if page.seq != seq:
+                found.append(f"run {run!r}: events {seq} to {page.seq - 1} are missing")
+            expected = sealed(expected, run, page.seq, page.count, page.body, page.contents)
+            if expected != page.hash:
+                last = page.seq + page.count - 1
+                found.append(f"run {run!r}: events {page.seq} to {last} are not what was written")
+                expected = page.hash
+            seq = page.seq + page.count
+        if not pages and not tail and not (whole and whole[0]):
+            return [f"no run {run!r}"]  # claimed once, and never begun
+        if whole is not None and (len(pages), expected) != whole:
+            found.append(_short(run, whole[0] - len(pages)))
+        return found or self._unreadable(run, key, tail)
+
+    def _all(self, run: int, tail: int) -> list[Page]:
+        try:
+            pages, whole = self._packs.chain(run, tail)
+        except Corrupt:
+            whole, pages = False, []
+        return pages if whole else self._packs.scattered(run)
+
+    def _unreadable(self, run: str, key: int, tail: int) -> list[str]:
+        try:
+            self.records(self.pages(key, tail), Reader(self._checked))
+        except Corrupt as error:
+            return [f"run {run!r}: {error.message}"]
+        return []
+
+    def _checked(self, name: bytes) -> bytes | None:
+        body = self.blob(name)
+        return body if body is not None and digest(body) == name else None
+
+
+def _short(run: str, missing: int) -> str:
+    if missing > 0:
+        return f"run {run!r}: {missing} pages are missing at the end"
+    return f"run {run!r}: its last page is not the one that it ended with"
