@@ -124,7 +124,7 @@ class Host:
         Raises:
             UnknownRun: if the store has no such run.
         """
-        records = await self._journal(id)
+        records = await self.journal(id)
         waiting = {path: one.ask for path, one in questions(id, counted(records)).items()}
         return replace(result(id, records), waiting=waiting)
 
@@ -156,7 +156,7 @@ class Host:
                     after = record.seq
                     yield record
                 await asyncio.sleep(0)  # whoever performed it takes it off the list
-            records = await self._journal(id)
+            records = await self.journal(id)
             for record in records[after + 1 :]:
                 after = record.seq
                 yield record
@@ -170,7 +170,7 @@ class Host:
         found: list[Inquiry] = []
         for seen in await self.store.runs():
             if seen.status in ("running", "waiting", "interrupted"):
-                found += questions(seen.id, counted(await self._journal(seen.id))).values()
+                found += questions(seen.id, counted(await self.journal(seen.id))).values()
         return sorted(found, key=lambda one: one.since)
 
     async def inquiry(self, id: str) -> Inquiry:
@@ -205,7 +205,7 @@ class Host:
             except RunError as error:
                 await self._refuse(asked, by, error)
                 raise
-            after = len(await self._journal(asked.run)) - 1
+            after = len(await self.journal(asked.run)) - 1
             while not await self._took(asked.run, asked.path, answer, after):
                 pass
             return await self.inquiry(id)
@@ -216,7 +216,7 @@ class Host:
         run = self._live(asked.run)
         if run is not None:
             run.hear(refused)
-        elif closed(await self._journal(asked.run)) is None:
+        elif closed(await self.journal(asked.run)) is None:
             with contextlib.suppress(Busy):
                 await shell.record(asked.run, refused, store=self.store)
 
@@ -277,6 +277,41 @@ class Host:
             raise Busy(f"run {id!r} is under way")
         await self._again(id, raised=limits)
 
+    async def fork(
+        self,
+        id: str,
+        actor: Actor | None = None,
+        *,
+        at: int | None = None,
+        new: str | None = None,
+        origin: Mapping[str, Any] | None = None,
+        **change: Any,
+    ) -> str:
+        """Begin `id` again under a new id, with one thing changed (see `coterie.fork`); the new id.
+
+        Raises:
+            UnknownRun: if the store has no such run.
+            BadInput: if `at` is no event of it, or the change is neither `task` nor `value`.
+            Busy: if there is a run of the new id.
+        """
+        records = await self.journal(id)
+        began = opened(records)
+        job = shell.forked(
+            actor or self._actor_of(began),
+            id,
+            records,
+            self._world(began.origin),
+            self.store,
+            at=at,
+            change=change,
+        )
+        job.id = new or job.id
+        if new is not None and (new in self._runs or await self.store.read(new)):
+            raise Busy(f"there is a run {new!r} already; give the fork another id, or none")
+        job.origin = {**job.origin, **(origin or {})}
+        await self._perform(job)
+        return job.id
+
     async def send(self, id: str, topic: str, message: Any) -> None:
         """Send a message from outside on a topic of a run.
 
@@ -304,7 +339,7 @@ class Host:
     async def _again(
         self, id: str, answers: Mapping[str, Any] | None = None, raised: Mapping[str, Any] | None = None
     ) -> Run:
-        began = opened(await self._journal(id))
+        began = opened(await self.journal(id))
         job = Job(self._actor_of(began), None, self._world(began.origin), self.store, id)
         job.answers = answers or {}
         job.raised = raised or {}
@@ -333,7 +368,12 @@ class Host:
         run = self._runs.get(id)
         return None if run is None or run.done else run
 
-    async def _journal(self, id: str) -> list[Record]:
+    async def journal(self, id: str) -> list[Record]:
+        """The journal of a run by now.
+
+        Raises:
+            UnknownRun: if the store has no such run.
+        """
         run = self._live(id)
         return list(run.records) if run is not None and run.records else await shell.journal(self.store, id)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from coterie.actor import Actor, Given, Play
@@ -184,18 +184,40 @@ async def fork(
         BadInput: if `at` is no event of it, or the change is neither `task` nor `value`.
     """
     records = await journal(store, id)
+    world = World(model, models, ask, memory=memory)
+    job = forked(actor_of(actor), id, records, world, store, at=at, change=change)
+    job.id = new or job.id
+    job.origin = {**job.origin, **(origin or {})}
+    return await job.perform()
+
+
+def forked(
+    actor: Actor,
+    id: str,
+    records: Sequence[Record],
+    world: World,
+    store: Store,
+    *,
+    at: int | None,
+    change: Mapping[str, Any],
+) -> Job:
+    """The job of a fork of run `id`, whose journal is `records`.
+
+    Raises:
+        BadInput: if `at` is no event of it, or the change is neither `task` nor `value`.
+    """
     unknown = set(change) - {"task", "value"}
     if unknown or (at is not None and not 0 < at < len(records)):
         raise BadInput(f"fork {id!r}: at is 1 to {len(records) - 1}, and the change is task= or value=")
     began = opened(records)
     task = task_of(change["task"]) if "task" in change else task_of_run(began)
     values = {"value": change["value"]} if "value" in change else {}
-    job = Job(actor_of(actor), task, World(model, models, ask, memory=memory), store, new or new_id())
+    job = Job(actor, task, world, store, new_id())
     job.memo = Memo(id, records, at, **values)
     job.limits = began.limits
     changed = {name: str(made) for name, made in change.items()}
-    job.origin = {**began.origin, **(origin or {}), "fork": {"run": id, "at": at, "change": changed}}
-    return await job.perform()
+    job.origin = {**began.origin, "fork": {"run": id, "at": at, "change": changed}}
+    return job
 
 
 async def replay(actor: Actor | Play, id: str, /, *, store: Store) -> Result:

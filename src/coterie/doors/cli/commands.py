@@ -23,6 +23,8 @@ COMMANDS = {
     "deny": ("approvals", "Deny the use of a tool."),
     "answer": ("approvals", "Answer a question of a run."),
     "verify": ("look", "Check that journals are what was written."),
+    "serve": ("serve", "Serve teams over HTTP."),
+    "keys": ("serve", "Make, list and revoke the keys of a service."),
     "doctor": ("doctor", "Say what this installation has, and what it lacks."),
 }
 """What there is: the module of this folder that has it, and what it does."""

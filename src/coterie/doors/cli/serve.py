@@ -1,0 +1,159 @@
+"""`coterie serve` and `coterie keys`: the service on one port, and who may come in."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from coterie.doors.cli.store import store_option
+from coterie.errors import BadInput, MissingExtra
+
+if TYPE_CHECKING:
+    from coterie.doors.http.service import Service
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+GRACE = 10
+"""Seconds that open connections have to end when the service stops."""
+
+
+@click.command()
+@click.argument("teams", nargs=-1)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--port", default=8700, show_default=True, type=click.IntRange(0, 65535), help="The port; 0 for any."
+)
+@click.option(
+    "--host-name", "names", multiple=True, help="A name that the service is called by, beside loopback's."
+)
+@click.option(
+    "--origin", "origins", multiple=True, help="A page's origin that may call it, as https://a.example."
+)
+@click.option("--model", help="The model of agents that name none.")
+@click.option(
+    "--token",
+    envvar="COTERIE_TOKEN",
+    help="The token of this machine; one is made and kept if none is given.",
+)
+@click.option(
+    "--tls-cert", type=click.Path(exists=True, dir_okay=False), help="A certificate, to serve HTTPS."
+)
+@click.option("--tls-key", type=click.Path(exists=True, dir_okay=False), help="The certificate's key.")
+@store_option
+def serve(
+    teams: tuple[str, ...],
+    host: str,
+    port: int,
+    names: tuple[str, ...],
+    origins: tuple[str, ...],
+    model: str | None,
+    token: str | None,
+    tls_cert: str | None,
+    tls_key: str | None,
+    store: str,
+) -> None:
+    """Serve TEAMS (all ready-made ones, unless some are named) over HTTP: API, page and protocols.
+
+    A team is the name of a ready-made one, FILE.py:NAME or module:NAME; NAME=... offers it by another name.
+    Interrupted runs go on. Ctrl-C parks what is under way, and the next start goes on with it.
+    """
+    if host not in LOOPBACK and not names:
+        raise BadInput(f"listening on {host} is for others: say by which name they call, with --host-name")
+    try:
+        import uvicorn
+
+        from coterie.doors.http.app import application
+    except ModuleNotFoundError as error:
+        raise MissingExtra.of("server", "`coterie serve`") from error
+    token = token or _kept_token(Path(store).parent / "token")
+    app = application(_service(store, teams, names, origins, model), token=token)
+    where = f"{'https' if tls_cert else 'http'}://{host}:{port}"
+    click.echo(f"serving on {where}; the token is {token}", err=True)
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        log_level="warning",
+        server_header=False,
+        ssl_certfile=tls_cert,
+        ssl_keyfile=tls_key,
+        timeout_graceful_shutdown=GRACE,
+    )
+
+
+def _service(
+    store: str, teams: tuple[str, ...], names: tuple[str, ...], origins: tuple[str, ...], model: str | None
+) -> Service:
+    from coterie.doors.http.keys import KeyRing
+    from coterie.doors.http.library import Library
+    from coterie.doors.http.service import Service, sqlite_stores, tenants_at
+    from coterie.doors.http.settings import Settings
+
+    defaults = Settings()
+    settings = Settings(hosts=(*defaults.hosts, *names), origins=origins)
+    keys = KeyRing(Path(store).parent / "keys.db")
+    return Service(
+        Library(teams), keys, sqlite_stores(store), settings=settings, model=model, tenants=tenants_at(store)
+    )
+
+
+def _kept_token(path: Path) -> str:
+    """The token of this machine: made once, and readable by nobody else."""
+    if path.is_file():
+        return path.read_text().strip()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    token = secrets.token_urlsafe(32)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(token + "\n")
+    return token
+
+
+@click.group()
+def keys() -> None:
+    """Make, list and revoke the keys of a service."""
+
+
+@keys.command("make")
+@click.argument("name")
+@click.option(
+    "--role", type=click.Choice(["viewer", "operator", "admin"]), default="operator", show_default=True
+)
+@click.option("--tenant", default="default", show_default=True)
+@click.option(
+    "--days", type=click.FloatRange(min=0, min_open=True), help="How long it is good; for ever if not said."
+)
+@store_option
+def make_key(name: str, role: Any, tenant: str, days: float | None, store: str) -> None:
+    """Make a key for NAME, and print it: this once."""
+    ring = _ring(store)
+    secret, key = ring.make(name, tenant=tenant, role=role, seconds=None if days is None else days * 86_400)
+    click.echo(secret)
+    click.echo(f"key {key.id} for {name} of {tenant}, {role}", err=True)
+
+
+@keys.command("list")
+@click.option("--tenant", default="default", show_default=True)
+@store_option
+def list_keys(tenant: str, store: str) -> None:
+    """List the keys of a tenant."""
+    for key in _ring(store).all(tenant):
+        click.echo(f"{key.id}  {key.name}  {key.role}{'' if key.expires is None else '  expires'}")
+
+
+@keys.command("revoke")
+@click.argument("id")
+@click.option("--tenant", default="default", show_default=True)
+@store_option
+def revoke_key(id: str, tenant: str, store: str) -> None:
+    """Let a key open nothing any more."""
+    if not _ring(store).revoke(id, tenant):
+        raise BadInput(f"tenant {tenant!r} has no key {id!r}")
+
+
+def _ring(store: str) -> Any:
+    from coterie.doors.http.keys import KeyRing
+
+    return KeyRing(Path(store).parent / "keys.db")

@@ -1,0 +1,17 @@
+"""What the API offers, a module a kind of thing. Importing one puts its operations on the table."""
+
+from coterie.doors.http.operations import Operation, Operations
+
+
+def table() -> list[Operation]:
+    """Every operation there is, in the order in which a reader looks for them."""
+    from coterie.doors.http.api import approvals, health, keys, runs, teams
+
+    modules: list[Operations] = [
+        teams.operations,
+        runs.operations,
+        approvals.operations,
+        keys.operations,
+        health.operations,
+    ]
+    return [operation for one in modules for operation in one.table]

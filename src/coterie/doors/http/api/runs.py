@@ -1,0 +1,232 @@
+"""Runs: begun, listed, watched, stopped, gone on with and forked."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import msgspec
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.responses import Response
+
+from coterie.doors.events import event_data
+from coterie.doors.http.api.approvals import question_shown
+from coterie.doors.http.api.shapes import (
+    After,
+    Fork,
+    NewRun,
+    Raise,
+    Reason,
+    RunFilter,
+    RunPage,
+    RunSeen,
+    RunShown,
+    Said,
+)
+from coterie.doors.http.library import UnknownTeam
+from coterie.doors.http.operations import Call, Operations
+from coterie.doors.http.problems import Problem
+from coterie.errors import Busy
+from coterie.kernel.inquiries import questions
+from coterie.kernel.replay import counted
+from coterie.kernel.story import Branch, Line, opened, result, state, transcript, tree, usage
+from coterie.kernel.values import to_plain
+from coterie.words.event import Record
+from coterie.words.limits import DEFAULT, Limits
+from coterie.words.result import Overview
+
+operations = Operations()
+PING = 15
+"""Seconds between two signs of life on a quiet event stream."""
+STEPS = 10_000
+"""Lines of a transcript that one answer has at most."""
+
+
+@operations.add("GET", "/v1/runs", needs="viewer", query=RunFilter, gives=RunPage)
+async def list_runs(call: Call) -> RunPage:
+    """Runs, the newest first, a page at a time."""
+    wanted: RunFilter = call.query
+    seen = [one for one in await call.host.runs() if _wanted(one, wanted)]
+    if wanted.before is not None:
+        ids = [one.id for one in seen]
+        seen = seen[ids.index(wanted.before) + 1 :] if wanted.before in ids else []
+    page, more = seen[: wanted.limit], len(seen) > wanted.limit
+    return RunPage(runs=[_seen(one) for one in page], next=page[-1].id if more else None)
+
+
+@operations.add(
+    "POST", "/v1/runs", needs="operator", body=NewRun, gives=RunShown, status=201, problems=(409, 503)
+)
+async def start_run(call: Call) -> Any:
+    """Begin a run; its journal is open when this returns. The same `Idempotency-Key` gives the same run."""
+    new: NewRun = call.body
+    key = call.request.headers.get("idempotency-key", "")
+    asked = hashlib.sha256(await call.request.body()).hexdigest()
+    id = new.id or (f"key-{hashlib.sha256(key.encode()).hexdigest()[:24]}" if key else None)
+    try:
+        origin = call.service.library.origin(new.team, new.options, new.model)
+    except UnknownTeam as error:
+        raise Problem(422, error.message) from error
+    origin |= {"by": call.by.name, "asked": asked}
+    actor = call.service.library.actor(origin)
+    try:
+        id = await call.host.begin(actor, new.task, id=id, origin=origin, limits=_limits(new))
+    except Busy:
+        if not key or id is None:
+            raise
+        if opened(await _journal(call, id)).origin.get("asked") != asked:
+            raise Problem(409, "another run was asked for with this Idempotency-Key") from None
+    return await _shown(call, id)
+
+
+@operations.add("GET", "/v1/runs/{id}", needs="viewer", gives=RunShown, problems=(404,))
+async def show_run(call: Call) -> Any:
+    """One run: what it has come to by now. Its `ETag` changes with every event."""
+    records = await _journal(call, call.path["id"])
+    tag = f'"{len(records)}"'
+    if call.request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers={"etag": tag})
+    shown = _run(call.path["id"], records)
+    return Response(
+        msgspec.json.encode(to_plain(shown)), headers={"etag": tag}, media_type="application/json"
+    )
+
+
+@operations.add("GET", "/v1/runs/{id}/wait", needs="viewer", gives=RunShown, problems=(404,))
+async def wait_for_run(call: Call) -> RunShown:
+    """One run, once it has ended or only people can move it."""
+    await call.host.wait(call.path["id"])
+    return await _shown(call, call.path["id"])
+
+
+@operations.add(
+    "GET",
+    "/v1/runs/{id}/events",
+    needs="viewer",
+    query=After,
+    gives=dict[str, Any],
+    problems=(404, 503),
+    media="text/event-stream",
+)
+async def watch_run(call: Call) -> EventSourceResponse:
+    """The events of a run from number `after` (or `Last-Event-ID`) on, each once and in order, to its end."""
+    id, after = call.path["id"], call.query.after
+    last = call.request.headers.get("last-event-id", "")
+    if last.lstrip("-").isdigit():
+        after = int(last)
+    await _journal(call, id)
+    return EventSourceResponse(_events(call, id, after), ping=PING, send_timeout=call.service.settings.slow)
+
+
+@operations.add("GET", "/v1/runs/{id}/transcript", needs="viewer", gives=list[Line], problems=(404,))
+async def read_run(call: Call) -> list[Line]:
+    """What was said in a run, oldest first."""
+    return transcript(await _journal(call, call.path["id"]))[:STEPS]
+
+
+@operations.add("GET", "/v1/runs/{id}/tree", needs="viewer", gives=Branch, problems=(404,))
+async def tree_of_run(call: Call) -> Branch:
+    """The frames of a run, each below the one that called it, with times and usage."""
+    return tree(await _journal(call, call.path["id"]))
+
+
+@operations.add(
+    "POST", "/v1/runs/{id}/cancel", needs="operator", body=Reason, gives=RunShown, problems=(404,)
+)
+async def cancel_run(call: Call) -> RunShown:
+    """Stop a run; what was finished stays, and it can be resumed."""
+    await call.host.cancel(call.path["id"], call.body.reason)
+    return await _shown(call, call.path["id"])
+
+
+@operations.add(
+    "POST", "/v1/runs/{id}/resume", needs="operator", body=Raise, gives=RunShown, problems=(404, 409, 503)
+)
+async def resume_run(call: Call) -> RunShown:
+    """Go on with a run that was stopped, failed or interrupted, with other limits if it is given some."""
+    await call.host.resume(call.path["id"], limits=_given(call.body.limits))
+    return await _shown(call, call.path["id"])
+
+
+@operations.add(
+    "POST", "/v1/runs/{id}/fork", needs="operator", body=Fork, gives=RunShown, status=201, problems=(404, 503)
+)
+async def fork_run(call: Call) -> RunShown:
+    """Run it again under a new id from an event on, with one thing changed; the rest is taken from its journal."""
+    fork: Fork = call.body
+    change = {fork.changed: getattr(fork, fork.changed)} if fork.changed != "nothing" else {}
+    new = await call.host.fork(call.path["id"], at=fork.at, origin={"by": call.by.name}, **change)
+    return await _shown(call, new)
+
+
+@operations.add(
+    "POST", "/v1/runs/{id}/messages", needs="operator", body=Said, status=204, problems=(404, 409)
+)
+async def send_to_run(call: Call) -> None:
+    """Send a message to a run, on one of its topics."""
+    said: Said = call.body
+    await call.host.send(call.path["id"], said.topic, said.message)
+
+
+async def _events(call: Call, id: str, after: int) -> AsyncGenerator[ServerSentEvent, None]:
+    async for record in call.host.events(id, after, on=True):
+        data = event_data(record)
+        body = msgspec.json.encode(to_plain(data)).decode()
+        yield ServerSentEvent(body, event=data["type"], id=str(record.seq))
+
+
+async def _journal(call: Call, id: str) -> list[Record]:
+    return await call.host.journal(id)
+
+
+async def _shown(call: Call, id: str) -> RunShown:
+    return _run(id, await _journal(call, id))
+
+
+def _run(id: str, records: list[Record]) -> RunShown:
+    began, kept = opened(records), counted(records)
+    end = result(id, records)
+    return RunShown(
+        id=id,
+        team=began.origin.get("name", began.actor),
+        task=began.task,
+        status=state(records),
+        text=end.text,
+        output=to_plain(end.message.output) if end.message is not None else None,
+        failure=end.failure,
+        unverified=end.message.unverified if end.message is not None else "",
+        missing=end.missing,
+        usage=usage(records)[""],
+        questions=[question_shown(one) for one in questions(id, kept).values()],
+        events=len(records),
+        started=records[0].time,
+        updated=records[-1].time,
+        origin=began.origin,
+    )
+
+
+def _seen(one: Overview) -> RunSeen:
+    return RunSeen(
+        id=one.id,
+        team=one.actor,
+        task=one.task[:200],
+        status=one.status,
+        events=one.events,
+        started=one.started,
+        updated=one.updated,
+    )
+
+
+def _wanted(one: Overview, wanted: RunFilter) -> bool:
+    return wanted.status in (None, one.status) and wanted.team in (None, one.actor)
+
+
+def _limits(new: NewRun) -> Limits:
+    return DEFAULT.raised(_given(new.limits))
+
+
+def _given(caps: Any) -> dict[str, Any]:
+    """The limits that are said, by name."""
+    named = msgspec.structs.asdict(caps)
+    return {name: cap for name, cap in named.items() if cap is not None}

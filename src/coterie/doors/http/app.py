@@ -1,0 +1,63 @@
+"""The application: every door that speaks HTTP, behind one guard."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from coterie.doors.http.api import table
+from coterie.doors.http.guard import Guard
+from coterie.doors.http.openapi import document
+from coterie.doors.http.operations import routes
+from coterie.doors.http.problems import Problem, on_error, on_problem
+from coterie.doors.http.service import Service
+from coterie.errors import CoterieError
+from coterie.words.principal import LOCAL, Principal
+
+
+def application(service: Service, *, token: str = "") -> Starlette:
+    """The application of `service`. Who has `token` comes in as this machine's own; all others need a key."""
+    operations = table()
+    described = msgspec.json.encode(document(operations))
+
+    async def openapi(_: Request) -> Response:
+        return Response(described, media_type="application/json")
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncGenerator[None, None]:
+        async with service:
+            yield
+
+    return Starlette(
+        routes=[*routes(service, operations), Route("/openapi.json", openapi)],
+        middleware=[Middleware(Guard, settings=service.settings, known=knowing(service, token))],
+        exception_handlers={Problem: on_problem, CoterieError: on_error, 404: _nothing_here, 405: _not_so},
+        lifespan=lifespan,
+    )
+
+
+def knowing(service: Service, token: str) -> Callable[[str], Principal | None]:
+    """Whose a token is: this machine's own, that of a key, or nobody's."""
+
+    def known(given: str) -> Principal | None:
+        if token and hmac.compare_digest(given.encode(), token.encode()):
+            return LOCAL
+        return service.keys.opened_by(given)
+
+    return known
+
+
+async def _nothing_here(request: Request, _: Exception) -> Response:
+    return Problem(404, f"there is nothing at {request.url.path!r}").response()
+
+
+async def _not_so(request: Request, _: Exception) -> Response:
+    return Problem(405, f"{request.url.path!r} does not answer {request.method}").response()

@@ -1,0 +1,89 @@
+"""The library: the teams that a service offers by name. What is not in it cannot be run by a client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from coterie.actor import Actor
+from coterie.doors.teams import options_of, origin_of, team_of, team_of_run
+from coterie.errors import BadInput, MissingExtra
+from coterie.teams import READY
+from coterie.teams.option import Option
+from coterie.words.event import Opened
+
+
+class Offer(Struct, frozen=True, kw_only=True):
+    """A team that can be asked for: its name, where it is defined, and what it can be told."""
+
+    name: str
+    spec: str
+    options: tuple[Option, ...] = ()
+
+
+class Library:
+    """The offers of a service, by name: all ready-made teams unless some are named."""
+
+    def __init__(self, specs: Iterable[str] = ()) -> None:
+        self.offers: dict[str, Offer] = {}
+        for spec in specs or READY:
+            self.offer(spec)
+
+    def offer(self, spec: str) -> Offer:
+        """Offer the team that `spec` names: `research`, `FILE.py:NAME`, or `NAME=...` to call it otherwise.
+
+        Raises:
+            BadInput: if something else is offered by that name, or there is no such team.
+        """
+        name, equals, place = spec.partition("=")
+        if not equals:
+            name, place = "", spec
+        if place in READY:
+            made = Offer(name=name or place, spec=place, options=options_of(place))
+        else:
+            made = Offer(name=name or team_of({"team": place}).name, spec=place)
+        if made.name in self.offers:
+            raise BadInput(f"two teams are called {made.name!r}: offer one as OTHER={place}")
+        self.offers[made.name] = made
+        return made
+
+    def origin(self, name: str, options: Mapping[str, Any], model: str | None) -> dict[str, Any]:
+        """What a run of the team called `name` remembers of where it came from.
+
+        Raises:
+            UnknownTeam: if none is offered by that name.
+            BadInput: if it is told something that it does not know.
+        """
+        offer = self.offers.get(name)
+        if offer is None:
+            raise UnknownTeam(f"no team is called {name!r}; there are {sorted(self.offers)}")
+        known = {option.name for option in offer.options}
+        if strange := sorted(set(options) - known):
+            raise BadInput(f"team {name!r} has no option {strange[0]!r}; it has {sorted(known)}")
+        return {**origin_of(offer.spec, options, model), "name": name}
+
+    def actor(self, origin: Mapping[str, Any]) -> Actor:
+        """The team of an origin, built anew.
+
+        Raises:
+            BadInput: if it cannot be built with those options.
+            MissingExtra: if it needs what is not installed.
+        """
+        return team_of(origin)
+
+    def built(self, name: str) -> Actor | None:
+        """The team called `name` as it is without options; None where it needs some."""
+        try:
+            return team_of({"team": self.offers[name].spec})
+        except (BadInput, MissingExtra):
+            return None
+
+    def of_run(self, began: Opened) -> Actor:
+        """The team of a run that is in a store."""
+        return team_of_run(began)
+
+
+class UnknownTeam(BadInput):
+    """No team is offered by that name."""

@@ -1,0 +1,151 @@
+"""The operations of the API: one table, from which its routes, its OpenAPI document and its client are made.
+
+An operation is an async function from a `Call` to a value. What it takes and gives is declared beside it, as
+msgspec types: a body or a query that does not fit is refused before the function is called.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from coterie.doors.http.problems import Problem
+from coterie.kernel.values import to_plain
+from coterie.words.principal import Principal, Role
+
+if TYPE_CHECKING:
+    from coterie.doors.http.service import Service
+    from coterie.shell.host import Host
+
+Handler = Callable[["Call"], Awaitable[Any]]
+H = TypeVar("H", bound=Handler)
+
+
+class Operation(Struct, frozen=True, kw_only=True):
+    """One thing that a client can ask for."""
+
+    method: str
+    path: str
+    does: str
+    needs: Role | None
+    handler: Handler
+    body: Any = None
+    query: Any = None
+    gives: Any = None
+    status: int = 200
+    problems: tuple[int, ...] = ()
+    media: str = "application/json"
+
+    @property
+    def name(self) -> str:
+        """What it is called in the OpenAPI document and in the client."""
+        return self.handler.__name__
+
+    @property
+    def parameters(self) -> list[str]:
+        """The names in its path."""
+        return re.findall(r"{(\w+)(?::\w+)?}", self.path)
+
+
+class Call:
+    """One request: who asks, of which host, and with what."""
+
+    def __init__(self, service: Service, request: Request, operation: Operation) -> None:
+        self.service = service
+        self.request = request
+        self.path: dict[str, str] = dict(request.path_params)
+        self._operation = operation
+        self.body: Any = None
+        self.query: Any = None
+
+    @property
+    def by(self) -> Principal:
+        """Who asks."""
+        principal: Principal = self.request.user.principal
+        return principal
+
+    @property
+    def host(self) -> Host:
+        """The runs of the tenant that asks."""
+        return self.service.host(self.by.tenant)
+
+    async def read(self) -> None:
+        """Read body and query.
+
+        Raises:
+            Problem: if either does not fit what is declared.
+        """
+        if self._operation.query is not None:
+            self.query = _converted(dict(self.request.query_params), self._operation.query, "query")
+        if self._operation.body is not None:
+            self.body = _decoded(await self.request.body(), self._operation.body)
+
+
+class Operations:
+    """A table of operations that grows by decorating functions."""
+
+    def __init__(self) -> None:
+        self.table: list[Operation] = []
+
+    def add(self, method: str, path: str, *, needs: Role | None, **declared: Any) -> Callable[[H], H]:
+        """Have the decorated function answer `method` on `path`; see `Operation` for what is declared."""
+
+        def put(handler: H) -> H:
+            does = (handler.__doc__ or "").strip().splitlines()[0]
+            self.table.append(
+                Operation(method=method, path=path, needs=needs, does=does, handler=handler, **declared)
+            )
+            return handler
+
+        return put
+
+
+def routes(service: Service, table: list[Operation]) -> list[Route]:
+    """The routes of a table."""
+    return [Route(one.path, _endpoint(service, one), methods=[one.method], name=one.name) for one in table]
+
+
+def _endpoint(service: Service, operation: Operation) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        call = Call(service, request, operation)
+        if operation.needs is not None and not call.by.may(operation.needs):
+            raise Problem(
+                403, f"{call.by.name!r} is a {call.by.role}; this needs the role {operation.needs!r}"
+            )
+        await call.read()
+        return _response(operation, await operation.handler(call))
+
+    return endpoint
+
+
+def _response(operation: Operation, value: Any) -> Response:
+    if isinstance(value, Response):
+        return value
+    if operation.status == 204:
+        return Response(status_code=204)
+    return Response(msgspec.json.encode(to_plain(value)), operation.status, media_type="application/json")
+
+
+def _decoded(body: bytes, kind: Any) -> Any:
+    if not body:
+        raise Problem(400, "this needs a JSON body")
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        raise Problem(422, f"the body does not fit: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Problem(400, f"the body is no JSON: {error}") from error
+
+
+def _converted(given: dict[str, str], kind: Any, what: str) -> Any:
+    try:
+        return msgspec.convert(given, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise Problem(422, f"the {what} does not fit: {error}") from error

@@ -1,0 +1,94 @@
+"""The service: what all doors that speak HTTP share. One host a tenant, and a file of journals each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from coterie.doors.http.keys import TENANT, KeyRing
+from coterie.doors.http.library import Library
+from coterie.doors.http.settings import Settings
+from coterie.errors import BadInput
+from coterie.ports import Model, Store
+from coterie.shell.host import Host
+from coterie.stores.sqlite import SqliteStore
+
+
+class Service:
+    """The hosts of all tenants, the teams they may run, and the keys that open the doors.
+
+    `stores` makes the store of a tenant, which no other tenant's calls can reach. Used as a context manager, it
+    goes on with what was interrupted, and parks what is under way on the way out.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        keys: KeyRing,
+        stores: Callable[[str], Store],
+        *,
+        settings: Settings | None = None,
+        model: Model | str | None = None,
+        tenants: tuple[str, ...] = ("default",),
+    ) -> None:
+        self.library = library
+        self.keys = keys
+        self.settings = settings or Settings()
+        self.model = model
+        self.stopping = asyncio.Event()
+        self._stores = stores
+        self._tenants = tenants
+        self._hosts: dict[str, Host] = {}
+        self._kept: list[Store] = []
+
+    def host(self, tenant: str) -> Host:
+        """The runs of a tenant."""
+        host = self._hosts.get(tenant)
+        if host is None:
+            store = self._stores(tenant)
+            self._kept.append(store)
+            host = self._hosts[tenant] = Host(
+                store,
+                actor_of=self.library.of_run,
+                model=lambda origin: origin.get("model") or self.model,
+                at_once=self.settings.at_once,
+            )
+        return host
+
+    async def __aenter__(self) -> Self:
+        for tenant in self._tenants:
+            await self.host(tenant).go_on()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stopping.set()
+        async with AsyncExitStack() as stack:
+            for store in self._kept:
+                stack.push_async_callback(store.close)
+            for host in self._hosts.values():
+                stack.push_async_callback(host.close)
+
+
+def sqlite_stores(path: str | Path) -> Callable[[str], Store]:
+    """The stores of tenants as files: the default tenant's at `path`, each other's in a folder beside it."""
+    home = Path(path)
+
+    def store(tenant: str) -> Store:
+        if not TENANT.fullmatch(tenant):
+            raise BadInput(f"{tenant!r} cannot name a tenant")
+        return SqliteStore(home if tenant == "default" else home.parent / "tenants" / tenant / home.name)
+
+    return store
+
+
+def tenants_at(path: str | Path) -> tuple[str, ...]:
+    """The tenants that have a store beside `path`."""
+    folder = Path(path).parent / "tenants"
+    others = sorted(one.name for one in folder.iterdir() if one.is_dir()) if folder.is_dir() else []
+    return ("default", *others)

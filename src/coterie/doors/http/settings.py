@@ -1,0 +1,40 @@
+"""What a service is set up with. Every default protects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+
+class Jwt(Struct, frozen=True, kw_only=True):
+    """Bearer tokens of an identity provider: who signs them, for whom, and which claims say who comes in."""
+
+    issuer: str
+    audience: str
+    jwks: str
+    """The address of the provider's keys, or a file with them."""
+    algorithms: tuple[str, ...] = ("RS256", "ES256", "EdDSA")
+    name: str = "sub"
+    tenant: str = "tenant"
+    role: str = "role"
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """How a service behaves. Sizes are in bytes, times in seconds, rates a minute and caller."""
+
+    hosts: tuple[str, ...] = LOOPBACK
+    """Names that the service is called by, without the port: anything else is somebody's rebinding."""
+    origins: tuple[str, ...] = ()
+    """Pages of other origins that may call it; none."""
+    body: int = 4 * 1024 * 1024
+    slow: float = 30.0
+    """How long a client may take to send what it has begun."""
+    rate: int = 1_200
+    watchers: int = 1_000
+    """Event streams that may be open at once."""
+    at_once: int = 1_000
+    jwt: Jwt | None = None
+    options: dict[str, Any] = {}
