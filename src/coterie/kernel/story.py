@@ -66,6 +66,9 @@ def state(records: Sequence[Record]) -> Status:
         return end.status
     kept = counted(records)
     waits, asked = under_way(kept), questions("", kept)
+    last = kept[-1].event
+    if isinstance(last, Noted) and last.fact == "listens":
+        return "waiting"
     return "waiting" if waits and all(path in asked for path in waits) else "running"
 
 

@@ -30,6 +30,7 @@ class Run:
         self._more = asyncio.Event()
         self._runner: Runner | None = None
         self._begun = asyncio.Event()
+        self._open = asyncio.Event()
         self._task = asyncio.get_running_loop().create_task(job.perform())
         self._task.add_done_callback(self._ended)
 
@@ -55,15 +56,14 @@ class Run:
         return self._records
 
     async def begun(self) -> None:
-        """Wait until the run holds its lease and its journal is open.
+        """Wait until the run holds its lease, and its journal says that it is open.
 
         Raises:
             CoterieError: if it could not begin.
         """
-        await self._begun.wait()
-        async for _ in self.events():
-            return
-        await self.result()
+        await self._open.wait()
+        if self._task.done() and not self._records:
+            await self.result()
 
     async def leave(self) -> None:
         """Stop performing without ending the run: its lease is given back, and whoever resumes it goes on."""
@@ -174,6 +174,7 @@ class Run:
         self._begun.set()
         self._records.extend(records)
         runner.watch = self._grow
+        runner.begun = self._open.set
 
     def _grow(self, records: list[Record]) -> None:
         self._records.extend(records)
@@ -183,4 +184,5 @@ class Run:
         if not task.cancelled():
             task.exception()  # whoever asks for the result gets it; nobody has to
         self._begun.set()
+        self._open.set()
         self._more.set()

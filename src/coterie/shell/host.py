@@ -47,8 +47,6 @@ LOOK = 0.25
 """Seconds between two looks at a run that another process performs."""
 HEARD = 2.0
 """Seconds that another process has to take an answer, before it is given again."""
-_TAKEN = ("answer", "refused")
-"""Signals that say what became of an answer."""
 
 
 class Host:
@@ -206,7 +204,8 @@ class Host:
                 await self._refuse(asked, by, error)
                 raise
             after = len(await self.journal(asked.run)) - 1
-            while not await self._took(asked.run, asked.path, answer, after):
+            said = Signalled("answer", asked.path, {"value": answer.value, "by": answer.by})
+            while not await self._give(asked.run, said, after):
                 pass
             return await self.inquiry(id)
 
@@ -220,22 +219,21 @@ class Host:
             with contextlib.suppress(Busy):
                 await shell.record(asked.run, refused, store=self.store)
 
-    async def _took(self, id: str, path: str, answer: Answer, after: int) -> bool:
-        """Give an answer to whoever performs the run now; whether it is in the journal then.
+    async def _give(self, id: str, said: Signalled, after: int) -> bool:
+        """Give something to whoever performs the run now; whether the journal says so then.
 
-        It is not where the run was parked, or its process died, before it could look.
+        It does not where the run was parked, or its process died, before it could look.
         """
-        said = Signalled("answer", path, {"value": answer.value, "by": answer.by})
         run = self._live(id)
         if run is not None:
             run.hear(said)
         elif await self._elsewhere(id):
             await self.store.signal(id, said)
         else:
-            await self._again(id, {path: answer})
+            await self._again(id, said)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(HEARD):
-                return await self._recorded(id, path, after)
+                return await self._recorded(id, said, after)
         return False
 
     async def _elsewhere(self, id: str) -> bool:
@@ -246,10 +244,11 @@ class Host:
             return True
         return False
 
-    async def _recorded(self, id: str, path: str, after: int) -> bool:
+    async def _recorded(self, id: str, said: Signalled, after: int) -> bool:
+        kinds = (said.kind, "refused")
         async for record in self.events(id, after, on=self._live(id) is None):
             event = record.event
-            if isinstance(event, Signalled) and event.kind in _TAKEN and event.about == path:
+            if isinstance(event, Signalled) and event.kind in kinds and event.about == said.about:
                 return True
         return False
 
@@ -313,14 +312,19 @@ class Host:
         return job.id
 
     async def send(self, id: str, topic: str, message: Any) -> None:
-        """Send a message from outside on a topic of a run.
+        """Send a message from outside on a topic of a run; it is in the journal when this returns.
 
         Raises:
             UnknownRun: if the store has no such run.
             RunError: if the run is over.
         """
-        run = self._live(id) or await self._again(id)
-        run.send(topic, message)
+        said = Signalled("message", topic, storable(message, topic))
+        async with self._turns.setdefault(id, asyncio.Lock()):
+            records = await self.journal(id)
+            if closed(records) is not None:
+                raise RunError(f"run {id!r} is over")
+            while not await self._give(id, said, len(records) - 1):
+                pass
 
     async def runs(self) -> list[Overview]:
         """Every run of the store, the newest first."""
@@ -337,13 +341,15 @@ class Host:
         return World(self._model(origin))
 
     async def _again(
-        self, id: str, answers: Mapping[str, Any] | None = None, raised: Mapping[str, Any] | None = None
+        self, id: str, said: Signalled | None = None, raised: Mapping[str, Any] | None = None
     ) -> Run:
+        """Go on with a run, with what it is told."""
         began = opened(await self.journal(id))
         job = Job(self._actor_of(began), None, self._world(began.origin), self.store, id)
-        job.answers = answers or {}
         job.raised = raised or {}
         job.again = True
+        if said is not None:
+            job.hear(said)
         return await self._perform(job)
 
     async def _perform(self, job: Job) -> Run:

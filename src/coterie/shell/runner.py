@@ -60,6 +60,8 @@ class Runner:
         self.world = world
         self.waiting: dict[str, Ask] = {}
         self.watch: Callable[[list[Record]], None] | None = None
+        self.begun: Callable[[], None] = _nothing
+        """Called when what led here is in the store."""
         self._store = store
         self._lease = lease
         self._seq = seq
@@ -92,12 +94,10 @@ class Runner:
         asked = machine.wants() if standing is None else standing.asked
         self._doubts = {} if standing is None else dict(standing.since)
         try:
-            while True:
-                if self._store is not None:
-                    await self._write(self._store, events, asked)
-                if machine.done:
-                    self._attending = False
-                    return result_of(self._lease.run, self._closing())
+            if self._store is not None:
+                await self._write(self._store, events, asked)
+                self.begun()
+            while not machine.done:
                 if dropped := machine.dropped():
                     self._stop(dropped)
                 if len(asked) == 1 and self._is_alone(asked[0]):
@@ -107,9 +107,13 @@ class Runner:
                 for event in events:
                     self._settle(event)
                 asked = machine.wants()
+                if self._store is not None:
+                    await self._write(self._store, events, asked)
                 bursts += 1
                 if bursts % BREATH == 0:
                     await asyncio.sleep(0)
+            self._attending = False
+            return result_of(self._lease.run, self._closing())
         finally:
             if self._alarm is not None:
                 self._alarm.cancel()
@@ -321,12 +325,18 @@ class Runner:
     async def _park(self) -> Result:
         """Leave the run to whoever answers its questions; from here on nobody is heard."""
         self._attending = False
+        if self.machine.listening:
+            self.machine.note(self.machine.root.path, "listens")
         if self._store is not None:
             await self._write(self._store, [], [])
         waiting = dict(self.waiting)
         parts = tuple(self.machine.root.finished)
         spent = self.machine.root.usage
         return Result(id=self._lease.run, status="waiting", waiting=waiting, parts=parts, usage=spent)
+
+
+def _nothing() -> None:
+    """Tell nobody."""
 
 
 def _petition(why: str) -> Ask:
