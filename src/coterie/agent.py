@@ -12,6 +12,7 @@ from coterie.actor import Actor, named
 from coterie.check import Check, complaint
 from coterie.context import Context
 from coterie.errors import BadInput, BadOutput, NoProgress
+from coterie.recollect import MemoryTool, Recollect, recollect_of
 from coterie.tool import Tool, tool_of
 from coterie.toolbox import Toolbox
 from coterie.typed import parse, schema_of
@@ -39,7 +40,8 @@ class Agent(Actor):
     dataclass, a TypedDict or a pydantic model. An answer that does not fit it, or that
     `done_when` finds wanting, goes back with the validator's message at most `repairs` times.
     `turns` bounds the model calls for one task, `limits` what it may use up. `context` decides how
-    much of a conversation it is shown; without one, all of it.
+    much of a conversation it is shown; without one, all of it. With `memory` it is told what is remembered
+    of its task, and may search and remember (see `Recollect`); the run says in what: `run(..., memory=)`.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Agent(Actor):
         limits: Limits | None = None,
         context: Context | None = None,
         grant: Grant | None = None,
+        memory: Recollect | bool | None = None,
     ) -> None:
         if turns < 1 or repairs < 0:
             raise BadInput(f"agent {name!r}: turns is 1 or more and repairs 0 or more")
@@ -64,8 +67,11 @@ class Agent(Actor):
         self.instructions = instructions
         self.model = None if isinstance(model, str) else model
         self.model_name = model if isinstance(model, str) else _model_name(model)
-        self.tools = {made.name: made for made in map(tool_of, tools)}
-        if len(self.tools) != len(tools):
+        self.memory = recollect_of(memory)
+        own = () if self.memory is None else self.memory.kit()
+        given: tuple[Tool | Callable[..., Any], ...] = (*tools, *own)
+        self.tools = {made.name: made for made in map(tool_of, given)}
+        if len(self.tools) != len(given):
             raise BadInput(f"agent {name!r}: two of its tools have one name")
         self.output = output
         self.turns = turns
@@ -88,7 +94,7 @@ class Agent(Actor):
             "name": self.name,
             "instructions": self.instructions,
             "model": self.model or self.model_name,
-            "tools": tuple(self.tools.values()),
+            "tools": tuple(tool for tool in self.tools.values() if not isinstance(tool, MemoryTool)),
             "output": self.output,
             "settings": self.brief.settings,
             "turns": self.turns,
@@ -97,6 +103,7 @@ class Agent(Actor):
             "limits": self.limits,
             "context": self.context,
             "grant": self.grant,
+            "memory": self.memory,
         }
         return Agent(**{**mine, **changes})
 
@@ -104,6 +111,8 @@ class Agent(Actor):
         told = [said for tool in self.tools.values() if (said := tool.describe()) is not None]
         if self.context is not None:
             told.append(self.context.describe())
+        if self.memory is not None:
+            told.append(self.memory.describe())
         return [self.brief.digest, self.model_name, self.turns, self.repairs, *told]
 
     @property
@@ -120,6 +129,8 @@ class Agent(Actor):
                 brief = replace(brief, tools=tuple(one.spec for one in kept))
                 lens = None if lens is None else replace(lens, brief=brief)
                 box = Toolbox(self.name, {one.name: one for one in kept})
+        if self.memory is not None:
+            thread = await self.memory.before(thread, task)
         model = (self.model_name, self.model)
         window = None if lens is None else Window(lens, task, len(thread), model)
         mends = 0

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from coterie.memory.bm25 import Postings
 from coterie.memory.index import DEPTH, fused
 from coterie.memory.matrix import Matrix
 from coterie.memory.meaning import Embedding, Meaning
-from coterie.words.memory import Principal, Query, Recalled, Remembered
+from coterie.words.memory import Principal, Query, Recalled, Remembered, recalled
 
 
 class MemoryKnowledge:
@@ -31,13 +31,11 @@ class MemoryKnowledge:
         if tenant is None or query.limit < 1:
             return []
         if not query.text.strip():
-            newest = [Recalled(**asdict(one)) for one in tenant.all(who, query, now)]
+            newest = [recalled(one) for one in tenant.all(who, query, now)]
             return sorted(newest, key=lambda one: -one.time)[: query.limit]
         rankings = self._rankings(tenant, who, query, now)
         scores = sorted(fused(rankings).items(), key=lambda one: (-one[1], -one[0]))
-        return [
-            Recalled(**asdict(tenant.entries[id]) | {"score": score}) for id, score in scores[: query.limit]
-        ]
+        return [recalled(tenant.entries[id], score) for id, score in scores[: query.limit]]
 
     async def forget(self, who: Principal, query: Query, /) -> int:
         tenant = self._tenants.get(who.tenant, _Tenant())

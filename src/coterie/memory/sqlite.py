@@ -171,7 +171,7 @@ class _Held:
     def __init__(self, matrix: Matrix, epoch: int) -> None:
         self.matrix = matrix
         self.epoch = epoch
-        self.seen = (-1, -1)
+        self.seen: tuple[int, int] = (-1, -1)
         self.gone = 0
         self._last = 0
 

@@ -11,10 +11,10 @@ from collections.abc import Callable, Coroutine, Sequence
 from functools import wraps
 from typing import Any, TypeVar
 
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from coterie.ports import Knowledge
-from coterie.words.memory import By, Principal, Query, Recalled, Remembered
+from coterie.words.memory import By, Principal, Query, Remembered, recalled
 
 P = TypeVar("P", bound="KnowledgePromises")
 NOW = 1_700_000_000.0
@@ -43,7 +43,8 @@ def note(text: str, key: str, **fields: Any) -> Remembered:
 
 async def texts(knowledge: Knowledge, who: Principal, text: str = "", **fields: Any) -> list[str]:
     """The texts that are recalled."""
-    return [one.text for one in await knowledge.recall(who, Query(text=text, **{"limit": 100} | fields), NOW)]
+    given: dict[str, Any] = {"limit": 100, **fields}
+    return [one.text for one in await knowledge.recall(who, Query(text=text, **given), NOW)]
 
 
 def in_loop(
@@ -99,7 +100,7 @@ class KnowledgePromises:
         )
         await knowledge.remember(ADA, [given])
         [found] = await knowledge.recall(ADA, Query(text="heron"), NOW)
-        assert replace(found, score=0.0) == Recalled(**asdict(replace(given, owner="ada")))
+        assert replace(found, score=0.0) == recalled(replace(given, owner="ada"))
 
     @in_loop
     async def test_the_same_again_changes_nothing(self, knowledge: Knowledge) -> None:

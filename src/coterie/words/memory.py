@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from coterie.words.envelope import Trust
 
@@ -72,6 +73,12 @@ class Recalled(Remembered, frozen=True, kw_only=True, omit_defaults=True):
     """Something that was found again; within one search a higher score is better."""
 
     score: float = 0.0
+
+
+def recalled(entry: Remembered, score: float = 0.0) -> Recalled:
+    """An entry as something that was found."""
+    fields: dict[str, Any] = asdict(entry)
+    return Recalled(**{**fields, "score": score})
 
 
 class Query(Struct, frozen=True, kw_only=True, omit_defaults=True):
