@@ -9,6 +9,7 @@ from coterie.patterns.breaker import Breaker
 from coterie.patterns.cached import Cache, cached
 from coterie.patterns.cascade import cascade
 from coterie.patterns.chat import chat
+from coterie.patterns.claimed import claimed
 from coterie.patterns.committee import committee
 from coterie.patterns.consensus import Motion, consensus
 from coterie.patterns.debate import agreed, debate
@@ -17,6 +18,7 @@ from coterie.patterns.handoff import Edge, call, handoff
 from coterie.patterns.hierarchy import Assignment, Assignments, hierarchy
 from coterie.patterns.hub import Request, Requests, hub
 from coterie.patterns.mapreduce import Fold, mapreduce
+from coterie.patterns.lines import by_lines
 from coterie.patterns.orchestrator import orchestrator
 from coterie.patterns.parallel import concatenate, merge, parallel
 from coterie.patterns.peers import peers
@@ -29,6 +31,7 @@ from coterie.patterns.resilient import resilient
 from coterie.patterns.router import Routing, router
 from coterie.patterns.routes import Route, scored
 from coterie.patterns.seats import Peer
+from coterie.patterns.strategies import by_priority, escalating, in_order, merging
 from coterie.patterns.supervisor import Turn, supervisor
 from coterie.patterns.trackrecord import Record, TrackRecord
 from coterie.patterns.workqueue import workqueue
@@ -52,7 +55,7 @@ __all__ = [
     "Edge", "Event", "Fold", "HandOver", "Handover", "Help", "Job", "More", "Motion", "Move", "Outcome",
     "Overwritten", "Part", "Peer", "Reaction", "Record", "Request", "Requests", "Review", "Route", "Routing",
     "Source", "Split", "Stage", "Tally", "Track", "TrackRecord", "Transfer", "Turn", "Vote",
-    "agreed", "call", "check_plan", "concatenate", "merge", "on", "planner", "scored", "stage", "worth",
+    "agreed", "by_lines", "by_priority", "call", "check_plan", "claimed", "escalating", "in_order", "merging", "concatenate", "merge", "on", "planner", "scored", "stage", "worth",
     "auction", "balance", "blackboard", "cached", "cascade", "chat", "committee", "consensus", "debate", "events",
     "handoff", "hierarchy", "hub", "mapreduce", "orchestrator", "parallel", "peers", "pipeline", "pool", "refine",
     "resilient", "router", "supervisor", "workqueue",
