@@ -17,8 +17,8 @@ from coterie.patterns.events import Event, Reaction, events, on
 from coterie.patterns.handoff import Edge, call, handoff
 from coterie.patterns.hierarchy import Assignment, Assignments, hierarchy
 from coterie.patterns.hub import Request, Requests, hub
-from coterie.patterns.mapreduce import Fold, mapreduce
 from coterie.patterns.lines import by_lines
+from coterie.patterns.mapreduce import Fold, mapreduce
 from coterie.patterns.orchestrator import orchestrator
 from coterie.patterns.parallel import concatenate, merge, parallel
 from coterie.patterns.peers import peers
@@ -55,7 +55,8 @@ __all__ = [
     "Edge", "Event", "Fold", "HandOver", "Handover", "Help", "Job", "More", "Motion", "Move", "Outcome",
     "Overwritten", "Part", "Peer", "Reaction", "Record", "Request", "Requests", "Review", "Route", "Routing",
     "Source", "Split", "Stage", "Tally", "Track", "TrackRecord", "Transfer", "Turn", "Vote",
-    "agreed", "by_lines", "by_priority", "call", "check_plan", "claimed", "escalating", "in_order", "merging", "concatenate", "merge", "on", "planner", "scored", "stage", "worth",
+    "agreed", "by_lines", "by_priority", "call", "check_plan", "claimed", "concatenate", "escalating", "in_order",
+    "merge", "merging", "on", "planner", "scored", "stage", "worth",
     "auction", "balance", "blackboard", "cached", "cascade", "chat", "committee", "consensus", "debate", "events",
     "handoff", "hierarchy", "hub", "mapreduce", "orchestrator", "parallel", "peers", "pipeline", "pool", "refine",
     "resilient", "router", "supervisor", "workqueue",

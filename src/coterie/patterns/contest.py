@@ -71,6 +71,7 @@ class Work:
         self.keep = True
         self._seen = 0
         self._held: set[str] = set()
+        self._checked: dict[str, bool] = {}
 
     @property
     def mine(self) -> Any:
@@ -96,6 +97,13 @@ class Work:
         others = [value_of(one, Intent) for one in begun.value or ()] if self.check else []
         resources = {one.resource for one in others if await self._meets(one)}
         await self.hold(resources, priority)
+
+    async def _leave(self) -> None:
+        """Be at work no more; whoever fails stays in the list, and holds nobody up: its claims are free."""
+        begun = await Get(BEGUN)
+        rest = [one for one in begun.value or () if value_of(one, Intent).path != self.intent.path]
+        if not await Put(BEGUN, rest, version=begun.version):
+            await self._leave()
 
     async def hold(self, resources: set[str], priority: int = 1) -> None:
         """Claim `resources` with the own one. All claim in one order, so no circle comes of it."""
@@ -124,6 +132,8 @@ class Work:
             await Claim(LOG)
             rivals = await self._rivals()
             if not rivals and await self._written():
+                if strategy.first:
+                    await self._leave()
                 return self.said
             await Release(LOG)
             why = await strategy.settle(self, rivals)
@@ -157,12 +167,17 @@ class Work:
         return bool(await Put(LOG, at, version=at - 1))
 
     async def _meets(self, other: Intent) -> bool:
-        if other.path == self.intent.path:
-            return False
-        if self.check is None or self.intent.meets(other):
-            return self.intent.meets(other)
-        if isinstance(self.check, Actor):
-            said = await self.check(Task(f"1. {other}\n2. {self.intent}\n{TOGETHER}"))
-            return said.text.strip().casefold().startswith("yes")
-        found = self.check(self.intent, other)
-        return await found if inspect.isawaitable(found) else found
+        """Whether another intent conflicts with this one; the check is asked once about each."""
+        if self.check is None or self.intent.meets(other) or other.path == self.intent.path:
+            return self.intent.meets(other) and other.path != self.intent.path
+        if other.path not in self._checked:
+            self._checked[other.path] = await _clashes(self.check, other, self.intent)
+        return self._checked[other.path]
+
+
+async def _clashes(check: Check, one: Intent, other: Intent) -> bool:
+    if isinstance(check, Actor):
+        said = await check(Task(f"1. {one}\n2. {other}\n{TOGETHER}"))
+        return said.text.strip().casefold().startswith("yes")
+    found = check(one, other)
+    return await found if inspect.isawaitable(found) else found
