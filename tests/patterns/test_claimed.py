@@ -19,8 +19,9 @@ def adds(think):
     if "What should become" in think.thread[-1].text:
         return {"choice": "again"}
     if think.actor == "merger":
+        names = ("base:", "theirs:", "mine:")
         base, theirs, mine = (
-            said.text.partition("\n")[2] for said in think.thread if said.text[:4] in ("base", "thei", "mine")
+            said.text.partition("\n")[2] for said in think.thread if said.text.startswith(names)
         )
         return by_lines(base, theirs, mine)
     shown = [said.text.partition("\n")[2] for said in think.thread if said.text.startswith(SAYS)]
