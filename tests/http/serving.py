@@ -15,7 +15,7 @@ from coterie.doors.http.service import Service, sqlite_stores, tenants_at
 from coterie.doors.http.settings import Settings
 from coterie.models import scripted
 
-TOKEN = "the token of this machine"  # noqa: S105 - a test's
+TOKEN = "the-token-of-this-machine"  # noqa: S105 - a test's
 TEAMS = """
 import asyncio
 from coterie import Agent, Ask, Hear, Human, Sleep, Team, gather
