@@ -185,12 +185,12 @@ def test_roles_hold(tmp_path):
         keys = {role: service.keys.make(role, role=role)[0] for role in ("viewer", "operator", "admin")}
         async with served(service) as client:
             tried = []
-            for role in keys:
-                headers = {"authorization": f"Bearer {keys[role]}"}
+            for key in keys.values():
+                headers = {"authorization": f"Bearer {key}"}
                 run = await client.post("/v1/runs", json={"team": "panel", "task": "x"}, headers=headers)
                 read = await client.get("/v1/runs", headers=headers)
-                key = await client.post("/v1/keys", json={"name": "n"}, headers=headers)
-                tried.append((run.status_code, read.status_code, key.status_code))
+                made = await client.post("/v1/keys", json={"name": "n"}, headers=headers)
+                tried.append((run.status_code, read.status_code, made.status_code))
             return tried
 
     assert asyncio.run(performed()) == [(403, 200, 403), (201, 200, 403), (201, 200, 201)]
@@ -260,5 +260,5 @@ def test_keys_are_kept_as_hashes_expire_and_are_rotated(tmp_path):
 
 def test_who_listens_for_others_says_by_which_name(tmp_path):
     """Without one, `coterie serve` on another address than loopback is a mistake in the command."""
-    said = CliRunner().invoke(coterie, ["serve", "--host", "0.0.0.0", "--store", str(tmp_path / "runs.db")])
+    said = CliRunner().invoke(coterie, ["serve", "--host", "192.0.2.1", "--store", str(tmp_path / "runs.db")])
     assert (said.exit_code, "--host-name" in said.stderr) == (2, True)

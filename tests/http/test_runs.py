@@ -226,6 +226,6 @@ def test_what_cannot_be_begun_is_said(tmp_path):
         return answers
 
     answers = over_http(tmp_path, scene)
-    assert [one.status_code for one in answers] == [422, 422, 422, 422, 422, 400, 400, 404, 404, 405]
+    assert [one.status_code for one in answers] == [404, 422, 422, 422, 422, 400, 400, 404, 404, 405]
     assert {one.headers["content-type"] for one in answers} == {"application/problem+json"}
     assert all(one.json()["detail"] for one in answers)

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
@@ -59,5 +60,6 @@ async def _nothing_here(request: Request, _: Exception) -> Response:
     return Problem(404, f"there is nothing at {request.url.path!r}").response()
 
 
-async def _not_so(request: Request, _: Exception) -> Response:
-    return Problem(405, f"{request.url.path!r} does not answer {request.method}").response()
+async def _not_so(request: Request, error: Exception) -> Response:
+    allowed = error.headers if isinstance(error, HTTPException) else None
+    return Problem(405, f"{request.url.path!r} does not answer {request.method}", allowed).response()

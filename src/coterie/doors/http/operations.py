@@ -108,12 +108,16 @@ class Operations:
 
 
 def routes(service: Service, table: list[Operation]) -> list[Route]:
-    """The routes of a table."""
-    return [Route(one.path, _endpoint(service, one), methods=[one.method], name=one.name) for one in table]
+    """The routes of a table, one a path."""
+    by_path: dict[str, dict[str, Operation]] = {}
+    for one in table:
+        by_path.setdefault(one.path, {})[one.method] = one
+    return [Route(path, _endpoint(service, ways), methods=[*ways]) for path, ways in by_path.items()]
 
 
-def _endpoint(service: Service, operation: Operation) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(service: Service, ways: dict[str, Operation]) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
+        operation = ways["GET" if request.method == "HEAD" else request.method]
         call = Call(service, request, operation)
         if operation.needs is not None and not call.by.may(operation.needs):
             raise Problem(

@@ -56,7 +56,7 @@ async def list_runs(call: Call) -> RunPage:
 
 
 @operations.add(
-    "POST", "/v1/runs", needs="operator", body=NewRun, gives=RunShown, status=201, problems=(409, 503)
+    "POST", "/v1/runs", needs="operator", body=NewRun, gives=RunShown, status=201, problems=(404, 409, 503)
 )
 async def start_run(call: Call) -> Any:
     """Begin a run; its journal is open when this returns. The same `Idempotency-Key` gives the same run."""
@@ -67,7 +67,7 @@ async def start_run(call: Call) -> Any:
     try:
         origin = call.service.library.origin(new.team, new.options, new.model)
     except UnknownTeam as error:
-        raise Problem(422, error.message) from error
+        raise Problem(404, error.message) from error
     origin |= {"by": call.by.name, "asked": asked}
     actor = call.service.library.actor(origin)
     try:
