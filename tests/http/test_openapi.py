@@ -9,7 +9,7 @@ import pytest
 
 from coterie.doors.http.api import table
 from coterie.doors.http.openapi import document
-from tests.http.serving import TOKEN, service_at, served
+from tests.http.serving import TOKEN, served, service_at
 
 
 def test_every_operation_is_described():
