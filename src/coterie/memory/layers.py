@@ -29,8 +29,8 @@ from coterie.words.memory import LOCAL, By, Episode, Principal, Query, Recalled,
 
 EVERYTHING = 10_000_000
 """More entries than one folder has."""
-PORTION = 500
-"""Keys that are forgotten at once."""
+PORTION = 128
+"""Entries that are written or forgotten at once."""
 
 
 class Memory:
@@ -154,10 +154,12 @@ class Memory:
         tags: Iterable[str] = (),
         shared: Iterable[str] = (),
         limits: Limits = LIMITS,
+        told: Callable[[int, int], None] | None = None,
     ) -> int:
         """Keep every passage of a folder's texts, in the place of what it had before; how many there are.
 
-        The source of each is `file:`, the `name` of the folder (default: its full path), and the file and lines.
+        The source of each is `file:`, the `name` of the folder (default: its full path), and the file and
+        lines. `told` hears how many are done, and of how many.
 
         Raises:
             BadInput: if there is no such folder, or nothing in it can be read.
@@ -171,7 +173,10 @@ class Memory:
         ]
         known = await self.find(Query(limit=EVERYTHING, source=place), now)
         gone = {one.key for one in known if one.owner == self.who.name} - {one.key for one in entries}
-        await self.knowledge.remember(self.who, entries)
+        for at in range(0, len(entries), PORTION):
+            await self.knowledge.remember(self.who, entries[at : at + PORTION])
+            if told is not None:
+                told(min(at + PORTION, len(entries)), len(entries))
         for some in _portions(sorted(gone)):
             await self.knowledge.forget(self.who, Query(keys=some, source=place))
         return len(entries)

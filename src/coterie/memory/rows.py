@@ -83,20 +83,24 @@ def connect(path: str | Path) -> sqlite3.Connection:
     return db
 
 
+def changed(
+    db: sqlite3.Connection, who: Principal, entries: Sequence[Remembered], maker: str
+) -> list[Remembered]:
+    """The entries that are not there as they are, with vectors that `maker` made."""
+    return [entry for entry in entries if _known(db, who, entry, maker)[1]]
+
+
 def put(
     db: sqlite3.Connection, who: Principal, entry: Remembered, vectors: Sequence[bytes], maker: str
 ) -> bool:
     """Write an entry as `who`'s own, in the place of what has its key; False if it is there as it is."""
-    data = None if entry.data is None else msgspec.json.encode(entry.data)
-    row = (entry.kind, entry.text, entry.source, entry.trust, data)
-    known = db.execute(_MINE, (who.tenant, who.name, entry.key)).fetchone()
-    if known is not None:
-        same = known[1:6] == row and known[6] == maker
-        if same and _shared(db, known[0], who.name) == (set(entry.shared), set(entry.tags)):
-            return False
-        delete(db, [known[0]])
+    known, differs = _known(db, who, entry, maker)
+    if not differs:
+        return False
+    if known:
+        delete(db, [known])
     columns = "tenant, owner, key, kind, text, source, trust, data, time, maker"
-    values = (who.tenant, who.name, entry.key, *row, entry.time, maker)
+    values = (who.tenant, who.name, entry.key, *_row(entry), entry.time, maker)
     places = ", ".join("?" * len(values))
     id = db.execute(f"insert into memory ({columns}) values ({places})", values).lastrowid
     readers = dict.fromkeys((who.name, *entry.shared))
@@ -201,6 +205,21 @@ def makers(db: sqlite3.Connection, tenant: str, maker: str) -> tuple[list[tuple[
         if found is not None:
             return bare, str(found[0])
     return bare, ""
+
+
+def _row(entry: Remembered) -> tuple[Any, ...]:
+    data = None if entry.data is None else msgspec.json.encode(entry.data)
+    return (entry.kind, entry.text, entry.source, entry.trust, data)
+
+
+def _known(db: sqlite3.Connection, who: Principal, entry: Remembered, maker: str) -> tuple[int, bool]:
+    """The id of what `who` has under the entry's key, or 0, and whether it is anything else than the entry."""
+    known = db.execute(_MINE, (who.tenant, who.name, entry.key)).fetchone()
+    if known is None:
+        return 0, True
+    same = known[1:6] == _row(entry) and known[6] == maker
+    shared = set(entry.shared) - {who.name}
+    return known[0], not same or _shared(db, known[0], who.name) != (shared, set(entry.tags))
 
 
 def _allowed(who: Principal, query: Query, now: float) -> tuple[str, list[Any]]:

@@ -67,9 +67,11 @@ class SqliteKnowledge:
             self._db.close()
 
     def _remember(self, who: Principal, entries: Sequence[Remembered]) -> None:
-        vectors = self.meaning.of([entry.text for entry in entries])
+        with self._transaction("deferred"):
+            new = rows.changed(self._db, who, entries, self.meaning.maker)
+        vectors = self.meaning.of([entry.text for entry in new])
         with self._writing():
-            for entry, made in zip(entries, vectors, strict=True):
+            for entry, made in zip(new, vectors, strict=True):
                 rows.put(self._db, who, entry, made, self.meaning.maker if made else "")
 
     def _forget(self, who: Principal, query: Query) -> int:

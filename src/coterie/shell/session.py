@@ -53,7 +53,7 @@ class Turns:
         while True:
             turn = await self.session.turns(self.store)
             try:
-                result = await self._again(turn, task) or await self._next(turn, task)
+                result = await self._again(turn, task) or await (await self._new(turn, task)).perform()
             except Busy as busy:
                 if self.session.busy == "reject" or isinstance(busy, _Stands):
                     raise
@@ -62,6 +62,23 @@ class Turns:
                 return result
             await asyncio.sleep(pause)
             pause = min(LATER, 2 * pause)
+
+    async def job(self, task: Task) -> Job:
+        """The job of `task` as the next message: a new turn, or the last one that was killed at this very message.
+
+        Raises:
+            Busy: if the last turn has not ended, and was about something else.
+        """
+        turn = await self.session.turns(self.store)
+        id = self.session.run(turn)
+        records = await self.store.read(id)
+        if not records or closed(records) is not None:
+            return await self._new(turn, task)
+        if _same(opened(records), task):
+            return self._make(self.actor, id, None)
+        raise Busy(
+            f"session {self.session.id!r}: its last turn, run {id!r}, has not ended; resume or cancel it"
+        )
 
     async def _again(self, turn: int, task: Task) -> Result | None:
         """The result of the last turn, if it was killed at this very message; else None, once it has ended.
@@ -90,12 +107,8 @@ class Turns:
             raise Busy(f"session {self.session.id!r} is at work on another message, in run {id!r}")
         return None
 
-    async def _next(self, turn: int, task: Task) -> Result:
-        """The result of a new turn.
-
-        Raises:
-            Busy: if somebody else has begun it.
-        """
+    async def _new(self, turn: int, task: Task) -> Job:
+        """The job of a new turn; it is `Busy` if somebody else has begun it by then."""
         conversation = await self._carried(turn)
         thread = conversation.thread
         if task.context is not None:
@@ -104,7 +117,7 @@ class Turns:
         about = {"id": self.session.id, "turn": turn + 1, "left_out": conversation.left_out}
         job.origin = {**job.origin, "session": about}
         job.fresh = True
-        return await job.perform()
+        return job
 
     async def _carried(self, turn: int) -> Carried:
         """The conversation so far, within its budget. A summary is a run of its own, so it is made once."""

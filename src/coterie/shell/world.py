@@ -126,7 +126,9 @@ class World:
 
     def _memory(self, run: str) -> Memory:
         if self.memory is None:
-            raise BadInput(f"run {run!r} has no memory: give it one with run(..., memory=Memory(...))")
+            raise BadInput(
+                f"run {run!r} has no memory: give it one with run(..., memory=Memory(...)), or --memory PATH"
+            )
         return self.memory
 
     performers: ClassVar[dict[type[Effect[Any]], Callable[..., Awaitable[Settled]]]] = {

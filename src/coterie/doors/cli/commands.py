@@ -23,6 +23,7 @@ COMMANDS = {
     "deny": ("approvals", "Deny the use of a tool."),
     "answer": ("approvals", "Answer a question of a run."),
     "verify": ("look", "Check that journals are what was written."),
+    "memory": ("memory", "Add to what is remembered, search it, and forget it."),
     "serve": ("serve", "Serve teams over HTTP."),
     "keys": ("serve", "Make, list and revoke the keys of a service."),
     "doctor": ("doctor", "Say what this installation has, and what it lacks."),

@@ -18,9 +18,10 @@ from coterie.doors.teams import options_of, origin_of, team_of, team_of_run
 from coterie.errors import BadInput
 from coterie.kernel.story import opened, task_of_run
 from coterie.models.find import find
-from coterie.ports import Model, Store
+from coterie.ports import Memory, Model, Store
 from coterie.shell.job import Job, new_id
 from coterie.shell.run import journal
+from coterie.shell.session import Turns
 from coterie.shell.world import Asker, World
 from coterie.teams import READY
 from coterie.teams.option import Option
@@ -38,6 +39,7 @@ _KINDS: dict[str, Any] = {
 }
 _MODEL = "The model of agents that name none: embedded, embedded:small, embedded:FILE.gguf."
 _CAPS = f"A limit of the run: {', '.join(CAPS)}."
+_MEMORY = "What it remembers with: the file of `coterie memory`."
 _EVENTS = "Say every event as a line of JSON on stdout."
 _QUIET = "Say only the answer."
 
@@ -77,6 +79,8 @@ def _click_option(option: Option) -> click.Option:
 @click.option("--model", help=_MODEL)
 @store_option
 @click.option("--id", "name", metavar="RUN", help="What the run is to be called; one that is there goes on.")
+@click.option("--session", metavar="NAME", help="The conversation that it is the next message of.")
+@click.option("--memory", metavar="PATH", help=_MEMORY)
 @click.option("--limit", "caps", multiple=True, metavar="NAME=VALUE", help=_CAPS)
 @click.option("--at-cap", type=click.Choice(["stop", "finalize", "ask"]), help="What happens at a limit.")
 @click.option("--json", "as_json", is_flag=True, help=_EVENTS)
@@ -90,6 +94,8 @@ def run(
     model: str | None,
     store: str,
     name: str | None,
+    session: str | None,
+    memory: str | None,
     caps: tuple[str, ...],
     at_cap: str | None,
     as_json: bool,
@@ -105,14 +111,25 @@ def run(
     waits for answers, 130 if it was interrupted.
     """
     origin = origin_of(team, _given(team, options, store), model)
+    if memory:
+        origin["memory"] = str(Path(memory).resolve())
     actor, models = team_of(origin), _model(model)
     limits = DEFAULT.raised(_limits(caps) | ({"at_cap": at_cap} if at_cap else {}))
 
+    if session and name:
+        raise BadInput("a session names its runs itself: leave --id out")
+
     async def job(kept: Store, ask: Asker | None) -> Job:
-        made = Job(actor, Task(task), World(models, ask=ask), kept, name or new_id())
-        made.origin = origin
-        made.limits = limits
-        return made
+        world = World(models, ask=ask, memory=_memory(memory))
+
+        def made(actor: Actor, id: str, task: Task | None) -> Job:
+            job = Job(actor, task, world, kept, id)
+            job.origin, job.limits = origin, limits
+            return job
+
+        if session:
+            return await Turns(session, kept, actor, made).job(Task(task))
+        return made(actor, name or new_id(), Task(task))
 
     ctx.exit(asyncio.run(_performed(job, store, new=True, as_json=as_json, quiet=quiet)))
 
@@ -122,6 +139,7 @@ def run(
 @click.option("--answer", "answers", multiple=True, metavar="PATH=VALUE", help="Answer an open question.")
 @click.option("--raise", "caps", multiple=True, metavar="NAME=VALUE", help=_CAPS)
 @click.option("--team", metavar="TEAM", help="The team, where the run does not remember it.")
+@click.option("--memory", metavar="PATH", help=_MEMORY)
 @click.option("--model", help=_MODEL)
 @store_option
 @click.option("--json", "as_json", is_flag=True, help=_EVENTS)
@@ -134,6 +152,7 @@ def resume(
     answers: tuple[str, ...],
     caps: tuple[str, ...],
     team: str | None,
+    memory: str | None,
     model: str | None,
     store: str,
     as_json: bool,
@@ -147,7 +166,8 @@ def resume(
 
     async def job(kept: Store, ask: Asker | None) -> Job:
         began = opened(await journal(kept, name))
-        world = World(_model(model or began.origin.get("model")), ask=ask)
+        remembers = _memory(memory or began.origin.get("memory"))
+        world = World(_model(model or began.origin.get("model")), ask=ask, memory=remembers)
         made = _again(team_of_run(began, team), began, world, kept, answered)
         made.raised = raised
         return made
@@ -187,6 +207,15 @@ def _again(actor: Actor, began: Opened, world: World, store: Store, answers: Map
 def _model(name: str | None) -> Model | None:
     """The model of that name, found before anything is begun."""
     return None if name is None else find(name)
+
+
+def _memory(place: str | None) -> Memory | None:
+    """What a run remembers with, if it was given anything."""
+    if place is None:
+        return None
+    from coterie.doors.cli.memory import opened_memory
+
+    return opened_memory(place)
 
 
 def _given(team: str, options: Mapping[str, Any], store: str) -> dict[str, Any]:
