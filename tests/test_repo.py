@@ -37,11 +37,11 @@ def test_one_version() -> None:
     assert f"## {coterie.__version__}" in (ROOT / "CHANGELOG.md").read_text()
 
 
-def test_the_core_needs_two_packages() -> None:
-    """Whoever installs Coterie without extras gets msgspec and click, and nothing that they bring."""
+def test_the_core_needs_three_packages() -> None:
+    """Whoever installs Coterie without extras gets msgspec, click and PyYAML, and nothing that they bring."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     names = sorted(requirement.split(">")[0] for requirement in project["dependencies"])
-    assert names == ["click", "msgspec"]
+    assert names == ["click", "msgspec", "pyyaml"]
 
 
 def test_no_names_that_say_nothing() -> None:

@@ -103,10 +103,11 @@ def test_a_run_remembers_its_team(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "code", "words"),
     [
-        (["run", "nope", "x"], 2, "there is no team 'nope': say one of 'research', 'FILE.py:NAME'"),
+        (["run", "nope", "x"], 2, "there is no team 'nope': say one of 'research', 'FILE.yaml'"),
         (["run", "gone.py:panel", "x"], 2, "gone.py': check the path"),
         (["run", "team.py", "x"], 2, "Name it, as in 'team.py:panel'"),
-        (["run", "team.yaml", "x"], 2, "'team.yaml' is no Python file"),
+        (["run", "team.yaml", "x"], 2, "team.yaml: there is no such file"),
+        (["run", "team.toml", "x"], 2, "'team.toml' is no team file: they are YAML"),
         (["run", "team.py:nobody", "x"], 2, "the actors there are ['never', 'panel']"),
         (["run", "team.py:seven", "x"], 2, "an actor is an Actor or an async function, not int"),
         (["run", "team.py:unwell", "x"], 2, "cannot be built with {}: tell me more"),

@@ -11,6 +11,11 @@ from coterie import __version__
 from coterie.errors import BadInput, CoterieError, MissingExtra, UnknownRun
 
 COMMANDS = {
+    "new": ("design", "Write a team to begin with."),
+    "teams": ("design", "List the teams there are."),
+    "check": ("design", "Say what is wrong with a team, and what it may cost at most."),
+    "graph": ("design", "Draw a team."),
+    "schema": ("design", "Print the JSON schema of team files."),
     "run": ("run", "Give a task to a team."),
     "runs": ("look", "List the runs in a store."),
     "show": ("look", "Show what happened in a run."),

@@ -1,0 +1,218 @@
+"""`coterie new`, `check`, `graph`, `teams` and `schema`: teams before they run."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+from msgspec import Struct
+
+from coterie.actor import Actor
+from coterie.doors import drawing
+from coterie.doors.cli.run import TeamCommand
+from coterie.doors.cli.terminal import look_of
+from coterie.doors.folder import Listed, ready_made, teams_in
+from coterie.doors.letters import cropped
+from coterie.doors.teams import origin_of, team_file, team_of
+from coterie.errors import BadInput
+from coterie.teamfile import BadFile, opened
+from coterie.teamfile.findings import Finding, findings
+from coterie.teamfile.schema import text
+from coterie.teamfile.survey import PROMPT, Spend, spend, survey
+from coterie.teamfile.templates import TEMPLATES, template
+
+SCHEMA = "team.schema.json"
+"""What `new` calls the schema that it writes beside a team file."""
+_TEAM = (
+    "TEAM is FILE.yaml or FILE.yaml:NAME, the name of a ready-made team with its options, or FILE.py:NAME."
+)
+
+
+@click.command()
+@click.argument("name", metavar="TEMPLATE", type=click.Choice(TEMPLATES))
+@click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--no-schema", is_flag=True, help=f"Do not write {SCHEMA} beside it.")
+def new(name: str, file: Path | None, *, no_schema: bool) -> None:
+    """Write a team to begin with into FILE (default: team.yaml, or team.py).
+
+    Editors that know YAML complete and check it by the schema that is written beside it.
+    """
+    suffix, body = template(name)
+    path = file or Path(f"team{suffix}")
+    if path.exists():
+        raise BadInput(f"{str(path)!r} is there already: name another FILE")
+    if path.suffix not in (suffix, ".yml"):
+        raise BadInput(f"the template {name!r} is a {suffix} file: call it {path.with_suffix(suffix).name!r}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(body, encoding="utf-8")
+    click.echo(f"wrote {path}", err=True)
+    beside = path.parent / SCHEMA
+    if suffix == ".yaml" and not no_schema and not beside.exists():
+        beside.write_text(text(), encoding="utf-8")
+        click.echo(f"wrote {beside}, by which editors complete it", err=True)
+    called = str(path) if suffix == ".yaml" else f"{path}:team"
+    click.echo(
+        f"look at it: coterie graph {called}\nrun it:     coterie run {called} --model embedded 'TASK'",
+        err=True,
+    )
+
+
+@click.command()
+def schema() -> None:
+    """Print the JSON schema of team files, for editors: coterie schema > team.schema.json."""
+    click.echo(text(), nl=False)
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """What `check` has to say of one team; a bound that there is not is None.
+
+    With `unknown` a play in the team does not say how often it calls, so the bounds hold for the rest.
+    """
+
+    team: str
+    kind: str = ""
+    most: str = ""
+    calls: float | None = None
+    output_tokens: float | None = None
+    usd: float | None = None
+    unpriced: tuple[str, ...] = ()
+    unknown: bool = False
+    findings: tuple[Finding, ...] = ()
+
+
+@click.command(cls=TeamCommand, epilog=_TEAM)
+@click.argument("team")
+@click.option(
+    "--price", "prices", multiple=True, metavar="MODEL=IN/OUT", help="US dollars for a million tokens."
+)
+@click.option(
+    "--prompt", type=click.IntRange(1), default=PROMPT, show_default=True, help="Tokens of a prompt, at most."
+)
+@click.option("--json", "as_json", is_flag=True, help="Say it as JSON.")
+@click.pass_context
+def check(
+    ctx: click.Context, /, team: str, prices: tuple[str, ...], prompt: int, *, as_json: bool, **options: Any
+) -> None:
+    """Say what is wrong with TEAM, and what it may cost at most. Nothing is run, and no model is asked.
+
+    Exits with 1 if there are findings: mistakes in the file, members that are not there or are never reached,
+    teams in themselves, loops that nothing bounds, tools that cannot be found.
+    """
+    known = dict(map(_price, prices))
+    actor, found = checked(team, options)
+    if actor is None:
+        report = Report(team=team, findings=tuple(found))
+    else:
+        report = _report(actor, spend(actor, known, prompt), found)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
+    else:
+        click.echo("\n".join(_told(report, prompt, priced=bool(known) or bool(report.usd))))
+    ctx.exit(1 if report.findings else 0)
+
+
+def checked(team: str, options: dict[str, Any]) -> tuple[Actor | None, list[Finding]]:
+    """A team that is only looked at, if it can be built, and everything that is wrong with it."""
+    file = team_file(team)
+    if file is None:
+        actor = team_of(origin_of(team, _given(options)))
+        return actor, findings(actor)
+    try:
+        found = opened(*file)
+        actor = found.actor
+    except BadFile as error:
+        return None, [Finding(_place(one), "file", one.message) for one in error.problems]
+    idle = [Finding(_place(one), "unreachable", one.message) for one in found.idle]
+    return actor, [*idle, *findings(actor)]
+
+
+def _place(problem: Any) -> str:
+    return f"{problem.file}:{problem.line}" if problem.line else str(problem.file)
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if value is not None}
+
+
+def _report(actor: Actor, most: Spend, found: list[Finding]) -> Report:
+    seen = survey(actor)
+    return Report(
+        team=actor.name,
+        kind=seen.kind,
+        most=drawing.calls(seen),
+        calls=_finite(most.calls),
+        output_tokens=_finite(most.output_tokens),
+        usd=_finite(most.usd),
+        unpriced=most.unpriced,
+        unknown=seen.unknown,
+        findings=tuple(found),
+    )
+
+
+def _finite(number: float) -> float | None:
+    return None if number == math.inf else number
+
+
+def _told(report: Report, prompt: int, *, priced: bool) -> Iterator[str]:
+    yield from map(str, report.findings)
+    if report.kind:
+        yield f"{report.team} ({report.kind}): {report.most}"
+        if report.output_tokens is not None and not report.unknown:
+            yield f"at most {report.output_tokens:,.0f} tokens of answers"
+        if priced and report.usd is not None:
+            left_out = f", without {', '.join(report.unpriced)}" if report.unpriced else ""
+            yield f"at most ${report.usd:,.4f}, with prompts of up to {prompt:,} tokens{left_out}"
+    count = len(report.findings)
+    yield f"{count} finding{'' if count == 1 else 's'}" if count else "nothing is wrong"
+
+
+def _price(given: str) -> tuple[str, tuple[float, float]]:
+    model, _, both = given.rpartition("=")
+    into, _, out = both.partition("/")
+    try:
+        return model, (float(into), float(out))
+    except ValueError:
+        raise BadInput(f"a price is MODEL=IN/OUT in US dollars for a million tokens, not {given!r}") from None
+
+
+@click.command(cls=TeamCommand, epilog=_TEAM)
+@click.argument("team")
+@click.option("--svg", "kind", flag_value="svg", help="As an SVG.")
+@click.option("--mermaid", "kind", flag_value="mermaid", help="As a Mermaid flowchart.")
+def graph(team: str, kind: str | None, **options: Any) -> None:
+    """Draw TEAM: who is in it, by which patterns, and how often each is called at most. Nothing is run."""
+    file = team_file(team)
+    actor = opened(*file).actor if file is not None else team_of(origin_of(team, _given(options)))
+    root = survey(actor)
+    if kind == "svg":
+        click.echo(drawing.svg(root), nl=False)
+    elif kind == "mermaid":
+        click.echo(drawing.mermaid(root), nl=False)
+    else:
+        click.echo("\n".join(drawing.text_lines(root, look_of(sys.stdout))))
+
+
+@click.command()
+@click.argument("folder", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def teams(folder: Path) -> None:
+    """List the teams there are: ready-made ones, and those of the files in FOLDER (default: here)."""
+    width = look_of(sys.stdout).width
+    for heading, listed in (("Ready-made", ready_made()), (f"In {folder}", teams_in(folder))):
+        click.echo(f"{heading}:")
+        for one in listed:
+            click.echo("\n".join(_listing(one, width)))
+        if not listed:
+            click.echo("  none")
+
+
+def _listing(one: Listed, width: int) -> Iterator[str]:
+    yield cropped(f"  {one.team}", width) + (
+        f"  {cropped(one.about, max(width - len(one.team) - 6, 20))}" if one.about else ""
+    )
+    for line in one.needs:
+        yield f"      {cropped(line, width - 6)}"
