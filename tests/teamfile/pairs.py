@@ -41,6 +41,7 @@ from coterie.patterns import (
     supervisor,
     workqueue,
 )
+from coterie.patterns.trackrecord import Episodes
 from coterie.patterns.votes import at_least, plurality
 from coterie.teamfile.checks import check_of
 from coterie.teamfile.vocabulary import has, lines
@@ -156,9 +157,14 @@ PAIRS = {
     "router": (
         (
             "router: [{actor: a, description: d, keywords: [k, l], tools: [t]}, b], choose: {scored: {weights: {words: 2}}}, "
-            "past_failures: true"
+            "past_failures: true, record: {like: 5}"
         ),
-        router([Route(A, "d", ("k", "l"), ("t",)), B], scored(weights={"words": 2.0}), past_failures=True),
+        router(
+            [Route(A, "d", ("k", "l"), ("t",)), B],
+            scored(weights={"words": 2.0}),
+            past_failures=True,
+            record=Episodes(like=5),
+        ),
     ),
     "supervisor": (
         "supervisor: a, workers: [b, c], verify: c, max_turns: 5, tries: 1",

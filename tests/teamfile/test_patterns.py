@@ -7,12 +7,15 @@ import yaml
 
 from coterie import Agent, Limits, patterns
 from coterie.calls import Calls
+from coterie.context import Last
+from coterie.recollect import Recollect
 from coterie.team import Team, manifest
 from coterie.teamfile import load, schema
 from coterie.teamfile.forms import agent_form, form_of, pattern_forms
 from coterie.teamfile.kinds import APolicy, Either, Kind, Named, Several
 from coterie.teamfile.schema import text
 from coterie.testing import rehearse
+from coterie.words.grant import Grant
 from tests.teamfile.pairs import AGENTS, PAIRS
 
 VALIDATOR = jsonschema.Draft202012Validator(schema())
@@ -141,11 +144,15 @@ agents:
     repairs: 0
     settings: {temperature: 0, max_tokens: 9}
     limits: {requests: 4, prices: {embedded: [1, 2]}}
+    context: {last: {n: 3, budget: 4000}}
+    grant: {allow: ["#read", look]}
     done_when: {contains: good}
 """
     agent = load(written(tmp_path, text))
     assert isinstance(agent, Agent)
     assert [agent.model_name, agent.turns, agent.repairs] == ["embedded", 3, 0]
+    assert agent.context == Last(n=3, budget=4000)
+    assert agent.grant == Grant.of("#read", "look")
     assert agent.instructions == "Be kind."
     assert agent.limits == Limits(requests=4, prices={"embedded": (1, 2)})
     assert agent.brief.output["required"] == ["score"]
@@ -153,6 +160,13 @@ agents:
     with pytest.raises(Exception, match="score is less than 0"):
         rehearse(agent, "x", '{"score": -1}')
     assert rehearse(agent, "x", '{"score": 1, "why": "good"}')[0].output == {"score": 1, "why": "good"}
+
+
+def test_an_agent_with_memory(tmp_path):
+    """What an agent uses of the memory of its run is a mapping, or just true."""
+    text = "agents: {a: {memory: {first: 2, tags: [x]}}, b: {memory: true}}\nteam: {parallel: [a, b]}\n"
+    one, other = load(written(tmp_path, text)).members
+    assert [one.memory, other.memory] == [Recollect(first=2, tags=("x",)), Recollect()]
 
 
 def test_limits_and_checks_of_any_team(tmp_path):

@@ -25,7 +25,7 @@ def calls(node: Node) -> str:
     if node.calls == math.inf:
         return "any number of model calls"
     said = f"{node.calls:,.0f} model call{'' if node.calls == 1 else 's'}"
-    return f"{said} or more, as a play in it does not say" if node.unknown else f"at most {said}"
+    return f"{said} or more, as not all of it says" if node.unknown else f"at most {said}"
 
 
 def text_lines(root: Node, look: Look) -> list[str]:

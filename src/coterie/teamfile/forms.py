@@ -12,6 +12,7 @@ import builtins
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any, Literal, get_args, get_origin
 
@@ -20,6 +21,7 @@ from msgspec import Struct
 from coterie import patterns
 from coterie.actor import Actor
 from coterie.agent import Agent
+from coterie.errors import BadInput
 from coterie.teamfile.kinds import (
     ACheck,
     AnActor,
@@ -81,7 +83,8 @@ def _params(build: Callable[..., Any], scope: Scope) -> Iterator[Param]:
         required = len(names) - len(defaults)
         for at, name in enumerate(names):
             default: Any = defaults[at - required] if at >= required else None
-            yield Param(name=name, kind=scope.param(name), required=at < required, default=default)
+            kind = Scope(_owner(build, name)).param(name)
+            yield Param(name=name, kind=kind, required=at < required, default=default)
         return
     function: Any = build
     for one in inspect.signature(function).parameters.values():
@@ -163,6 +166,10 @@ class Scope:
 
     def _of_ours(self, found: type[Any]) -> Iterator[Kind]:
         """A class of the house: its fields, or what a function that makes one is given."""
+        kinds: list[Callable[..., Any]] = [*found.__subclasses__()]
+        if kinds:
+            yield from _family(kinds)
+            return
         yield from (Call(form_of(one)) for one in _makers(found))
         data = issubclass(found, Struct) and not _has_more_than_data(found)
         maker: Callable[..., Any] = found
@@ -225,6 +232,23 @@ def _named(tree: ast.expr, names: Mapping[str, Any]) -> Any:
 def _has_more_than_data(found: type[Any]) -> bool:
     kinds = [str(one) for one in found.__annotations__.values()]
     return any(word in kind for kind in kinds for word in ("Actor", "Callable"))
+
+
+def _owner(build: type[Struct], field: str) -> type[Struct]:
+    """The class that a field of a struct comes from: its annotation is read there."""
+    return next(one for one in build.__mro__ if field in inspect.get_annotations(one))
+
+
+def _family(kinds: Sequence[Callable[..., Any]]) -> Iterator[Kind]:
+    """Structs that are kinds of one thing, by their names: bare, where nothing has to be said."""
+    words: dict[str, Any] = {}
+    for one in kinds:
+        name = one.__name__.lower()
+        form = form_of(one)
+        yield Call(Form(name=name, build=one, params=form.params, about=form.about))
+        with suppress(TypeError, BadInput):
+            words[name] = one()
+    yield Word(words)
 
 
 def _makers(found: type[Any]) -> list[Callable[..., Any]]:

@@ -302,7 +302,17 @@ def _certain(reader: Reader, kind: Kind, node: Node) -> bool:
         return any(key in ACTOR_KEYS or key in pattern_forms() for key in keys)
     if isinstance(kind, ACheck):
         return len(keys) == 1 and keys[0] in KINDS
-    return isinstance(kind, Fields) and any(one.required and one.name in keys for one in kind.form.params)
+    if isinstance(kind, Fields) and any(one.required and one.name in keys for one in kind.form.params):
+        return True
+    known = _told(kind)
+    return bool(keys) and bool(known) and all(key in known for key in keys)
+
+
+def _told(kind: Kind) -> tuple[str, ...]:
+    """What a mapping of this kind may say."""
+    if isinstance(kind, Fields):
+        return tuple(one.name for one in kind.form.params)
+    return struct_fields(kind.type) if isinstance(kind, Plain) else ()
 
 
 def _possible(_: Reader, kind: Kind, node: Node) -> bool:
@@ -316,7 +326,7 @@ def _possible(_: Reader, kind: Kind, node: Node) -> bool:
     if node.mapping is not None:
         if isinstance(kind, AType):
             return any(key in SCHEMA_KEYS for key in node.mapping)
-        return isinstance(kind, Named) or (
+        return isinstance(kind, (Named, Fields)) or (
             isinstance(kind, AnActor) and any(key in _agent_keys() for key in node.mapping)
         )
     return isinstance(kind, (Several, APolicy))

@@ -182,15 +182,21 @@ def _struct(made: type[Struct]) -> dict[str, Any]:
     return closed
 
 
-def _closed(part: Any, definitions: dict[str, Any]) -> Any:
+def _closed(part: Any, definitions: dict[str, Any], above: tuple[str, ...] = ()) -> Any:
+    """A schema with its references written out; what is in itself is any object."""
     if type(part) is list:
-        return [_closed(one, definitions) for one in cast("Sequence[Any]", part)]
+        return [_closed(one, definitions, above) for one in cast("Sequence[Any]", part)]
     if type(part) is not dict:
         return part
     given = cast("Mapping[str, Any]", part)
     if "$ref" in given:
-        return _closed(definitions[str(given["$ref"]).rpartition("/")[2]], definitions)
-    found: dict[str, Any] = {key: _closed(one, definitions) for key, one in given.items() if key != "title"}
+        name = str(given["$ref"]).rpartition("/")[2]
+        if name in above:
+            return {"type": "object"}
+        return _closed(definitions[name], definitions, (*above, name))
+    found: dict[str, Any] = {
+        key: _closed(one, definitions, above) for key, one in given.items() if key != "title"
+    }
     return {**found, "additionalProperties": False} if "properties" in found else found
 
 

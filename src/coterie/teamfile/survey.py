@@ -16,6 +16,7 @@ from msgspec import Struct
 from coterie.actor import Actor
 from coterie.agent import Agent
 from coterie.calls import Calls
+from coterie.context import Summary
 from coterie.team import Team
 from coterie.words.limits import ANSWER
 
@@ -27,8 +28,9 @@ class Node(Struct, frozen=True, kw_only=True):
     """One actor of a team, as it stands below another.
 
     `path` leads to it by names. `times` is how often who is above calls it at most for one task, `shared`
-    whether together with its siblings. `calls` bounds the model calls for one task given to it, `unknown` says
-    that a play in it does not say how often it calls. `again` marks one that is drawn above already.
+    whether together with its siblings. `calls` bounds the model calls for one task given to it; with `unknown`
+    something is not in it: a play that does not say how often it calls, or summaries of what is said.
+    `again` marks one that is drawn above already.
     """
 
     path: str
@@ -113,19 +115,32 @@ def _bound(actor: Actor, above: tuple[Actor, ...]) -> tuple[float, bool]:
     if any(one is actor for one in above):
         return math.inf, False
     if isinstance(actor, Agent):
-        calls, unknown = _turns(actor), False
-        if isinstance(actor.done_when, Actor):
-            judged, unknown = _bound(actor.done_when, (*above, actor))
-            calls += calls * judged
+        calls, unknown = _of_agent(actor, (*above, actor))
     else:
         calls, unknown = _of_members(actor, (*above, actor))
     most = actor.limits.requests if actor.limits is not None else None
     return (calls if most is None else min(calls, most)), unknown
 
 
+def _of_agent(agent: Agent, above: tuple[Actor, ...]) -> tuple[float, bool]:
+    """An agent's own calls, those of a check that is an actor, and those of actors that are its tools."""
+    calls = _turns(agent)
+    unknown = isinstance(agent.context, Summary)  # how much there is to summarize depends on what is said
+    if isinstance(agent.done_when, Actor):
+        judged, doubt = _bound(agent.done_when, above)
+        calls, unknown = calls + calls * judged, unknown or doubt
+    if agent.members:
+        most = agent.limits.tool_calls if agent.limits is not None else None
+        bounds = [_bound(member, above) for member in agent.members]
+        calls += _times(math.inf if most is None else most, max(each for each, _ in bounds))
+        unknown = unknown or any(doubt for _, doubt in bounds)
+    return calls, unknown
+
+
 def _turns(agent: Agent) -> float:
     """The model calls of an agent: without tools it only goes on to mend its answer."""
-    if agent.tools:
+    rereads = agent.context is not None and agent.context.budget is not None and agent.context.reread
+    if agent.tools or rereads:
         return agent.turns
     checked = agent.output is not None or agent.done_when is not None
     return min(agent.turns, agent.repairs + 1) if checked else 1
@@ -190,7 +205,7 @@ def _usage(actor: Actor, times: float, above: tuple[Actor, ...]) -> dict[tuple[s
     """How often each model is asked at most, by its name and the tokens that it may answer."""
     if isinstance(actor, Agent):
         most = int(actor.brief.settings.get("max_tokens", ANSWER))
-        return {(actor.model_name, most): _times(times, _turns(actor))}
+        return {(actor.model_name, most): _times(times, bound(actor)[0])}
     found: dict[tuple[str, int], float] = {}
     if any(one is actor for one in above):
         return found
