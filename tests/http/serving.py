@@ -35,12 +35,17 @@ async def _slow(task):
 
 slow = Team("slow", (), _slow)
 
+async def _nap(task):
+    return await slow(task)
+
+nap = Team("nap", (slow,), _nap)
+
 async def _listening(task):
     return f"heard {await Hear('news', outside=True)}"
 
 listening = Team("listening", (), _listening)
 """
-NAMES = ("panel", "person", "two", "slow", "listening")
+NAMES = ("panel", "person", "two", "slow", "nap", "listening")
 
 
 def says(think):

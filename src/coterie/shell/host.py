@@ -35,6 +35,7 @@ from coterie.shell.handle import Run
 from coterie.shell.job import Job, new_id
 from coterie.shell.runner import fitting
 from coterie.shell.world import World
+from coterie.words.delta import Shown
 from coterie.words.effect import Answer
 from coterie.words.event import Opened, Record, Signalled
 from coterie.words.limits import DEFAULT, Limits
@@ -162,6 +163,20 @@ class Host:
                 return
             if self._live(id) is None:
                 await asyncio.sleep(LOOK)
+
+    async def stream(self, id: str, after: int = -1) -> AsyncIterator[Record | Shown]:
+        """As `events`, and between the records what the models of a run that is performed here are saying.
+
+        Raises:
+            UnknownRun: if the store has no such run.
+        """
+        run = self._live(id)
+        if run is not None:
+            async for seen in run.stream(after):
+                after = seen.seq if isinstance(seen, Record) else after
+                yield seen
+        async for record in self.events(id, after):
+            yield record
 
     async def questions(self) -> list[Inquiry]:
         """Every question that is open in a run of this store, the oldest first."""

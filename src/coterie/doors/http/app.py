@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hmac
+import importlib
+import importlib.util
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
@@ -12,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from coterie.doors.http.api import table
 from coterie.doors.http.guard import Guard
@@ -38,11 +40,24 @@ def application(service: Service, *, token: str = "") -> Starlette:
             yield
 
     return Starlette(
-        routes=[*routes(service, operations), Route("/openapi.json", openapi)],
+        routes=[*routes(service, operations), Route("/openapi.json", openapi), *_protocols(service)],
         middleware=[Middleware(Guard, settings=service.settings, known=knowing(service, token))],
         exception_handlers={Problem: on_problem, CoterieError: on_error, 404: _nothing_here, 405: _not_so},
         lifespan=lifespan,
     )
+
+
+def _protocols(service: Service) -> list[BaseRoute]:
+    """The routes of the protocols whose kits are installed."""
+    found: list[BaseRoute] = []
+    for kit, door, routes_of in PROTOCOLS:
+        if importlib.util.find_spec(kit) is not None:
+            found += getattr(importlib.import_module(door), routes_of)(service)
+    return found
+
+
+PROTOCOLS = (("ag_ui", "coterie.doors.agui.door", "agui_routes"),)
+"""The kit that a protocol needs, the module of its door, and what makes its routes."""
 
 
 def knowing(service: Service, token: str) -> Callable[[str], Principal | None]:
