@@ -11,7 +11,7 @@ from coterie.models.constrain import LONGEST, SAFE_INTEGER, grammar, shape, step
 from coterie.models.prompt import turns
 from coterie.words.brief import Brief, ToolSpec
 from coterie.words.effect import Think
-from coterie.words.message import Message, ToolCall
+from coterie.words.message import File, Message, ToolCall
 from coterie.words.thread import Thread
 
 ADD = ToolSpec(
@@ -131,3 +131,9 @@ def test_references_of_a_tool_hold_in_the_schema_of_a_step() -> None:
     arguments = call["properties"]["arguments"]
     assert arguments["properties"]["a"] == {"$ref": "#/anyOf/0/properties/arguments/$defs/N"}
     assert answer["properties"] == {"tool": {"const": "none"}, "answer": {"type": "string"}}
+
+
+def test_a_file_that_cannot_be_seen_is_named() -> None:
+    """A local model is told that there was a file, so that nothing is left out in silence."""
+    picture = Message(sender="user", text="What is it?", files=(File(media="image/png", name="cat"),))
+    assert read(picture)[-1][1] == "What is it?\n(a file 'cat' of type image/png, which you cannot see)"

@@ -59,7 +59,9 @@ def _own(message: Message) -> str:
 
 
 def _others(message: Message) -> str:
-    return message.text if message.sender == "user" else f"{message.sender}: {message.text}"
+    unseen = [f"(a file {file.name!r} of type {file.media}, which you cannot see)" for file in message.files]
+    text = "\n".join(part for part in (message.text, *unseen) if part)
+    return text if message.sender == "user" else f"{message.sender}: {text}"
 
 
 def _merged(said: Iterable[tuple[str, str]]) -> Iterator[Turn]:

@@ -18,7 +18,7 @@ from coterie.words.brief import Brief
 from coterie.words.effect import Ask, Effect, Sleep, Think, Use, body_of, kind_of
 from coterie.words.event import Asked, Closed, Event, Noted, Opened, Record, Settled, Signalled
 from coterie.words.failure import Failure
-from coterie.words.message import Message, ToolCall
+from coterie.words.message import File, Message, Thought, ToolCall
 from coterie.words.thread import Thread
 from coterie.words.usage import Usage
 
@@ -138,7 +138,9 @@ class StorePromises:
             )
         gone = Failure(kind="BadOutput", message="no", path="t/a", raw="{")
         said = Message(sender="t", output={"a": [1.5]}, parts=(deep,), missing=(gone,), unverified="why")
-        said = replace(said, usage=Usage(1))
+        files = (File(media="image/png", data=b"\x89PNG"), File(media="a/b", data=bytes(5000), name="n"))
+        thoughts = (Thought(text="hm", proof="s", provider="p"),)
+        said = replace(said, usage=Usage(1), files=files, thoughts=thoughts)
         closing = Closed(status="unverified", message=said, usage=Usage(1, 1, 1, 1, 0.1), parts=(said,))
         await written(store, "r", [Settled("t/think.1", said, None, Usage(1))], [closing])
         assert [record.event for record in await store.read("r")][1:] == [

@@ -29,7 +29,7 @@ from coterie.words.effect import Stored, Think, body_of, kind_of
 from coterie.words.event import Asked, Closed, Event, Noted, Opened, Record, Settled, Signalled
 from coterie.words.failure import Failure
 from coterie.words.limits import DEFAULT, Limits
-from coterie.words.message import Message, ToolCall, content
+from coterie.words.message import File, Message, Thought, ToolCall, content
 from coterie.words.thread import Thread
 from coterie.words.usage import NOTHING, Usage
 
@@ -93,6 +93,9 @@ class Writer:
         """A message as a mention of what it says, and what came with it."""
         if len(message.text) > INLINE:
             self.refer(_encode(message.text))
+        for file in message.files:
+            if len(file.data) > INLINE:
+                self.refer(_encode(file.data))
         said = self.refer(content(message))
         parts = [self.message(part) for part in message.parts]
         usage = None if message.usage is NOTHING else _spent(message.usage)
@@ -282,7 +285,8 @@ class Reader:
 
     def message(self, row: list[Any]) -> Message:
         """The message of a mention and what came with it."""
-        sender, text, output, calls, answers = _decode(self.content(row[0].data))
+        sender, text, output, calls, answers, *seen = _decode(self.content(row[0].data))
+        files, thoughts = seen or ((), ())
         _, usage, parts, missing, unverified = [*row, *_NO_MORE[len(row) :]]
         return Message(
             sender=sender,
@@ -294,6 +298,8 @@ class Reader:
             parts=tuple(map(self.message, parts or ())),
             missing=tuple(Failure(**failure) for failure in missing or ()),
             unverified=unverified or "",
+            files=tuple(File(media=m, data=self.value(d), url=u, name=n) for m, d, u, n in files),
+            thoughts=tuple(Thought(**thought) for thought in thoughts),
         )
 
     def content(self, name: bytes) -> bytes:

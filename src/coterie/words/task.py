@@ -26,7 +26,7 @@ class Task(Struct, frozen=True, omit_defaults=True):
 
 
 def task_of(given: Task | Message | str) -> Task:
-    """The task that a string or a message stands for.
+    """The task that a string or a message stands for; the files of a message become its context.
 
     Raises:
         TypeError: if `given` is none of the three.
@@ -36,5 +36,6 @@ def task_of(given: Task | Message | str) -> Task:
     if isinstance(given, str):
         return Task(given)
     if isinstance(given, Message):
-        return Task(given.text, data=given.output)
+        files = Thread((Message(sender=given.sender, files=given.files),)) if given.files else None
+        return Task(given.text, files, given.output)
     raise TypeError(f"a task is a str, a Message or a Task, not {type(given).__name__}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
+import os
 import platform
 import shutil
 import sqlite3
@@ -18,11 +18,12 @@ from coterie.doors.cli.store import opened_store, store_option
 from coterie.doors.cli.terminal import look_of
 from coterie.errors import CoterieError
 from coterie.models.pins import DEFAULT, LARGE, MINILM, SMALL
+from coterie.models.providers import PROVIDERS, there
 from coterie.models.weights import cache_folder
 
 ROOM = 1 << 30
 """Bytes below which a disk is called nearly full."""
-EXTRAS = {"local": ("xllamacpp", "numpy")}
+EXTRAS = {"local": ("xllamacpp", "numpy"), "models": ("pydantic_ai", "openai", "anthropic", "google.genai")}
 """The parts of Coterie that can be left out, and the modules that each needs."""
 
 
@@ -55,6 +56,7 @@ def _findings(store: str) -> Iterator[Finding]:
     for extra, modules in EXTRAS.items():
         yield _extra(extra, modules)
     yield _weights()
+    yield _providers()
     yield _disk(Path(store).resolve().parent)
     yield _disk(cache_folder())
     yield _terminal()
@@ -72,7 +74,7 @@ def _sqlite() -> Finding:
 
 
 def _extra(extra: str, modules: tuple[str, ...]) -> Finding:
-    missing = [module for module in modules if importlib.util.find_spec(module) is None]
+    missing = [module for module in modules if not there(module)]
     if not missing:
         return Finding(f"[{extra}]", "installed")
     return Finding(f"[{extra}]", f"no {', '.join(missing)}", f"pip install 'coterie[{extra}]'")
@@ -86,6 +88,25 @@ def _weights() -> Finding:
         return Finding("weights", f"{', '.join(there)} in {str(folder)!r}")
     found = f"{', '.join(there) or 'none'} in {str(folder)!r}"
     return Finding("weights", found, f"the first run with the embedded model fetches {DEFAULT.size >> 20} MB")
+
+
+def _providers() -> Finding:
+    """Which providers could be asked now: those with a key, of which no more is said than its name."""
+    ready = [
+        f"{name} ({next(key for key in one.keys if os.environ.get(key))})"
+        for name, one in PROVIDERS.items()
+        if one.installed and one.key
+    ]
+    lacking = [
+        f"{name} has a key, and needs {one.sdk}"
+        for name, one in PROVIDERS.items()
+        if one.key and not one.installed
+    ]
+    if lacking:
+        return Finding("providers", ", ".join(ready) or "none", "; ".join(lacking))
+    return Finding(
+        "providers", ", ".join(ready) or "no key is set: openai looks for OPENAI_API_KEY, and so on"
+    )
 
 
 def _disk(folder: Path) -> Finding:

@@ -1,0 +1,52 @@
+"""What goes wrong at a provider, by whose fault it was: pydantic-ai's errors as ours."""
+
+from __future__ import annotations
+
+from pydantic_ai import exceptions as theirs
+
+from coterie.errors import BadInput, CoterieError, ModelRefused, ModelUnavailable, NoAccess, RateLimited
+
+_RETRYABLE = {408, 409, 425}
+"""Statuses below 500 that may be gone the next time: timeout, conflict, too early (RFC 9110, RFC 8470)."""
+_RAW = 2000
+"""Letters of a provider's own words that are kept with a failure."""
+
+
+def failure(error: Exception, name: str) -> CoterieError:
+    """Their error as ours, by whose fault it was."""
+    made = _failure(error, f"model {name!r}: {_first_line(error)}")
+    if isinstance(error, theirs.ModelAPIError):
+        made.retry_after = error.retry_after or 0.0
+        made.raw = "" if error.body is None else str(error.body)[:_RAW]
+    elif isinstance(error, theirs.UnexpectedModelBehavior):
+        made.raw = (error.body or "")[:_RAW]
+    return made
+
+
+def _failure(error: Exception, message: str) -> CoterieError:
+    if isinstance(error, theirs.UserError):
+        return BadInput(message)
+    if isinstance(error, theirs.ModelRateLimitError):
+        return RateLimited(message)
+    if isinstance(error, (theirs.ModelAuthenticationError, theirs.ModelQuotaExceededError)):
+        return NoAccess(message)
+    if isinstance(error, (theirs.ModelRequestRejectedError, theirs.ContentFilterError)):
+        return ModelRefused(message)
+    if isinstance(error, theirs.OutputTokenLimitExceeded):
+        return ModelRefused(f"{message}: raise max_tokens")
+    if isinstance(error, theirs.ModelHTTPError):
+        return _by_status(error.status_code, message)
+    return ModelUnavailable(message)
+
+
+def _by_status(status: int, message: str) -> CoterieError:
+    if status == 429:
+        return RateLimited(message)
+    if status in (401, 403):
+        return NoAccess(message)
+    return ModelUnavailable(message) if status in _RETRYABLE or status >= 500 else ModelRefused(message)
+
+
+def _first_line(error: Exception) -> str:
+    said = " ".join(str(error).split())
+    return f"{type(error).__name__}: {said[:400]}" if said else type(error).__name__
