@@ -6,7 +6,6 @@ import asyncio
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -107,14 +106,14 @@ def _fields(entry: Remembered, shared: tuple[str, ...]) -> dict[str, Any]:
 async def _searched(
     knowledge: SqliteKnowledge, who: Principal, *, by: By, tags: tuple[str, ...] = ()
 ) -> float:
-    """Milliseconds of a search, by the median."""
+    """Milliseconds of a search: the best of many, as everywhere here."""
     took: list[float] = []
     for n in range(ASKED):
         query = Query(text=f"word{n + 2} word{7 * n + 50} word{11 * n + 300}", by=by, tags=tags)
         began = perf_counter()
         await knowledge.recall(who, query, NOW)
         took.append(perf_counter() - began)
-    return median(took) * 1e3
+    return min(took) * 1e3
 
 
 async def _one_by_one(knowledge: SqliteKnowledge, count: int = 500) -> float:
@@ -137,7 +136,7 @@ def _bare(count: int, among: int = 1) -> float:
         best = np.argpartition(-scores, DEPTH)[:DEPTH]
         best[np.argsort(-scores[best])]
         took.append(perf_counter() - began)
-    return median(took) * 1e3
+    return min(took) * 1e3
 
 
 def figures(effort: Effort) -> Iterator[Figure]:
