@@ -41,6 +41,13 @@ def test_a_line_a_frame_below_its_caller() -> None:
     ]
 
 
+def test_the_end_of_what_is_being_written_is_shown() -> None:
+    """A frame whose model is writing shows the end of its line, without what could move a cursor."""
+    saying = {"debate": "It is a truth\x1b[2J universally acknowledged"}
+    (line, *_) = tree_lines(ROOT, 110.0, Look(width=60), saying)
+    assert line == "● debate  …sally acknowledged         9.0 s    1,234 tokens"
+
+
 def test_letters_that_every_terminal_has() -> None:
     """Without Unicode the same tree is drawn in ASCII."""
     lines = tree_lines(ROOT, 110.0, Look(width=60, unicode=False))

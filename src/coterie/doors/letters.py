@@ -36,3 +36,9 @@ def cropped(text: str, width: int) -> str:
 def cut(text: str, width: int) -> str:
     """The first `width` letters of a line, the last of them a `…` where there are more."""
     return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
+
+
+def ending(text: str, width: int) -> str:
+    """The last `width` letters of a text on one line, the first of them a `…` where there are more."""
+    line = " ".join(harmless(text).split())
+    return line if len(line) <= width else "…" + line[len(line) - max(width - 1, 0) :]

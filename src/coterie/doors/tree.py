@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 
-from coterie.doors.letters import Look, cropped, cut, plain
+from coterie.doors.letters import Look, cropped, cut, ending, plain
 from coterie.kernel.story import Branch
 
 MARKS = {
@@ -24,16 +25,19 @@ _SPENT = 30
 """Columns kept for what a frame took and cost."""
 
 
-def tree_lines(root: Branch, now: float, look: Look) -> list[str]:
+def tree_lines(
+    root: Branch, now: float, look: Look, saying: Mapping[str, str] = MappingProxyType({})
+) -> list[str]:
     """A line a frame, each below its caller; `now` (seconds since the epoch) is when one that runs is seen.
 
-    Where there are more lines than rows, frames that have ended go first.
+    Where there are more lines than rows, frames that have ended go first. `saying` has the line that
+    a model is writing, by the path of its frame; its end is shown.
     """
     rows = list(_rows(root, "", ""))
     hidden = 0
     if look.height and len(rows) > look.height:
         rows, hidden = _fitting(rows, look.height - 1)
-    lines = [_line(lead, branch, now, look) for lead, branch in rows]
+    lines = [_line(lead, branch, now, look, saying.get(branch.path, "")) for lead, branch in rows]
     if hidden:
         lines.append(plain(f"… and {hidden} more", look))
     return lines
@@ -67,13 +71,14 @@ def _matters(branch: Branch) -> int:
     return 1 if branch.state == "failed" else 0
 
 
-def _line(lead: str, branch: Branch, now: float, look: Look) -> str:
+def _line(lead: str, branch: Branch, now: float, look: Look, saying: str) -> str:
     mark = MARKS.get(branch.state, "●")
     left = f"{lead}{mark} {branch.name}"
     room = max(look.width - 1 - _SPENT, 12)
     about = branch.why or (branch.task if branch.state == "running" else "")
-    if about and len(left) + 6 < room:
-        left = f"{left}  {cropped(about, room - len(left) - 2)}"
+    if len(left) + 6 < room and (saying or about):
+        space = room - len(left) - 2
+        left = f"{left}  {ending(saying, space) if saying else cropped(about, space)}"
     line = f"{cut(left, room):<{room}}{spent(branch, now):>{_SPENT}}".rstrip()
     shown = plain(line[: look.width - 1], look)
     return _coloured(shown, plain(mark, look), _COLOURS.get(mark, 0)) if look.colour else shown

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
@@ -18,12 +19,14 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from coterie.models.constrain import NO_TOOL, Schema, grammar, step_schema
+from coterie.models.constrain import Schema, grammar, step_schema
 from coterie.models.llama import Said, Server, open_server
+from coterie.models.partial import Telling, partial_answer
 from coterie.models.prompt import turns
 from coterie.models.weights import locate
 from coterie.models.wheels import refused
 from coterie.words.brief import Brief
+from coterie.words.delta import Tell
 from coterie.words.effect import Think
 from coterie.words.message import Message, ToolCall
 from coterie.words.usage import Usage
@@ -41,8 +44,6 @@ _SETTINGS = ("temperature", "max_tokens", "seed", "stop")
 
 _NO_LOOPS = {"dry_multiplier": 0.8, "dry_allowed_length": 4, "dry_penalty_last_n": 64}
 """The DRY sampler, with a view so short that it ends a loop but lets the model quote its prompt."""
-
-_ANSWERING = f'{{"tool": "{NO_TOOL}", "answer": '
 
 
 class _Step(Struct):
@@ -75,10 +76,19 @@ class Embedded:
             MissingExtra: if `coterie[local]` is not installed.
             BadInput: if there are no such weights.
         """
+        return await self._ask(think, None)
+
+    async def stream(self, think: Think, tell: Tell, /) -> Message:
+        """The same, told piece by piece: text as text, and a call as its tool and arguments."""
+        loop = asyncio.get_running_loop()
+        telling = Telling(tell, calling=bool(think.brief.tools))
+        return await self._ask(think, lambda raw: loop.call_soon_threadsafe(telling.take, raw))
+
+    async def _ask(self, think: Think, hear: Callable[[str], Any] | None) -> Message:
         stop = threading.Event()
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._pool, self._answer, think, stop)
+            return await loop.run_in_executor(self._pool, self._answer, think, stop, hear)
         finally:
             stop.set()
 
@@ -89,8 +99,8 @@ class Embedded:
     def _server(self) -> Server:
         return open_server(locate(self._which), self._slots, self._context)
 
-    def _answer(self, think: Think, stop: threading.Event) -> Message:
-        said = self._server().chat(_request(think), stop)
+    def _answer(self, think: Think, stop: threading.Event, hear: Callable[[str], Any] | None) -> Message:
+        said = self._server().chat(_request(think), stop, hear)
         return _message(think, said)
 
 
@@ -136,19 +146,10 @@ def _step(think: Think, said: Said) -> tuple[str, tuple[ToolCall, ...]]:
     try:
         step = msgspec.json.decode(said.text, type=_Step)
     except msgspec.DecodeError:
-        return _cut_off(said.text), ()
+        return partial_answer(said.text), ()
     if any(step.tool == tool.name for tool in think.brief.tools) and step.arguments is not None:
         return "", (ToolCall(f"call-{len(think.thread)}", step.tool, step.arguments),)
     return step.answer if isinstance(step.answer, str) else json.dumps(step.answer), ()
-
-
-def _cut_off(text: str) -> str:
-    """As much of an answer as there is in a step that `max_tokens` cut off."""
-    rest = text.removeprefix(_ANSWERING)
-    try:
-        return str(json.loads(rest + '"')) if rest.startswith('"') else rest
-    except json.JSONDecodeError:
-        return rest
 
 
 def _expect_json(text: str) -> None:

@@ -10,6 +10,7 @@ import json
 import os
 import secrets
 import threading
+from collections.abc import Callable
 from http.client import HTTPConnection
 from importlib import import_module
 from pathlib import Path
@@ -48,13 +49,17 @@ class Server:
         except RuntimeError as error:
             raise refused(f"{weights.name} could not be loaded: {error}") from error
 
-    def chat(self, request: dict[str, Any], stop: threading.Event) -> Said:
+    def chat(
+        self, request: dict[str, Any], stop: threading.Event, hear: Callable[[str], None] | None = None
+    ) -> Said:
         """What the model says to a chat request, or as much of it as there is when `stop` is set.
+
+        `hear` is called, in this thread, with all there is after each piece.
 
         Raises:
             ModelFailed: if the prompt is longer than the context, or the request makes no sense.
         """
-        heard = _Ear(stop)
+        heard = _Ear(stop, hear)
         stream = {"stream": True, "stream_options": {"include_usage": True}, "return_progress": True}
         try:
             self._raw.handle_chat_completions({**request, **stream}, heard)
@@ -77,8 +82,9 @@ class Server:
 class _Ear:
     """Listens to the stream of an answer; returning true to the server means: stop."""
 
-    def __init__(self, stop: threading.Event) -> None:
+    def __init__(self, stop: threading.Event, hear: Callable[[str], None] | None) -> None:
         self._stop = stop
+        self._hear = hear
         self._pieces: list[str] = []
         self._reason = ""
         self._usage: dict[str, int] = {}
@@ -90,6 +96,8 @@ class _Ear:
         for choice in chunk.get("choices", ()):
             self._pieces.append(choice["delta"].get("content") or "")
             self._reason = choice["finish_reason"] or self._reason
+        if self._hear is not None and not self._stop.is_set():
+            self._hear("".join(self._pieces))
         return self._stop.is_set()
 
     def said(self) -> Said:

@@ -8,7 +8,8 @@ Theory of operation
    pieces, and one that comes later begins with what there is by then.
 2. Pieces of a call come after the record that it was asked and before the record that it was settled.
 3. An answer that is asked for again, failed or was stopped is taken back from those who saw it.
-4. Answers that have ended are kept for watchers that are behind, up to `KEPT` letters of a run.
+4. Answers that have ended are kept for watchers that are behind, up to `KEPT` letters and
+   `CALLS` calls of a run.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from coterie.words.message import Message
 
 KEPT = 1 << 20
 """Letters of ended answers that are kept for slow watchers."""
+CALLS = 4_096
+"""Ended answers that are kept for them."""
 
 
 class _Part:
@@ -55,6 +58,13 @@ class _Answer:
         part.text += delta.text
 
     @property
+    def line(self) -> str:
+        """The last line of its last part that has one; a call with the tool's name."""
+        part = self.parts[max(self.parts)]
+        text = part.text.rstrip().rpartition("\n")[2]
+        return f"{part.tool} {text}" if part.tool else text
+
+    @property
     def letters(self) -> int:
         return sum(len(part.text) for part in self.parts.values())
 
@@ -62,16 +72,17 @@ class _Answer:
 class Sayings:
     """The answers under way in one run, by the path of their call; `changed` is called at each piece."""
 
-    def __init__(self, changed: Callable[[], None]) -> None:
+    def __init__(self, changed: Callable[[], None] = lambda: None) -> None:
         self.answers: dict[str, _Answer] = {}
         self.forgotten: dict[str, int] = {}
         self._changed = changed
+        self._open: dict[str, _Answer] = {}
         self._ended: dict[str, int] = {}
         self._letters = 0
 
     async def heard(self, model: Any, think: Think, path: str) -> Message:
         """The answer of `model`, which has `stream`; its pieces are shown as they come."""
-        answer = self.answers[path] = _Answer()
+        answer = self.answers[path] = self._open[path] = _Answer()
 
         def tell(delta: Delta) -> None:
             answer.take(delta)
@@ -80,17 +91,22 @@ class Sayings:
         try:
             message: Message = await model.stream(think, tell)
         except BaseException:
-            answer.gone = True
+            answer.gone, answer.parts = True, {}
             raise
         finally:
             self._end(path, answer)
         return message
 
+    def lines(self) -> dict[str, str]:
+        """The line that each frame is writing now, by the frame's path: the last one of its open call."""
+        return {path.rpartition("/")[0]: answer.line for path, answer in self._open.items() if answer.parts}
+
     def _end(self, path: str, answer: _Answer) -> None:
         """Keep an ended answer for those who are behind, and forget the oldest where there are too many."""
-        self._ended[path] = 0 if answer.gone else answer.letters
-        self._letters += self._ended[path]
-        while self._letters > KEPT:
+        del self._open[path]
+        self._ended[path] = answer.letters
+        self._letters += answer.letters
+        while self._letters > KEPT or len(self._ended) > CALLS:
             oldest = next(iter(self._ended))
             self.forgotten[oldest] = self._ended.pop(oldest)
             self._letters -= self.forgotten[oldest]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 from msgspec import Struct
@@ -10,6 +11,7 @@ from msgspec import Struct
 from coterie.ports import Model
 from coterie.typed import parse, schema_of
 from coterie.words.brief import Brief, ToolSpec
+from coterie.words.delta import Delta
 from coterie.words.effect import Think
 from coterie.words.message import Message
 from coterie.words.thread import Thread
@@ -85,6 +87,35 @@ class ModelPromises:
         said = [("user", "Which?"), ("ada", "Red."), ("tester", "Blue."), ("ada", "Why?"), ("user", "Well?")]
         thread = Thread(Message(sender=sender, text=text) for sender, text in said)
         assert self.answered(model, Think("tester", "default", Brief(settings=LIMIT), thread)).text
+
+    def test_it_tells_the_text_it_says(self, model: Model) -> None:
+        """A model that streams tells its text piece by piece, and nothing else."""
+        self.tells_what_it_says(model, asking("Say hello."))
+
+    def test_it_tells_the_calls_it_makes(self, model: Model) -> None:
+        """A model that streams tells the arguments of its calls, each in a part of its own."""
+        self.tells_what_it_says(model, asking("Is it raining in Bergen? Use the tool.", tools=(WEATHER,)))
+
+    def tells_what_it_says(self, model: Model, think: Think) -> None:
+        """Check that the pieces of an answer make up its message; a model may also not stream."""
+        streaming: Any = getattr(model, "stream", None)
+        if streaming is None:
+            return
+        pieces: list[Delta] = []
+
+        async def scene() -> Message:
+            async with asyncio.timeout(self.seconds):
+                message: Message = await streaming(think, pieces.append)
+                return message
+
+        message = asyncio.run(scene())
+        calls: dict[int, str] = {}
+        for one in pieces:
+            if one.kind == "call":
+                calls[one.part] = calls.get(one.part, "") + one.text
+        assert "".join(one.text for one in pieces if one.kind == "text") == message.text
+        assert [json.loads(text) for text in calls.values()] == [call.arguments for call in message.calls]
+        assert pieces
 
     def test_it_can_be_cancelled_and_asked_again(self, model: Model) -> None:
         """A request that is cancelled ends at once, and the next one is answered."""

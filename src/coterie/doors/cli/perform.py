@@ -38,6 +38,7 @@ class Desk:
     async def perform(self, job: Job) -> Result:
         """Perform the run of `job`. Ctrl-C cancels it, so that it can be resumed; a second leaves at once."""
         job.attach = self._attach
+        job.world.sayings = self._view.sayings
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self.interrupt)
         self._tick()
         try:

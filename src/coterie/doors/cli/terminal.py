@@ -17,11 +17,14 @@ from coterie.doors.letters import Look
 from coterie.doors.tree import tree_lines
 from coterie.kernel.replay import counted
 from coterie.kernel.story import Tree, opened
+from coterie.shell.sayings import Sayings
 from coterie.words.event import Opened, Record, Signalled
 
 
 class View(Protocol):
-    """Shows a run while it goes on."""
+    """Shows a run while it goes on; `sayings` is where it reads what models are saying, if it shows that."""
+
+    sayings: Sayings | None
 
     def add(self, records: Sequence[Record]) -> None:
         """Take what has happened."""
@@ -62,6 +65,8 @@ def view_of(*, as_json: bool, quiet: bool) -> View:
 class Nothing:
     """Shows nothing."""
 
+    sayings: Sayings | None = None
+
     def add(self, records: Sequence[Record]) -> None:
         return
 
@@ -94,9 +99,10 @@ class Lines(Nothing):
 
 
 class Drawn:
-    """The tree of the run, redrawn in place (ECMA-48 cursor movements)."""
+    """The tree of the run with what models are writing, redrawn in place (ECMA-48 cursor movements)."""
 
     def __init__(self, stream: TextIO) -> None:
+        self.sayings: Sayings | None = Sayings()
         self._stream = stream
         self._records: list[Record] = []
         self._tree = Tree("")
@@ -113,7 +119,8 @@ class Drawn:
     def draw(self) -> None:
         if not self._records:
             return
-        lines = tree_lines(self._tree.root, time.time(), look_of(self._stream))
+        saying = {} if self.sayings is None else self.sayings.lines()
+        lines = tree_lines(self._tree.root, time.time(), look_of(self._stream), saying)
         self._write("".join(f"{line}\x1b[K\n" for line in lines))
         self._lines = len(lines)
 
