@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+import coterie
 from coterie.errors import BadInput, StoreUnavailable
 from coterie.memory import MemoryKnowledge, SqliteKnowledge, rows
 from coterie.ports import Knowledge
@@ -132,3 +135,40 @@ def test_a_file_that_is_something_else_is_refused(tmp_path: Path, content: bytes
     with pytest.raises(StoreUnavailable, match=r"memory\.db"):
         SqliteKnowledge(path, None)
     assert path.read_bytes() == before
+
+
+WRITER = """
+import asyncio, sys
+from coterie.memory import SqliteKnowledge
+from coterie.testing.knowledge import ADA, note
+
+async def write(path, name):
+    knowledge = SqliteKnowledge(path, None)
+    for n in range(60):
+        await knowledge.remember(ADA, [note(f"heron {name} {n}", f"{name}{n}"), note(f"{name} {n}", "same")])
+    await knowledge.close()
+
+asyncio.run(write(sys.argv[1], sys.argv[2]))
+"""
+
+
+def test_processes_write_side_by_side(tmp_path: Path) -> None:
+    """Three processes write one file while this one searches it: nothing is lost, and all of it is noticed."""
+    path = tmp_path / "memory.db"
+
+    async def scene() -> tuple[int, int]:
+        knowledge = SqliteKnowledge(path, Hashing())
+        source = str(Path(coterie.__file__).parents[1])
+        writers = [
+            subprocess.Popen([sys.executable, "-c", WRITER, str(path), name], env={"PYTHONPATH": source})
+            for name in "abc"
+        ]
+        while any(writer.poll() is None for writer in writers):
+            await texts(knowledge, ADA, "heron", by="meaning", limit=500)
+        found = await texts(knowledge, ADA, "heron", by="meaning", limit=500)
+        same = await texts(knowledge, ADA, keys=("same",))
+        await knowledge.close()
+        assert [writer.wait() for writer in writers] == [0, 0, 0]
+        return len([text for text in found if "heron" in text]), len(same)
+
+    assert asyncio.run(scene()) == (180, 1)

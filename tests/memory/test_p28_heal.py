@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coterie import Agent, run, tool
+from coterie.context import Whole
 from coterie.kernel.pairs import flaws, healed
 from coterie.memory import Session
 from coterie.memory.conversation import Carried, joined, over
@@ -59,11 +60,11 @@ def test_a_well_formed_thread_stays_itself() -> None:
 @given(st.lists(MESSAGES, max_size=5), st.integers(400, 900))
 def test_any_trim_is_well_formed(turns: list[list[Message]], budget: int) -> None:
     """However a conversation grows and is cut, what is carried on has every pair whole."""
-    session, conversation = Session(id="s", budget=budget), Carried()
+    session, conversation = Session(id="s", context=Whole(budget=budget)), Carried()
     for turn, more in enumerate(turns, 1):
         said = (*conversation.messages, Message(sender="user", text="why " * 20), *more)
         conversation = Carried(said, conversation.left_out)
-        cut = over(session, conversation)
+        cut = over(session, conversation, "ada")
         conversation = conversation if cut is None else joined(session, turn + 1, cut)
         thread = conversation.thread
         assert thread is not None
@@ -124,7 +125,7 @@ def test_p28_cut_anywhere_the_next_request_is_well_formed(busy: str, budget: int
 
     async def scene() -> list[str]:
         first, second = await journals(2)
-        session = Session(id="s", busy=busy, budget=budget)  # type: ignore[arg-type]
+        session = Session(id="s", busy=busy, context=Whole(budget=budget))  # type: ignore[arg-type]
         found: list[str] = []
         for cut in range(1, len(second) + 1):
             for think in await cut_at(second[:cut], first, session):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from coterie import Agent, Ask, Team, resume, run, tool
+from coterie.context import Last, Own, Select, Summary, Whole
 from coterie.errors import BadInput, Busy
 from coterie.kernel.pairs import flaws
 from coterie.memory import Session
@@ -118,7 +119,7 @@ def test_sessions_need_a_store_and_name_their_runs() -> None:
 def test_a_session_has_an_id_and_room(id: str, budget: int) -> None:
     """A nameless session, or one with no room for a message, is refused at once."""
     with pytest.raises(BadInput, match="session"):
-        Session(id=id, budget=budget)
+        Session(id=id, context=Whole(budget=budget))
 
 
 async def two(store: Store, other: Store, busy: str) -> tuple[list[str], list[list[tuple[str, str]]]]:
@@ -230,7 +231,7 @@ def grown(session: Session, turns: int, words: int = 40) -> Carried:
             Message(sender="ada", text=f"answer {turn} " + "because " * words),
         )
         conversation = Carried((*conversation.messages, *more), conversation.left_out)
-        cut = over(session, conversation)
+        cut = over(session, conversation, "ada")
         if cut is not None:
             conversation = joined(session, turn + 1, cut)
     return conversation
@@ -240,7 +241,7 @@ def grown(session: Session, turns: int, words: int = 40) -> Carried:
 @pytest.mark.parametrize("words", [3, 40, 400])
 def test_what_is_carried_keeps_to_the_budget(budget: int, words: int) -> None:
     """However long the session and its messages: within the budget, well-formed, and nothing uncounted."""
-    session = Session(id="s", budget=budget)
+    session = Session(id="s", context=Whole(budget=budget))
     for turns in (1, 2, 5, 30):
         conversation = grown(session, turns, words)
         thread = conversation.thread
@@ -255,14 +256,14 @@ def test_what_is_carried_keeps_to_the_budget(budget: int, words: int) -> None:
 
 def test_what_is_carried_changes_rarely() -> None:
     """A session over its budget is cut to half of it, so most turns only add to the prompt before."""
-    session = Session(id="s", budget=4000)
+    session = Session(id="s", context=Whole(budget=4000))
     firsts = [grown(session, turns).messages[:2] for turns in range(30, 60)]
     assert sum(one != other for one, other in pairwise(firsts)) <= 5
 
 
 def test_what_is_left_out_is_named() -> None:
     """The prompt says how much is missing, and in which runs it is."""
-    text = grown(Session(id="chat", budget=1000), 9).messages[0].text
+    text = grown(Session(id="chat", context=Whole(budget=1000)), 9).messages[0].text
     assert text.endswith("they are in the runs chat.1 to chat.9]")
 
 
@@ -271,7 +272,7 @@ def test_a_summary_is_made_once_and_from_the_one_before() -> None:
 
     async def scene() -> tuple[int, list[str], str]:
         store, asked = MemoryStore(), list[Think]()
-        session = Session(id="s", budget=400, by=Agent("clerk"))
+        session = Session(id="s", context=Summary(budget=400, by=Agent("clerk")))
 
         def line(think: Think) -> str:
             asked.append(think)
@@ -294,8 +295,44 @@ def test_a_summary_is_made_once_and_from_the_one_before() -> None:
 
 def test_a_summary_is_in_the_prompt() -> None:
     """What a summary says stands where the messages were."""
-    session = Session(id="s", budget=400)
+    session = Session(id="s", context=Whole(budget=400))
     conversation = Carried(tuple(Message(sender="user", text="word " * 60) for _ in range(9)))
-    cut = over(session, conversation)
+    cut = over(session, conversation, "ada")
     assert cut is not None
     assert "In short, they were: all was well" in joined(session, 9, cut, "all was well").messages[0].text
+
+
+def test_the_agents_own_model_summarises_where_nobody_is_named() -> None:
+    """A `Summary` without an actor asks the model that the agent has."""
+
+    async def scene() -> set[str]:
+        asked: list[Think] = []
+        agent = Agent("ada", model=scripted(lambda think: asked.append(think) or "word " * 60))
+        store, session = MemoryStore(), Session(id="s", context=Summary(budget=400))
+        for n in range(6):
+            await run(agent, f"{n} " * 20, store=store, session=session)
+        return {think.actor for think in asked}
+
+    assert asyncio.run(scene()) == {"ada", "summary"}
+
+
+def kept(context: Last | Own | Whole) -> list[str]:
+    """What of a conversation is told, but for what is said of the rest."""
+    said = [("user", "one"), ("ada", "a"), ("bob", "b"), ("user", "two"), ("ada", "c")]
+    conversation = Carried(tuple(Message(sender=who, text=text) for who, text in said))
+    session = Session(id="s", context=context)
+    cut = over(session, conversation, "ada")
+    return [message.text for message in (conversation.messages if cut is None else cut.kept)]
+
+
+def test_a_session_has_the_contexts_that_agents_have() -> None:
+    """The last n, what the actor and the user said, or all of it."""
+    assert kept(Last(n=2)) == ["two", "c"]
+    assert kept(Own()) == ["one", "a", "two", "c"]
+    assert kept(Whole()) == ["one", "a", "b", "two", "c"]
+
+
+def test_nothing_is_selected_across_runs() -> None:
+    """What a board holds ends with its run; that is said when the session is made."""
+    with pytest.raises(BadInput, match="nothing can be selected"):
+        Session(id="s", context=Select(keys=("x",)))

@@ -6,8 +6,9 @@ Theory of operation:
    so far, so the next one follows from the journal of the last alone; there is nothing else to keep, and
    nothing that a crash could leave half-written.
 2. What a run adds: the message, what its agent called and got, and the answer, or why there is none.
-3. Beyond the budget the oldest messages go, whole turns at a time, down to half of it, so that the beginning
-   of the prompt stays the same for many turns. What is left out is named, or summarised by an actor.
+3. A context says what of it is told. Beyond its budget the oldest messages go, whole turns at a time, down to
+   half of it, so that the beginning of the prompt stays the same for many turns. What is left out is named,
+   and may be summarised.
 4. Whatever was cut, every call keeps its result (`kernel.pairs`).
 """
 
@@ -19,18 +20,18 @@ from typing import Any, Literal, TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-from coterie.actor import Actor
-from coterie.context import clipped
+from coterie.context import Context, Select, Whole, clipped
 from coterie.errors import BadInput
 from coterie.kernel.pairs import healed
 from coterie.kernel.replay import counted
 from coterie.kernel.story import closed, opened
 from coterie.ports import Store
+from coterie.window import UNBOUNDED
 from coterie.words.effect import Stored, Think, kind_of
 from coterie.words.event import Asked, Closed, Opened, Record, Settled
 from coterie.words.message import Message
 from coterie.words.thread import Thread
-from coterie.words.tokens import Count, size_of, tokens
+from coterie.words.tokens import Count, size_of
 from coterie.words.usage import NOTHING
 
 OnBusy: TypeAlias = Literal["queue", "reject", "interrupt"]
@@ -39,6 +40,8 @@ BUDGET = 8_000
 """Tokens of a conversation that the next run is given, unless its session says otherwise."""
 SMALLEST = 400
 """Tokens below which a budget is refused."""
+NAMELESS = Message(sender="user")
+"""Stands where a context expects the beginning of a conversation, which it always keeps."""
 CLIPPED = 40
 """Tokens for saying that a text was clipped, and whose it is."""
 SUMMARY = 4
@@ -48,22 +51,34 @@ SUMMARY = 4
 class Session(Struct, frozen=True, kw_only=True):
     """A conversation across runs, and how it is carried on.
 
-    At most `budget` tokens of it are given to the next run, as `count` measures them; what is beyond
-    that is named, or summarised by the actor `by`. A message that comes while the session is `busy` with
-    another waits (`queue`), is refused with `Busy` (`reject`), or cancels the other (`interrupt`).
+    `context` says how much of it the next run is given: `Whole`, `Last`, `Own` or `Summary`, within its budget.
+    What is left out is named; of a `Summary` it is summarised, too. A message that comes while the session is
+    `busy` with another waits (`queue`), is refused with `Busy` (`reject`), or cancels the other (`interrupt`).
     """
 
     id: str
-    budget: int = BUDGET
+    context: Context = Whole(budget=BUDGET)
     busy: OnBusy = "queue"
-    by: Actor | None = None
-    count: Count = tokens
 
     def __post_init__(self) -> None:
-        if not self.id or self.budget < SMALLEST:
+        if not self.id or (self.context.budget or SMALLEST) < SMALLEST:
             raise BadInput(
-                f"session {self.id!r}: it needs an id, and a budget of {SMALLEST} tokens or more, not {self.budget}"
+                f"session {self.id!r}: it needs an id, and a budget of {SMALLEST} tokens or more, "
+                f"not {self.context.budget}"
             )
+        if isinstance(self.context, Select):
+            raise BadInput(
+                f"session {self.id!r}: nothing can be selected across runs; give `Select` to an agent"
+            )
+
+    @property
+    def budget(self) -> int:
+        """Tokens that the conversation may have."""
+        return UNBOUNDED if self.context.budget is None else self.context.budget
+
+    def size(self, messages: Sequence[Message]) -> int:
+        """The tokens of some messages."""
+        return sum(size_of(message, self.context.count) for message in messages)
 
     def run(self, turn: int) -> str:
         """The id of the run of a turn, from 1."""
@@ -123,20 +138,26 @@ def added(records: Sequence[Record]) -> list[Message]:
     return [*said, *worked, _ended(began, closed(records))]
 
 
-def over(session: Session, conversation: Carried) -> Cut | None:
-    """What has to go of a conversation; None if it is within the budget.
+def over(session: Session, conversation: Carried, actor: str) -> Cut | None:
+    """What `actor` is not told any more of a conversation; None if it is told all.
 
-    Whole turns go, the oldest first, until half of the budget is left; of the last turn calls go with
-    their results, then texts are clipped.
+    What the context does not choose goes. Of what is over the budget then, whole turns go, the oldest first,
+    until half of it is left; of the last turn calls go with their results, then texts are clipped.
     """
-    if _size(conversation.messages, session.count) <= session.budget:
-        return None
     note = conversation.messages[: bool(conversation.left_out)]
     rest = conversation.messages[len(note) :]
-    first = _first_kept(rest, session)
-    kept, shed = _shrunk(list(rest[first:]), session)
-    gone = (*rest[:first], *shed)
-    return Cut((*note, *gone), tuple(kept), conversation.left_out + len(gone))
+    chosen = session.context.chosen(Thread((NAMELESS, *rest)), len(rest) + 1, actor)
+    places = range(len(rest)) if chosen is None else [at - 1 for at in chosen]
+    told = [rest[at] for at in places]
+    gone = [rest[at] for at in range(len(rest)) if at not in set(places)]
+    if session.size([*note, *told]) > session.budget:
+        first = _first_kept(told, session)
+        told, gone = told[first:], [*gone, *told[:first]]
+        told, shed = _shrunk(told, session)
+        gone += shed
+    elif not gone:
+        return None
+    return Cut((*note, *gone), tuple(told), conversation.left_out + len(gone))
 
 
 def joined(session: Session, turn: int, cut: Cut, summary: str = "") -> Carried:
@@ -144,7 +165,7 @@ def joined(session: Session, turn: int, cut: Cut, summary: str = "") -> Carried:
     where = f"they are in the runs {session.run(1)} to {session.run(turn - 1)}"
     text = f"[{cut.left_out} earlier messages of this conversation are left out; {where}]"
     if summary:
-        short = clipped(summary, session.budget // SUMMARY, session.count)
+        short = clipped(summary, session.budget // SUMMARY, session.context.count)
         text = f"{text}\nIn short, they were: {short}"
     return Carried((Message(sender="user", text=text), *cut.kept), cut.left_out)
 
@@ -203,14 +224,14 @@ def _begins(message: Message) -> bool:
 def _first_kept(messages: Sequence[Message], session: Session) -> int:
     """Where the oldest turn begins that may stay; the last one does."""
     begins = [at for at, message in enumerate(messages) if _begins(message)] or [0]
-    fits = [at for at in begins if _size(messages[at:], session.count) <= session.budget // 2]
+    fits = [at for at in begins if session.size(messages[at:]) <= session.budget // 2]
     return min([*fits, begins[-1]])
 
 
 def _shrunk(turn: list[Message], session: Session) -> tuple[list[Message], list[Message]]:
     """What stays of turns that are over the budget alone: calls go with their results, then texts are clipped."""
     shed: list[Message] = []
-    while _size(turn, session.count) > session.budget // 2:
+    while session.size(turn) > session.budget // 2:
         at = next((n for n, message in enumerate(turn) if message.calls), None)
         if at is None:
             break
@@ -219,10 +240,10 @@ def _shrunk(turn: list[Message], session: Session) -> tuple[list[Message], list[
             end += 1
         shed += turn[at:end]
         del turn[at:end]
-    if _size(turn, session.count) <= session.budget // 2:
+    if session.size(turn) <= session.budget // 2:
         return turn, shed
     room = max(1, session.budget // (2 * max(1, len(turn))) - CLIPPED)
-    return [_clipped(message, room, session.count) for message in turn], shed
+    return [_clipped(message, room, session.context.count) for message in turn], shed
 
 
 def _clipped(message: Message, room: int, count: Count) -> Message:
@@ -230,7 +251,3 @@ def _clipped(message: Message, room: int, count: Count) -> Message:
     if part == message.text:
         return message
     return replace(message, text=f"{part}\n[{len(part)} of {len(message.text)} characters are shown]")
-
-
-def _size(messages: Sequence[Message], count: Count) -> int:
-    return sum(size_of(message, count) for message in messages)

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from coterie.actor import Actor
+from coterie.agent import Agent
+from coterie.context import Summary
 from coterie.errors import Busy
 from coterie.kernel.pairs import healed
 from coterie.kernel.story import closed, opened
@@ -124,14 +126,15 @@ class Turns:
         if not turn:
             return Carried()
         conversation = carried(await self.store.read(self.session.run(turn)))
-        cut = over(self.session, conversation)
+        cut = over(self.session, conversation, self.actor.name)
         if cut is None:
             return conversation
         summary = ""
-        if self.session.by is not None:
+        if isinstance(self.session.context, Summary):
             task = Task(SUMMARIZE, healed(Thread(cut.gone)))
             name = f"{self.session.run(turn)}.summary"
-            summary = (await self._make(self.session.by, name, task).perform()).text
+            by = self.session.context.by or _clerk(self.actor)
+            summary = (await self._make(by, name, task).perform()).text
         return joined(self.session, turn + 1, cut, summary)
 
 
@@ -143,6 +146,12 @@ class _Stands(Busy):
             f"session {session.id!r}: its last turn, run {id!r}, is {status}: resume it, or send the message "
             "with busy='interrupt'"
         )
+
+
+def _clerk(actor: Actor) -> Actor:
+    """Who summarises where nobody is named: the agent's own model, or else the run's."""
+    own = (actor.model or actor.model_name) if isinstance(actor, Agent) else None
+    return Agent("summary", model=own)
 
 
 def _same(began: Opened, task: Task) -> bool:

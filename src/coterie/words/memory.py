@@ -77,8 +77,8 @@ class Recalled(Remembered, frozen=True, kw_only=True, omit_defaults=True):
 
 def recalled(entry: Remembered, score: float = 0.0) -> Recalled:
     """An entry as something that was found."""
-    fields: dict[str, Any] = asdict(entry)
-    return Recalled(**{**fields, "score": score})
+    fields = dict[str, Any](asdict(entry), score=score)
+    return Recalled(**fields)
 
 
 class Query(Struct, frozen=True, kw_only=True, omit_defaults=True):
