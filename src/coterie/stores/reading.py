@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 
 from coterie.errors import Corrupt
-from coterie.wire.journal import Reader, sealed
+from coterie.wire.chain import broken
+from coterie.wire.journal import Reader
 from coterie.wire.pack import Page, pages_of, runs_in
 from coterie.words.digest import digest
 from coterie.words.event import Record
@@ -120,23 +121,10 @@ class Journals:
 
     def problems(self, run: str, key: int, tail: int, whole: tuple[int, bytes] | None) -> list[str]:
         """What is wrong with a run; `whole` is how many pages it should have, and the hash of the last."""
-        found: list[str] = []
         pages = self._all(key, tail)
-        expected, seq = b"", 0
-        for page in pages:
-            if page.seq != seq:
-                found.append(f"run {run!r}: events {seq} to {page.seq - 1} are missing")
-            expected = sealed(expected, run, page.seq, page.count, page.body, page.contents)
-            if expected != page.hash:
-                last = page.seq + page.count - 1
-                found.append(f"run {run!r}: events {page.seq} to {last} are not what was written")
-                expected = page.hash
-            seq = page.seq + page.count
         if not pages and not tail and not (whole and whole[0]):
             return [f"no run {run!r}"]  # claimed once, and never begun
-        if whole is not None and (len(pages), expected) != whole:
-            found.append(_short(run, whole[0] - len(pages)))
-        return found or self._unreadable(run, key, tail)
+        return broken(run, pages, whole) or self._unreadable(run, key, tail)
 
     def _all(self, run: int, tail: int) -> list[Page]:
         try:
@@ -155,9 +143,3 @@ class Journals:
     def _checked(self, name: bytes) -> bytes | None:
         body = self.blob(name)
         return body if body is not None and digest(body) == name else None
-
-
-def _short(run: str, missing: int) -> str:
-    if missing > 0:
-        return f"run {run!r}: {missing} pages are missing at the end"
-    return f"run {run!r}: its last page is not the one that it ended with"

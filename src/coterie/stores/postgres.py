@@ -1,0 +1,442 @@
+"""Journals in PostgreSQL: the shared record of a cluster.
+
+Theory of operation
+===================
+
+1. What the runs of one process append while the last commit is under way is the next one: a single statement, over
+   one connection, that writes the pages of every run whose lease is still held and says which those are.
+2. An append that has returned survives the death of the process and of the server (`synchronous_commit`, unless
+   `durability` is `relaxed`: then a crash of the server may take the last half second).
+3. One writer a run: a claim raises the run's epoch, which waits for commits under way; each commit holds the rows of
+   its runs while it looks at their epochs. What a stale writer brings is not written, and it is told so.
+4. A lease is renewed while its process lives. That of a dead process on this machine is free at once, that of
+   another machine after `lease` seconds by the server's clock.
+5. What other processes have to say to a run is rows, and a notification wakes its writer.
+6. A store is one tenant's: every row it reads or writes is its own. It belongs to the event loop that uses it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from typing import Literal
+
+import msgspec
+import psycopg
+from psycopg.rows import TupleRow
+
+from coterie.errors import BadInput, Busy, Corrupt, Fenced, StoreError, StoreUnavailable
+from coterie.kernel.story import overview
+from coterie.ports import Hear, Lease
+from coterie.stores.held import Added, Held
+from coterie.stores.holder import dead, holder
+from coterie.stores.tables import COMMIT, LOCK, MIGRATIONS
+from coterie.wire.chain import broken
+from coterie.wire.journal import Reader
+from coterie.wire.pack import Page
+from coterie.words.digest import digest, encode
+from coterie.words.event import Record, Signalled
+from coterie.words.result import Overview
+
+LEASE = 30.0
+"""Seconds for which a lease is good unless it is renewed."""
+Connection = psycopg.AsyncConnection[TupleRow]
+
+
+class _Group:
+    """The appends that go into one commit, and those who wait for it."""
+
+    def __init__(self) -> None:
+        self.pages: list[Added] = []
+        self.blobs: list[tuple[bytes, bytes]] = []
+        self.done: asyncio.Future[set[int]] = asyncio.get_running_loop().create_future()
+
+
+class PostgresStore:
+    """Journals of one tenant in a PostgreSQL database (this module says what it promises)."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        tenant: str = "default",
+        durability: Literal["full", "relaxed"] = "full",
+        lease: float = LEASE,
+    ) -> None:
+        if durability not in ("full", "relaxed"):
+            raise BadInput(f"durability is 'full' or 'relaxed' on PostgreSQL, not {durability!r}")
+        self.url = url
+        self.tenant = tenant
+        self._commit = "on" if durability == "full" else "off"
+        self._lease = lease
+        self._held: dict[str, Held] = {}
+        self._group: _Group | None = None
+        self._opening = asyncio.Lock()
+        self._db: Connection | None = None
+        self._pen: Connection | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._writing: asyncio.Task[None] | None = None
+
+    async def claim(self, run: str, /, hear: Hear | None = None) -> Lease:
+        if run in self._held:
+            raise Busy(f"run {run!r} is being worked on in this process")
+        async with self._told() as db:
+            async with db.transaction():
+                held = await self._take(db, run, hear)
+            if held.epoch > 1:
+                await self._learn(db, held)
+        self._held[run] = held
+        if hear is not None and held.epoch > 1:
+            await self._hear(held)
+        return Lease(run, held.epoch)
+
+    async def release(self, lease: Lease, /) -> None:
+        held = self._held.get(lease.run)
+        if held is None or held.epoch != lease.epoch:
+            return
+        await self._flushed()
+        self._held.pop(lease.run, None)
+        async with self._told() as db:
+            await db.execute(
+                "update runs set holder = '', expires = 'epoch', pages = %s, head = %s where id = %s and epoch = %s",
+                (held.pages, held.head, held.key, held.epoch),
+            )
+
+    async def append(self, lease: Lease, records: Sequence[Record], /) -> None:
+        held = self._held.get(lease.run)
+        if held is None or held.epoch != lease.epoch:
+            raise _fenced(lease)
+        if not records:
+            return
+        if records[0].seq != held.seq:
+            raise StoreError(f"run {lease.run!r} has {held.seq} events; {records[0].seq} cannot come next")
+        group = self._group
+        if group is None:
+            group = self._group = _Group()
+        group.pages.append(held.add(records, group.blobs))
+        if self._writing is None:
+            self._writing = asyncio.get_running_loop().create_task(self._write())
+        if held.key not in await group.done:
+            self._held.pop(lease.run, None)
+            raise _fenced(lease)
+
+    async def read(self, run: str, /) -> list[Record]:
+        held = self._held.get(run)
+        if held is not None and held.records is not None:
+            records, held.records = held.records, None
+            return records
+        await self._flushed()
+        async with self._told() as db:
+            key = await self._key(db, run)
+            return [] if key is None else await self._records(db, key, Reader(_nowhere))
+
+    async def signal(self, run: str, signal: Signalled, /) -> None:
+        body = encode([signal.kind, signal.about, signal.value])
+        async with self._told() as db, db.transaction():
+            await db.execute(
+                "insert into signals (tenant, run, body) values (%s, %s, %s)", (self.tenant, run, body)
+            )
+            await db.execute("select pg_notify('coterie', %s)", (f"{self.tenant}/{run}",))
+
+    async def runs(self) -> list[Overview]:
+        await self._flushed()
+        async with self._told() as db:
+            rows = await db.execute(
+                "select id, name, holder, expires > now() from runs where tenant = %s order by id desc",
+                (self.tenant,),
+            )
+            found = []
+            for key, name, whose, good in await rows.fetchall():
+                records = await self._records(db, key, Reader(_nowhere))
+                if records:
+                    found.append(_seen(name, records, whose if good else ""))
+            return found
+
+    async def verify(self, run: str, /) -> list[str]:
+        """What is wrong with a journal, a line each; empty for one that is what was written.
+
+        Finds every changed, dropped or reordered event. Of a run that was not given back, dropping its newest
+        events looks like having stopped earlier.
+        """
+        await self._flushed()
+        async with self._told() as db:
+            cursor = await db.execute(
+                "select id, holder, pages, head from runs where tenant = %s and name = %s", (self.tenant, run)
+            )
+            row = await cursor.fetchone()
+            if row is None:
+                return [f"no run {run!r}"]
+            key, whose, count, head = row
+            pages = await self._pages(db, key)
+            if not pages and not count:
+                return [f"no run {run!r}"]  # claimed once, and never begun
+            return broken(run, pages, None if whose else (count, head)) or await self._unreadable(
+                db, run, key
+            )
+
+    async def close(self) -> None:
+        await self._flushed()
+        for held in list(self._held.values()):
+            await self.release(Lease(held.run, held.epoch))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for connection in (self._db, self._pen):
+            if connection is not None:
+                await connection.close()
+
+    # Connections
+
+    @asynccontextmanager
+    async def _told(self) -> AsyncGenerator[Connection, None]:
+        """The connection for all but appends, opened if need be.
+
+        Raises:
+            StoreUnavailable: for whatever the server or the network raises.
+        """
+        try:
+            async with self._opening:
+                if self._db is None or self._db.closed:
+                    await self._open()
+            assert self._db is not None  # it was opened just now
+            yield self._db
+        except psycopg.Error as error:
+            raise _unavailable(error) from error
+
+    async def _open(self) -> None:
+        self._db = await psycopg.AsyncConnection.connect(self.url, autocommit=True)
+        await _migrate(self._db)
+        self._pen = await psycopg.AsyncConnection.connect(self.url, autocommit=True)
+        await self._pen.execute(f"set synchronous_commit = {self._commit}")
+        loop = asyncio.get_running_loop()
+        for task in self._tasks:
+            task.cancel()
+        self._tasks = [loop.create_task(self._renew()), loop.create_task(self._listen())]
+
+    # Claims
+
+    async def _take(self, db: Connection, run: str, hear: Hear | None) -> Held:
+        """Write down that this process holds `run`, in the transaction of the caller."""
+        until = (holder(), self._lease)
+        made = await db.execute(
+            "insert into runs (tenant, name, epoch, holder, expires) "
+            "values (%s, %s, 1, %s, now() + make_interval(secs => %s)) "
+            "on conflict (tenant, name) do nothing returning id",
+            (self.tenant, run, *until),
+        )
+        row = await made.fetchone()
+        if row is not None:
+            return Held(run, row[0], 1, hear)
+        known = await db.execute(
+            "select id, epoch, holder, extract(epoch from expires - now())::float8 from runs "
+            "where tenant = %s and name = %s for update",
+            (self.tenant, run),
+        )
+        found = await known.fetchone()
+        assert found is not None  # runs are never deleted while they are claimed
+        key, epoch, whose, left = found
+        if whose and left > 0 and not dead(whose):
+            raise Busy(f"run {run!r} is held by {whose} for {left:.0f} s more; wait, or cancel it there")
+        await db.execute(
+            "update runs set epoch = %s, holder = %s, expires = now() + make_interval(secs => %s) where id = %s",
+            (epoch + 1, *until, key),
+        )
+        return Held(run, key, epoch + 1, hear)
+
+    async def _learn(self, db: Connection, held: Held) -> None:
+        """Read what is in the journal of a run, so that it can be gone on with."""
+        reader = Reader(_nowhere)
+        pages = await self._pages(db, held.key)
+        held.records = await self._records(db, held.key, reader, pages)
+        held.seq, held.pages = len(held.records), len(pages)
+        held.head = pages[-1].hash if pages else b""
+        held.writer.contents.update(reader.contents)
+        held.writer.links = reader.links
+
+    async def _renew(self) -> None:
+        """Keep what is held."""
+        while True:
+            await asyncio.sleep(self._lease / 3)
+            held = list(self._held.values())
+            if held:
+                async with self._told() as db:
+                    await db.execute(
+                        "update runs set expires = now() + make_interval(secs => %s) from unnest(%s::bigint[], "
+                        "%s::bigint[]) as h (id, epoch) where runs.id = h.id and runs.epoch = h.epoch",
+                        (self._lease, [one.key for one in held], [one.epoch for one in held]),
+                    )
+
+    # Commits
+
+    async def _write(self) -> None:
+        """Commit group after group, until nothing more has come meanwhile."""
+        try:
+            await asyncio.sleep(0)  # whoever else has something to write has a turn
+            while (group := self._group) is not None:
+                self._group = None
+                try:
+                    group.done.set_result(await self._written(group))
+                except (psycopg.Error, StoreError) as error:
+                    said = error if isinstance(error, StoreError) else _unavailable(error)
+                    group.done.set_exception(said)
+        finally:
+            self._writing = None
+
+    async def _written(self, group: _Group) -> set[int]:
+        """Write a group; the runs whose lease was held."""
+        async with self._told():
+            pages, pen = group.pages, self._pen
+        assert pen is not None  # it is opened with the other
+        held = {page.held.key: page.held for page in pages}
+        cursor = await pen.execute(
+            COMMIT,
+            {
+                "ids": [*held],
+                "epochs": [one.epoch for one in held.values()],
+                "runs": [page.held.key for page in pages],
+                "seqs": [page.seq for page in pages],
+                "counts": [page.count for page in pages],
+                "hashes": [page.hash for page in pages],
+                "bodies": [page.body for page in pages],
+                "contents": [page.contents for page in pages],
+                "tenant": self.tenant,
+                "names": [name for name, _ in group.blobs],
+                "values": [body for _, body in group.blobs],
+            },
+            binary=True,
+        )
+        return {key for (key,) in await cursor.fetchall()}
+
+    async def _flushed(self) -> None:
+        """Wait until everything that was appended is written."""
+        while self._writing is not None:
+            await asyncio.shield(self._writing)
+
+    # Reading
+
+    async def _key(self, db: Connection, run: str) -> int | None:
+        cursor = await db.execute("select id from runs where tenant = %s and name = %s", (self.tenant, run))
+        row = await cursor.fetchone()
+        return None if row is None else row[0]
+
+    async def _pages(self, db: Connection, key: int) -> list[Page]:
+        cursor = await db.execute(
+            "select seq, count, hash, body, contents from pages where run = %s order by seq",
+            (key,),
+            binary=True,
+        )
+        rows = await cursor.fetchall()
+        return [Page(0, seq, count, hash_, body, contents) for seq, count, hash_, body, contents in rows]
+
+    async def _records(
+        self, db: Connection, key: int, reader: Reader, pages: list[Page] | None = None
+    ) -> list[Record]:
+        """What happened in a run; large contents are fetched when they are known to be mentioned.
+
+        Raises:
+            Corrupt: if a page is missing, or cannot be read.
+        """
+        records: list[Record] = []
+        for page in await self._pages(db, key) if pages is None else pages:
+            if page.seq != len(records):
+                raise Corrupt(f"events {len(records)} to {page.seq - 1} are missing")
+            while True:
+                try:
+                    records += reader.page(page.seq, page.body, page.contents)
+                    break
+                except _Missing as missing:
+                    reader.contents[missing.name] = await self._blob(db, missing.name)
+        return records
+
+    async def _blob(self, db: Connection, name: bytes) -> bytes:
+        cursor = await db.execute(
+            "select body from blobs where tenant = %s and name = %s", (self.tenant, name), binary=True
+        )
+        row = await cursor.fetchone()
+        if row is None or digest(row[0]) != name:
+            raise Corrupt(f"content {name.hex()[:16]} is mentioned and nowhere to be found")
+        body: bytes = row[0]
+        return body
+
+    async def _unreadable(self, db: Connection, run: str, key: int) -> list[str]:
+        try:
+            await self._records(db, key, Reader(_nowhere))
+        except Corrupt as error:
+            return [f"run {run!r}: {error.message}"]
+        return []
+
+    # What others say
+
+    async def _listen(self) -> None:
+        """Hear what is said to the runs that this process holds."""
+        async with await psycopg.AsyncConnection.connect(self.url, autocommit=True) as listener:
+            await listener.execute("listen coterie")
+            async for notice in listener.notifies():
+                tenant, _, run = notice.payload.partition("/")
+                held = self._held.get(run)
+                if tenant == self.tenant and held is not None and held.hear is not None:
+                    await self._hear(held)
+
+    async def _hear(self, held: Held) -> None:
+        async with self._told() as db:
+            cursor = await db.execute(
+                "with said as (delete from signals where tenant = %s and run = %s returning id, body) "
+                "select body from said order by id",
+                (self.tenant, held.run),
+                binary=True,
+            )
+            for (body,) in await cursor.fetchall():
+                if held.hear is not None:
+                    held.hear(Signalled(*msgspec.msgpack.decode(body)))
+
+
+class _Missing(Exception):
+    """A content that has to be fetched first."""
+
+    def __init__(self, name: bytes) -> None:
+        super().__init__(name.hex())
+        self.name = name
+
+
+def _nowhere(name: bytes) -> bytes:
+    raise _Missing(name)
+
+
+async def _migrate(db: Connection) -> None:
+    """Bring the tables to this version, one process at a time.
+
+    Raises:
+        StoreError: if they are of a later version.
+    """
+    async with db.transaction():
+        await db.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
+        await db.execute("create table if not exists coterie (version integer not null)")
+        row = await (await db.execute("select version from coterie")).fetchone()
+        version = 0 if row is None else row[0]
+        if version > len(MIGRATIONS):
+            raise StoreError(f"the database has version {version}; this Coterie knows {len(MIGRATIONS)}")
+        for step in MIGRATIONS[version:]:
+            await db.execute(step)
+        if row is None:
+            await db.execute("insert into coterie values (%s)", (len(MIGRATIONS),))
+        else:
+            await db.execute("update coterie set version = %s", (len(MIGRATIONS),))
+
+
+def _fenced(lease: Lease) -> Fenced:
+    return Fenced(f"run {lease.run!r} was taken over: epoch {lease.epoch} is not the newest")
+
+
+def _unavailable(error: psycopg.Error) -> StoreUnavailable:
+    return StoreUnavailable(
+        f"PostgreSQL failed: {str(error).strip()}; is the server there, and may this user write?"
+    )
+
+
+def _seen(name: str, records: list[Record], whose: str) -> Overview:
+    """One run at a glance; one that says it is running and that nobody holds was interrupted."""
+    seen = overview(name, records)
+    if seen.status == "running" and (not whose or dead(whose)):
+        return msgspec.structs.replace(seen, status="interrupted")
+    return seen
