@@ -26,16 +26,16 @@ import msgspec
 import psycopg
 from psycopg.rows import TupleRow
 
-from coterie.errors import BadInput, Busy, Corrupt, Fenced, StoreError, StoreUnavailable
+from coterie.errors import BadInput, Busy, Fenced, StoreError, StoreUnavailable
 from coterie.kernel.story import overview
 from coterie.ports import Hear, Lease
 from coterie.stores.held import Added, Held
 from coterie.stores.holder import dead, holder
-from coterie.stores.tables import COMMIT, LOCK, MIGRATIONS
+from coterie.stores.rows import Rows, fetched
+from coterie.stores.tables import COMMIT, migrate
 from coterie.wire.chain import broken
 from coterie.wire.journal import Reader
-from coterie.wire.pack import Page
-from coterie.words.digest import digest, encode
+from coterie.words.digest import encode
 from coterie.words.event import Record, Signalled
 from coterie.words.result import Overview
 
@@ -128,8 +128,8 @@ class PostgresStore:
             return records
         await self._flushed()
         async with self._told() as db:
-            key = await self._key(db, run)
-            return [] if key is None else await self._records(db, key, Reader(_nowhere))
+            key = await Rows(db, self.tenant).key(run)
+            return [] if key is None else await Rows(db, self.tenant).records(key)
 
     async def signal(self, run: str, signal: Signalled, /) -> None:
         body = encode([signal.kind, signal.about, signal.value])
@@ -148,7 +148,7 @@ class PostgresStore:
             )
             found = []
             for key, name, whose, good in await rows.fetchall():
-                records = await self._records(db, key, Reader(_nowhere))
+                records = await Rows(db, self.tenant).records(key)
                 if records:
                     found.append(_seen(name, records, whose if good else ""))
             return found
@@ -168,7 +168,7 @@ class PostgresStore:
             if row is None:
                 return [f"no run {run!r}"]
             key, whose, count, head = row
-            pages = await self._pages(db, key)
+            pages = await Rows(db, self.tenant).pages(key)
             if not pages and not count:
                 return [f"no run {run!r}"]  # claimed once, and never begun
             return broken(run, pages, None if whose else (count, head)) or await self._unreadable(
@@ -206,7 +206,7 @@ class PostgresStore:
 
     async def _open(self) -> None:
         self._db = await psycopg.AsyncConnection.connect(self.url, autocommit=True)
-        await _migrate(self._db)
+        await migrate(self._db)
         self._pen = await psycopg.AsyncConnection.connect(self.url, autocommit=True)
         await self._pen.execute(f"set synchronous_commit = {self._commit}")
         loop = asyncio.get_running_loop()
@@ -246,9 +246,10 @@ class PostgresStore:
 
     async def _learn(self, db: Connection, held: Held) -> None:
         """Read what is in the journal of a run, so that it can be gone on with."""
-        reader = Reader(_nowhere)
-        pages = await self._pages(db, held.key)
-        held.records = await self._records(db, held.key, reader, pages)
+        reader = Reader(fetched)
+        rows = Rows(db, self.tenant)
+        pages = await rows.pages(held.key)
+        held.records = await rows.records(held.key, reader, pages)
         held.seq, held.pages = len(held.records), len(pages)
         held.head = pages[-1].hash if pages else b""
         held.writer.contents.update(reader.contents)
@@ -313,59 +314,6 @@ class PostgresStore:
         while self._writing is not None:
             await asyncio.shield(self._writing)
 
-    # Reading
-
-    async def _key(self, db: Connection, run: str) -> int | None:
-        cursor = await db.execute("select id from runs where tenant = %s and name = %s", (self.tenant, run))
-        row = await cursor.fetchone()
-        return None if row is None else row[0]
-
-    async def _pages(self, db: Connection, key: int) -> list[Page]:
-        cursor = await db.execute(
-            "select seq, count, hash, body, contents from pages where run = %s order by seq",
-            (key,),
-            binary=True,
-        )
-        rows = await cursor.fetchall()
-        return [Page(0, seq, count, hash_, body, contents) for seq, count, hash_, body, contents in rows]
-
-    async def _records(
-        self, db: Connection, key: int, reader: Reader, pages: list[Page] | None = None
-    ) -> list[Record]:
-        """What happened in a run; large contents are fetched when they are known to be mentioned.
-
-        Raises:
-            Corrupt: if a page is missing, or cannot be read.
-        """
-        records: list[Record] = []
-        for page in await self._pages(db, key) if pages is None else pages:
-            if page.seq != len(records):
-                raise Corrupt(f"events {len(records)} to {page.seq - 1} are missing")
-            while True:
-                try:
-                    records += reader.page(page.seq, page.body, page.contents)
-                    break
-                except _Missing as missing:
-                    reader.contents[missing.name] = await self._blob(db, missing.name)
-        return records
-
-    async def _blob(self, db: Connection, name: bytes) -> bytes:
-        cursor = await db.execute(
-            "select body from blobs where tenant = %s and name = %s", (self.tenant, name), binary=True
-        )
-        row = await cursor.fetchone()
-        if row is None or digest(row[0]) != name:
-            raise Corrupt(f"content {name.hex()[:16]} is mentioned and nowhere to be found")
-        body: bytes = row[0]
-        return body
-
-    async def _unreadable(self, db: Connection, run: str, key: int) -> list[str]:
-        try:
-            await self._records(db, key, Reader(_nowhere))
-        except Corrupt as error:
-            return [f"run {run!r}: {error.message}"]
-        return []
-
     # What others say
 
     async def _listen(self) -> None:
@@ -389,39 +337,6 @@ class PostgresStore:
             for (body,) in await cursor.fetchall():
                 if held.hear is not None:
                     held.hear(Signalled(*msgspec.msgpack.decode(body)))
-
-
-class _Missing(Exception):
-    """A content that has to be fetched first."""
-
-    def __init__(self, name: bytes) -> None:
-        super().__init__(name.hex())
-        self.name = name
-
-
-def _nowhere(name: bytes) -> bytes:
-    raise _Missing(name)
-
-
-async def _migrate(db: Connection) -> None:
-    """Bring the tables to this version, one process at a time.
-
-    Raises:
-        StoreError: if they are of a later version.
-    """
-    async with db.transaction():
-        await db.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
-        await db.execute("create table if not exists coterie (version integer not null)")
-        row = await (await db.execute("select version from coterie")).fetchone()
-        version = 0 if row is None else row[0]
-        if version > len(MIGRATIONS):
-            raise StoreError(f"the database has version {version}; this Coterie knows {len(MIGRATIONS)}")
-        for step in MIGRATIONS[version:]:
-            await db.execute(step)
-        if row is None:
-            await db.execute("insert into coterie values (%s)", (len(MIGRATIONS),))
-        else:
-            await db.execute("update coterie set version = %s", (len(MIGRATIONS),))
 
 
 def _fenced(lease: Lease) -> Fenced:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
+
+from coterie.errors import StoreError
 
 LOCK: Final = 0x436F7465
 """The advisory lock under which tables are made and changed."""
@@ -64,3 +66,24 @@ with fence as (
 select id from fence
 """
 """Writes pages of the runs whose lease is held, and the contents they share; gives those runs."""
+
+
+async def migrate(db: Any) -> None:
+    """Bring the tables to this version, one process at a time.
+
+    Raises:
+        StoreError: if they are of a later version.
+    """
+    async with db.transaction():
+        await db.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
+        await db.execute("create table if not exists coterie (version integer not null)")
+        row = await (await db.execute("select version from coterie")).fetchone()
+        version = 0 if row is None else row[0]
+        if version > len(MIGRATIONS):
+            raise StoreError(f"the database has version {version}; this Coterie knows {len(MIGRATIONS)}")
+        for step in MIGRATIONS[version:]:
+            await db.execute(step)
+        if row is None:
+            await db.execute("insert into coterie values (%s)", (len(MIGRATIONS),))
+        else:
+            await db.execute("update coterie set version = %s", (len(MIGRATIONS),))
