@@ -72,22 +72,28 @@ def form_of(build: Callable[..., Any]) -> Form:
     """How `build`, a function or a class, is called."""
     scope = Scope(build)
     about = (inspect.getdoc(build) or "").partition("\n\n")[0].replace("\n", " ")
-    return Form(name=scope.name, build=build, params=tuple(_params(build, scope)), about=about)
+    params = _fields(build) if _is_struct(build) else _params(build, scope)
+    return Form(name=scope.name, build=build, params=tuple(params), about=about)
+
+
+def _is_struct(build: object) -> bool:
+    return isinstance(build, type) and issubclass(build, Struct)
+
+
+def _fields(build: Any) -> Iterator[Param]:
+    """The fields of a struct, all told by name."""
+    names: tuple[str, ...] = build.__struct_fields__
+    defaults: tuple[Any, ...] = build.__struct_defaults__
+    required = len(names) - len(defaults)
+    for at, name in enumerate(names):
+        default: Any = defaults[at - required] if at >= required else None
+        kind = Scope(_owner(build, name)).param(name)
+        yield Param(name=name, kind=kind, required=at < required, default=default)
 
 
 def _params(build: Callable[..., Any], scope: Scope) -> Iterator[Param]:
-    """The parameters of a function or a class; of a struct its fields, all told by name."""
-    if isinstance(build, type) and issubclass(build, Struct):
-        names = build.__struct_fields__
-        defaults: tuple[Any, ...] = build.__struct_defaults__
-        required = len(names) - len(defaults)
-        for at, name in enumerate(names):
-            default: Any = defaults[at - required] if at >= required else None
-            kind = Scope(_owner(build, name)).param(name)
-            yield Param(name=name, kind=kind, required=at < required, default=default)
-        return
-    function: Any = build
-    for one in inspect.signature(function).parameters.values():
+    """The parameters of a function or a class."""
+    for one in inspect.signature(build).parameters.values():
         rest = one.kind is one.VAR_POSITIONAL
         has_default = one.default is not one.empty
         kind = scope.param(one.name)

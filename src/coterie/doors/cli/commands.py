@@ -15,6 +15,7 @@ COMMANDS = {
     "teams": ("design", "List the teams there are."),
     "check": ("design", "Say what is wrong with a team, and what it may cost at most."),
     "graph": ("design", "Draw a team."),
+    "compare": ("compare", "Give the same tasks to a team and to an agent."),
     "schema": ("design", "Print the JSON schema of team files."),
     "run": ("run", "Give a task to a team."),
     "runs": ("look", "List the runs in a store."),

@@ -103,7 +103,7 @@ def check(
     Exits with 1 if there are findings: mistakes in the file, members that are not there or are never reached,
     teams in themselves, loops that nothing bounds, tools that cannot be found.
     """
-    known = dict(map(_price, prices))
+    known = dict(map(price_of, prices))
     actor, found = checked(team, options)
     if actor is None:
         report = Report(team=team, findings=tuple(found))
@@ -171,7 +171,12 @@ def _told(report: Report, prompt: int, *, priced: bool) -> Iterator[str]:
     yield f"{count} finding{'' if count == 1 else 's'}" if count else "nothing is wrong"
 
 
-def _price(given: str) -> tuple[str, tuple[float, float]]:
+def price_of(given: str) -> tuple[str, tuple[float, float]]:
+    """A model and its price, as `--price` says them.
+
+    Raises:
+        BadInput: if it says none.
+    """
     model, _, both = given.rpartition("=")
     into, _, out = both.partition("/")
     try:

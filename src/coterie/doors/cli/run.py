@@ -104,8 +104,8 @@ def run(
 ) -> None:
     """Give TASK to TEAM, show how it goes, and print the answer.
 
-    TEAM is the name of a ready-made team, or FILE.py:NAME or module:NAME for one of your own: an
-    actor, an async function, or a function that builds one.
+    TEAM is the name of a ready-made team, FILE.yaml or FILE.yaml:NAME for a team file, or FILE.py:NAME or
+    module:NAME for one of your own in Python: an actor, an async function, or a function that builds one.
 
     Exits with 0 if the run succeeded, 1 if it did not, 2 for a mistake in the command, 3 if it
     waits for answers, 130 if it was interrupted.
