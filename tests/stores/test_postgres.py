@@ -5,20 +5,25 @@ from __future__ import annotations
 import asyncio
 import itertools
 
+import psycopg
 import pytest
 
-from coterie.errors import BadInput, StoreUnavailable
+from coterie import Agent, Sleep, Team, cancel, start
+from coterie.errors import BadInput, Busy, Fenced, StoreUnavailable
+from coterie.models import scripted
 from coterie.ports import Store
 from coterie.stores.postgres import PostgresStore
 from coterie.testing import StorePromises
+from coterie.words.event import Opened, Record, Settled, Signalled
 from tests.stores.servers import postgres
 
 _tenants = itertools.count()
 
 
 @pytest.fixture(scope="session")
-def url(tmp_path_factory):
-    return postgres(tmp_path_factory.mktemp("postgres"))
+def url():
+    with postgres() as address:
+        yield address
 
 
 class TestPostgresStore(StorePromises):
@@ -29,6 +34,108 @@ class TestPostgresStore(StorePromises):
 
     def reopen(self, store: Store) -> Store:
         return PostgresStore(self.url, tenant=self.tenant)
+
+
+@pytest.fixture
+def tenant():
+    return f"tenant-{next(_tenants)}"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            "update pages set body = set_byte(body, 9, (get_byte(body, 9) + 1) & 255) where run = {run} and seq > 0",
+            "are not what was written",
+        ),
+        ("delete from pages where run = {run} and seq = 0", "events 0 to"),
+        (
+            "delete from pages where run = {run} and seq = (select max(seq) from pages where run = {run})",
+            "missing at the end",
+        ),
+        ("update pages set hash = body where run = {run} and seq = 0", "are not what was written"),
+    ],
+)
+def test_a_changed_or_dropped_event_is_found(url, tenant, change, said):
+    """Whatever is done to the rows of a run that was given back."""
+
+    async def scene():
+        store = PostgresStore(url, tenant=tenant)
+        run = await Agent("a").run("x", model=scripted("y"), store=store)
+        good = await store.verify(run.id)
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as db:
+            cursor = await db.execute("select id from runs where name = %s", (run.id,))
+            await db.execute(change.format(run=(await cursor.fetchone())[0]))
+        bad = await store.verify(run.id)
+        await store.close()
+        return good, "; ".join(bad)
+
+    good, bad = asyncio.run(scene())
+    assert (good, said in bad) == ([], True), bad
+
+
+def test_p03_a_lease_ends_and_who_had_it_writes_nothing(url, tenant):
+    """Another process takes the run over when its lease is over; the one that slept is fenced."""
+
+    async def scene():
+        slow, quick = (PostgresStore(url, tenant=tenant, lease=lease) for lease in (0.05, 30))
+        lease = await slow.claim("r")
+        await slow.append(lease, [Record(0, 1.0, Opened(run="r", actor="a", task="t"))])
+        slow._tasks[0].cancel()  # it sleeps: nothing renews its lease
+        while True:
+            try:
+                await quick.claim("r")
+                break
+            except Busy:
+                await asyncio.sleep(0.01)
+        with pytest.raises(Fenced):
+            await slow.append(lease, [Record(1, 1.0, Settled("x"))])
+        found = len(await quick.read("r"))
+        await slow.close()
+        await quick.close()
+        return found
+
+    assert asyncio.run(scene()) == 1
+
+
+def test_p21_tenants_share_nothing(url, tenant):
+    """The same name is another run for another tenant, and is not there before it was written."""
+
+    async def scene():
+        one, other = PostgresStore(url, tenant=f"{tenant}a"), PostgresStore(url, tenant=f"{tenant}b")
+        await Agent("a").run("canary", model=scripted("canary" * 20_000), store=one, id="same")
+        before = (await other.read("same"), await other.runs(), await other.verify("same"))
+        await other.signal("same", Signalled("cancel"))
+        await Agent("a").run("hello", model=scripted("hello"), store=other, id="same")
+        texts = [(await store.read("same"))[0].event.task for store in (one, other)]
+        await one.close()
+        await other.close()
+        return before, texts
+
+    before, texts = asyncio.run(scene())
+    assert before == ([], [], ["no run 'same'"])
+    assert texts == ["canary", "hello"]
+
+
+def test_what_others_say_is_heard(url, tenant):
+    """A cancel from another process reaches the run, wherever it is performed."""
+
+    async def scene():
+        mine, other = PostgresStore(url, tenant=tenant), PostgresStore(url, tenant=tenant)
+        run = start(Team("slow", (), _slowly), "x", store=mine, id="r")
+        await run.begun()
+        await cancel("r", store=other)
+        result = await run.result()
+        await mine.close()
+        await other.close()
+        return result.status
+
+    assert asyncio.run(scene()) == "cancelled"
+
+
+async def _slowly(task):
+    await Sleep(3600)
+    return task.text
 
 
 def test_a_server_that_is_not_there_is_said():

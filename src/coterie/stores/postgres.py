@@ -168,12 +168,11 @@ class PostgresStore:
             if row is None:
                 return [f"no run {run!r}"]
             key, whose, count, head = row
-            pages = await Rows(db, self.tenant).pages(key)
+            rows = Rows(db, self.tenant)
+            pages = await rows.pages(key)
             if not pages and not count:
                 return [f"no run {run!r}"]  # claimed once, and never begun
-            return broken(run, pages, None if whose else (count, head)) or await self._unreadable(
-                db, run, key
-            )
+            return broken(run, pages, None if whose else (count, head)) or await rows.unreadable(run, key)
 
     async def close(self) -> None:
         await self._flushed()
