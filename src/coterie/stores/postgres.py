@@ -32,7 +32,7 @@ from coterie.ports import Hear, Lease
 from coterie.stores.held import Added, Held
 from coterie.stores.holder import dead, holder
 from coterie.stores.rows import Rows, fetched
-from coterie.stores.tables import COMMIT, migrate
+from coterie.stores.tables import CLAIM, COMMIT, migrate
 from coterie.wire.chain import broken
 from coterie.wire.journal import Reader
 from coterie.words.digest import encode
@@ -82,8 +82,7 @@ class PostgresStore:
         if run in self._held:
             raise Busy(f"run {run!r} is being worked on in this process")
         async with self._told() as db:
-            async with db.transaction():
-                held = await self._take(db, run, hear)
+            held = await self._take(db, run, hear)
             if held.epoch > 1:
                 await self._learn(db, held)
         self._held[run] = held
@@ -133,11 +132,12 @@ class PostgresStore:
 
     async def signal(self, run: str, signal: Signalled, /) -> None:
         body = encode([signal.kind, signal.about, signal.value])
-        async with self._told() as db, db.transaction():
+        async with self._told() as db:
             await db.execute(
-                "insert into signals (tenant, run, body) values (%s, %s, %s)", (self.tenant, run, body)
+                "with said as (insert into signals (tenant, run, body) values (%s, %s, %s) returning id) "
+                "select pg_notify('coterie', %s) from said",
+                (self.tenant, run, body, f"{self.tenant}/{run}"),
             )
-            await db.execute("select pg_notify('coterie', %s)", (f"{self.tenant}/{run}",))
 
     async def runs(self) -> list[Overview]:
         await self._flushed()
@@ -195,53 +195,48 @@ class PostgresStore:
             StoreUnavailable: for whatever the server or the network raises.
         """
         try:
-            async with self._opening:
-                if self._db is None or self._db.closed:
-                    await self._open()
-            assert self._db is not None  # it was opened just now
-            yield self._db
+            db = self._db
+            if db is None or db.closed:
+                async with self._opening:
+                    db = await self._open() if self._db is None or self._db.closed else self._db
+            yield db
         except psycopg.Error as error:
             raise _unavailable(error) from error
 
-    async def _open(self) -> None:
-        self._db = await psycopg.AsyncConnection.connect(self.url, autocommit=True)
-        await migrate(self._db)
+    async def _open(self) -> Connection:
+        db = await psycopg.AsyncConnection.connect(self.url, autocommit=True)
+        await migrate(db)
         self._pen = await psycopg.AsyncConnection.connect(self.url, autocommit=True)
         await self._pen.execute(f"set synchronous_commit = {self._commit}")
         loop = asyncio.get_running_loop()
         for task in self._tasks:
             task.cancel()
         self._tasks = [loop.create_task(self._renew()), loop.create_task(self._listen())]
+        self._db = db
+        return db
 
     # Claims
 
     async def _take(self, db: Connection, run: str, hear: Hear | None) -> Held:
-        """Write down that this process holds `run`, in the transaction of the caller."""
-        until = (holder(), self._lease)
-        made = await db.execute(
-            "insert into runs (tenant, name, epoch, holder, expires) "
-            "values (%s, %s, 1, %s, now() + make_interval(secs => %s)) "
-            "on conflict (tenant, name) do nothing returning id",
-            (self.tenant, run, *until),
-        )
-        row = await made.fetchone()
-        if row is not None:
-            return Held(run, row[0], 1, hear)
-        known = await db.execute(
-            "select id, epoch, holder, extract(epoch from expires - now())::float8 from runs "
-            "where tenant = %s and name = %s for update",
-            (self.tenant, run),
-        )
-        found = await known.fetchone()
-        assert found is not None  # runs are never deleted while they are claimed
-        key, epoch, whose, left = found
-        if whose and left > 0 and not dead(whose):
-            raise Busy(f"run {run!r} is held by {whose} for {left:.0f} s more; wait, or cancel it there")
-        await db.execute(
-            "update runs set epoch = %s, holder = %s, expires = now() + make_interval(secs => %s) where id = %s",
-            (epoch + 1, *until, key),
-        )
-        return Held(run, key, epoch + 1, hear)
+        """Write down that this process holds `run`.
+
+        Raises:
+            Busy: if another living process holds it.
+        """
+        gone = ""
+        while True:
+            given = {"tenant": self.tenant, "run": run, "us": holder(), "lease": self._lease, "gone": gone}
+            row = await (await db.execute(CLAIM, given)).fetchone()
+            if row is not None:
+                return Held(run, row[0], row[1], hear)
+            known = await db.execute(
+                "select holder, extract(epoch from expires - now())::float8 from runs where tenant = %s and name = %s",
+                (self.tenant, run),
+            )
+            whose, left = await known.fetchone() or ("", 0.0)
+            if whose and not dead(whose):
+                raise Busy(f"run {run!r} is held by {whose} for {left:.0f} s more; wait, or cancel it there")
+            gone = whose
 
     async def _learn(self, db: Connection, held: Held) -> None:
         """Read what is in the journal of a run, so that it can be gone on with."""

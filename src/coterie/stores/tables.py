@@ -47,6 +47,15 @@ MIGRATIONS: Final = (
     """,
 )
 """What makes each version of the tables from the one before."""
+CLAIM: Final = """
+insert into runs (tenant, name, epoch, holder, expires)
+values (%(tenant)s, %(run)s, 1, %(us)s, now() + make_interval(secs => %(lease)s))
+on conflict (tenant, name) do update
+set epoch = runs.epoch + 1, holder = excluded.holder, expires = excluded.expires
+where runs.holder = '' or runs.expires <= now() or runs.holder = %(gone)s
+returning id, epoch
+"""
+"""Makes somebody the writer of a run that nobody holds, or only `gone`; gives nothing where another does."""
 COMMIT: Final = """
 with fence as (
     select r.id from runs r
