@@ -223,6 +223,34 @@ def test_the_doctor_sees_what_is_there() -> None:
     assert [ill.exit_code, "FAIL  store" in ill.stdout] == [1, True]
 
 
+def test_the_doctor_names_the_keys_that_are_set_and_never_shows_one() -> None:
+    """Providers with a key are listed by the name of its variable; what a key lacks is said."""
+    told = CliRunner().invoke(
+        coterie,
+        ["doctor"],
+        env={"OPENAI_API_KEY": "sk-secret", "MISTRAL_API_KEY": "m-secret", "GROQ_API_KEY": ""},
+    )
+    (line,) = [line for line in told.stdout.splitlines() if " providers " in line]
+    assert ["OPENAI_API_KEY" in line, "GROQ" in line, "secret" in told.stdout] == [True, False, False]
+    assert "mistral (MISTRAL_API_KEY)" in line or "mistral has a key, and needs mistralai" in told.stdout
+
+
+def test_what_was_spent_is_shown_with_its_money(tmp_path: Path) -> None:
+    """`--usage` has tokens, those from a cache, and money, below each frame; the last line has the sum."""
+    (tmp_path / "paid.py").write_text(
+        "from coterie import Agent, Message, Usage\n"
+        "async def model(think):\n"
+        "    spent = Usage(1000, 50, 1, usd=0.0125, cache_read_tokens=200)\n"
+        "    return Message(sender=think.actor, text='Yes.', usage=spent)\n"
+        "paid = Agent('paid', model=model)\n"
+    )
+    ran = say("run", str(tmp_path / "paid.py:paid"), "x", "--id", "p")
+    assert ran.stderr.splitlines()[-1] == "succeeded: 1 model calls, 1,050 tokens, $0.0125, run p"
+    rows = [row.split() for row in say("show", "p", "--usage").stdout.splitlines()]
+    assert rows[0] == ["tokens", "in", "cached", "out", "calls", "tools", "usd", "below"]
+    assert rows[-1] == ["1,000", "200", "50", "1", "0", "0.0125", "paid"]
+
+
 def test_every_command_explains_itself() -> None:
     """`--help` lists every command, and each has a help text of its own."""
     listed = say("--help").stdout

@@ -42,3 +42,8 @@ def ending(text: str, width: int) -> str:
     """The last `width` letters of a text on one line, the first of them a `…` where there are more."""
     line = " ".join(harmless(text).split())
     return line if len(line) <= width else "…" + line[len(line) - max(width - 1, 0) :]
+
+
+def money(usd: float) -> str:
+    """US dollars: cents, or as many digits as it takes to see that it is not nothing."""
+    return f"{usd:.2f}" if usd >= 1 or not usd else f"{usd:.4f}" if usd >= 0.0001 else f"{usd:.1e}"

@@ -27,6 +27,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from coterie.errors import BadInput, RateLimited
+from coterie.kernel.budget import estimated
 from coterie.models.wrap import Ask, Wrapper
 from coterie.ports import Model
 from coterie.words.effect import Think
@@ -227,9 +228,9 @@ def gated(model: Model, gate: Gate) -> Gated:
 
 
 def tokens_of(think: Think) -> int:
-    """About how many tokens a request will cost: a third of its letters, and what it may answer."""
-    letters = len(think.brief.instructions) + sum(len(message.text) for message in think.thread)
-    return letters // 3 + int(think.brief.settings.get("max_tokens", EXPECTED))
+    """How many tokens a request is taken to cost: its prompt, from above, and what it may answer."""
+    answer = int(think.brief.settings.get("max_tokens", EXPECTED))
+    return estimated(think.brief, think.thread) + answer
 
 
 _gates: dict[tuple[str, ...], Gate] = {}

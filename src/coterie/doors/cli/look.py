@@ -14,7 +14,7 @@ from coterie.doors.cli.outcome import command, told
 from coterie.doors.cli.store import opened_store, store_option
 from coterie.doors.cli.terminal import grown, look_of
 from coterie.doors.events import event_data, event_line
-from coterie.doors.letters import Look, cropped, harmless
+from coterie.doors.letters import Look, cropped, harmless, money
 from coterie.doors.tree import timeline, tree_lines
 from coterie.kernel.story import closed, graph, mail, opened, result, state, transcript, usage
 from coterie.shell.run import journal
@@ -144,12 +144,15 @@ def _mail(records: Sequence[Record], agent: str) -> list[str]:
 
 
 def _usage(records: Sequence[Record]) -> list[str]:
-    rows = [f"{'tokens in':>10} {'out':>8} {'calls':>6} {'tools':>6}  below"]
+    spent = usage(records)
+    rows = [f"{'tokens in':>10} {'cached':>9} {'out':>8} {'calls':>6} {'tools':>6} {'usd':>9}  below"]
     rows += [
-        f"{one.input_tokens:>10,} {one.output_tokens:>8,} {one.requests:>6,} {one.tool_calls:>6,}  "
-        f"{path or 'the whole run'}"
-        for path, one in usage(records).items()
+        f"{one.input_tokens:>10,} {one.cache_read_tokens:>9,} {one.output_tokens:>8,} {one.requests:>6,} "
+        f"{one.tool_calls:>6,} {money(one.usd):>9}  {path or 'the whole run'}"
+        for path, one in spent.items()
     ]
+    if hits := spent[""].cache_hits:
+        rows.append(f"{hits:,} model calls were answered by a cache, for nothing")
     return rows
 
 

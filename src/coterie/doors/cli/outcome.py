@@ -7,7 +7,7 @@ import shlex
 import click
 import msgspec
 
-from coterie.doors.letters import cropped, harmless
+from coterie.doors.letters import cropped, harmless, money
 from coterie.kernel.values import to_plain
 from coterie.words.result import Result
 
@@ -41,7 +41,9 @@ def _answer(result: Result) -> str:
 def _headline(result: Result) -> str:
     usage = result.usage
     counts = [(usage.requests, "model calls"), (usage.tool_calls, "tool calls"), (usage.tokens, "tokens")]
-    spent = ", ".join(f"{count:,} {what}" for count, what in counts if count)
+    spent = ", ".join(
+        [f"{count:,} {what}" for count, what in counts if count] + [f"${money(usage.usd)}"] * bool(usage.usd)
+    )
     return f"{result.status}: {spent}" if spent else result.status
 
 
