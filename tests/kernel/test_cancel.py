@@ -1,6 +1,7 @@
-from coterie import Agent, Sleep, Team, gather
+from coterie import Agent, Sleep, Team, first, gather
 from coterie.errors import Cancelled
 from coterie.kernel.machine import Machine
+from coterie.testing import simulate
 from coterie.words.event import Settled
 from coterie.words.task import Task
 
@@ -103,3 +104,20 @@ def test_the_losers_of_a_join_are_closed_and_dropped():
     assert closed == ["a1", "a2", "a"]
     assert machine.dropped() == ["top/middle/leaf/sleep.1", "top/middle/leaf.2/sleep.1"]
     assert isinstance(machine.error, KeyError)
+
+
+def test_p26_what_a_closed_branch_has_spent_is_counted():
+    """Usage over paths is usage of the run, also of work that nobody waited for in the end."""
+    ann, bo = Agent("ann"), Agent("bo")
+
+    async def wordy(task):
+        await ann("1")
+        await gather(ann("2"), bo("3"))
+        await Sleep(100)
+
+    async def play(task):
+        await first(Team("wordy", [ann, bo], wordy)("go"), Sleep(10))
+        return "enough"
+
+    run = simulate(Team("outer", (), play), "go", script="x")
+    assert (run.message.text, run.usage.requests, run.message.usage.requests) == ("enough", 3, 3)

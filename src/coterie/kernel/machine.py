@@ -305,6 +305,9 @@ class Machine:
                 coro.close()
             except Exception as error:  # a `finally` that raises or awaits must not stop the closing
                 self.note(strand.frame.path, "failed", f"while closing: {error}"[:200])
+        for frame in (strand.frame, *(frame for _, frame in reversed(strand.stack))):
+            if frame.parent is not None:  # what was spent below has been spent, whoever waits for it
+                frame.parent.spend(frame.usage)
 
     def _end(self, error: Exception) -> None:
         """End the run now, with everything closed."""
