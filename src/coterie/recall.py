@@ -115,10 +115,8 @@ def episodes(entries: Iterable[Remembered]) -> list[Episode]:
     return [msgspec.convert(entry.data, Episode) for entry in entries if entry.kind == "episode"]
 
 
-def told(entries: Sequence[Remembered], left_out: int = 0) -> str:
+def told(entries: Sequence[Remembered]) -> str:
     """What was recalled as it stands in a prompt: each entry fenced, with its source."""
     if not entries:
         return "Nothing that fits is remembered."
-    said = [fenced(entry.text, f"memory, {entry.source}") for entry in entries]
-    more = [f"({left_out} more were found and are left out here; recall them by a narrower question.)"]
-    return "\n\n".join([*said, *more[: left_out > 0]])
+    return "\n\n".join(fenced(entry.text, f"memory, {entry.source}") for entry in entries)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -11,6 +13,10 @@ from coterie.memory.index import DEPTH, fused
 from coterie.memory.matrix import Matrix
 from coterie.memory.meaning import Embedding, Meaning
 from coterie.words.memory import Principal, Query, Recalled, Remembered, recalled
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class MemoryKnowledge:
@@ -21,7 +27,11 @@ class MemoryKnowledge:
         self._tenants: dict[str, _Tenant] = {}
 
     async def remember(self, who: Principal, entries: Sequence[Remembered], /) -> None:
-        vectors = self.meaning.of([entry.text for entry in entries])
+        texts = [entry.text for entry in entries]
+        if self.meaning.maker:
+            vectors = await asyncio.to_thread(self.meaning.of, texts)
+        else:
+            vectors = self.meaning.of(texts)
         tenant = self._tenants.setdefault(who.tenant, _Tenant())
         for entry, made in zip(entries, vectors, strict=True):
             tenant.put(replace(entry, owner=who.name), made)
@@ -33,7 +43,11 @@ class MemoryKnowledge:
         if not query.text.strip():
             newest = [recalled(one) for one in tenant.all(who, query, now)]
             return sorted(newest, key=lambda one: -one.time)[: query.limit]
-        rankings = self._rankings(tenant, who, query, now)
+        vector: NDArray[np.float32] | None = None
+        if query.by != "words" and self.meaning.maker:
+            made = await asyncio.to_thread(self.meaning.vectors, [query.text])
+            vector = None if made is None else made[0]
+        rankings = _rankings(tenant, who, query, now, vector)
         scores = sorted(fused(rankings).items(), key=lambda one: (-one[1], -one[0]))
         return [recalled(tenant.entries[id], score) for id, score in scores[: query.limit]]
 
@@ -47,23 +61,24 @@ class MemoryKnowledge:
     async def close(self) -> None:
         self._tenants.clear()
 
-    def _rankings(self, tenant: _Tenant, who: Principal, query: Query, now: float) -> list[list[int]]:
-        depth = max(DEPTH, query.limit)
-        rankings: list[list[int]] = []
 
-        def passes(id: int) -> bool:
-            entry = tenant.entries[id]
-            return who.may_read(entry) and query.fits(entry, now)
+def _rankings(
+    tenant: _Tenant, who: Principal, query: Query, now: float, vector: NDArray[np.float32] | None
+) -> list[list[int]]:
+    """What `who` may read and the filters allow, by meaning and by words, as far as these are asked for."""
+    depth = max(DEPTH, query.limit)
+    rankings: list[list[int]] = []
 
-        if query.by != "words" and tenant.matrix is not None:
-            vectors = self.meaning.vectors([query.text])
-            if vectors is not None:
-                some = [id for id in tenant.entries if passes(id)] if query.keys or query.source else None
-                rows = tenant.matrix.rows(who, query, now, some)
-                rankings.append(tenant.matrix.nearest(vectors[0], rows, depth))
-        if query.by != "meaning" or not self.meaning.maker:
-            rankings.append(tenant.postings.ranked(query.text, passes, depth))
-        return rankings
+    def passes(id: int) -> bool:
+        entry = tenant.entries[id]
+        return who.may_read(entry) and query.fits(entry, now)
+
+    if vector is not None and tenant.matrix is not None:
+        some = [id for id in tenant.entries if passes(id)] if query.keys or query.source else None
+        rankings.append(tenant.matrix.nearest(vector, tenant.matrix.rows(who, query, now, some), depth))
+    if query.by != "meaning" or vector is None:
+        rankings.append(tenant.postings.ranked(query.text, passes, depth))
+    return rankings
 
 
 class _Tenant:
