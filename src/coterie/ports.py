@@ -61,8 +61,8 @@ class Store(Protocol):
         """Give the run back, so that anybody may claim it at once."""
         ...
 
-    async def append(self, lease: Lease, records: Sequence[Record], /) -> None:
-        """Write `records` after everything there, all or nothing; durable when this returns.
+    def append(self, lease: Lease, records: Sequence[Record], /) -> Awaitable[None]:
+        """Write `records` after everything there, all or nothing; durable when what this gives has come.
 
         Raises:
             Fenced: if somebody else has claimed the run since. Nothing was written.

@@ -36,11 +36,11 @@ def storable(value: Any, path: str) -> Any:
         Unstorable: if it has none, or is larger than `LARGEST`; the message says what, and where in it.
     """
     kind = value.__class__
-    if kind is not str and kind in _ATOMS:
+    if kind in _ATOMS and (kind is not str or len(value) <= LARGEST // 4):
         return value
     try:
         shape = to_plain(value)
-        size = len(encode(shape)) if kind is not str or len(value) > LARGEST // 4 else 0
+        size = len(encode(shape))
     except _REFUSALS as error:
         where, what = _culprit(value)
         message = f"cannot be stored: {where} is a {what} ({error}). Use JSON-shaped data"

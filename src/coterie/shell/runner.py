@@ -88,14 +88,14 @@ class Runner:
         `events` is what has happened already and is not written yet; `standing` is where a replay
         of the journal left the machine.
         """
-        machine, bursts = self.machine, 0
+        machine, store, lease, bursts = self.machine, self._store, self._lease, 0
         self._task = asyncio.current_task()
         self._watch_the_clock()
         asked = machine.wants() if standing is None else standing.asked
         self._doubts = {} if standing is None else dict(standing.since)
         try:
-            if self._store is not None:
-                await self._write(self._store, events, asked)
+            if store is not None:
+                await self._write(store, events, asked)
                 self.begun()
             while not machine.done:
                 if dropped := machine.dropped():
@@ -107,8 +107,9 @@ class Runner:
                 for event in events:
                     self._settle(event)
                 asked = machine.wants()
-                if self._store is not None:
-                    await self._write(self._store, events, asked)
+                if store is not None and (records := self._burst(events, asked)):
+                    await store.append(lease, records)
+                    self._show(records)
                 bursts += 1
                 if bursts % BREATH == 0:
                     await asyncio.sleep(0)
@@ -119,8 +120,8 @@ class Runner:
                 self._alarm.cancel()
             if self._jobs:
                 await self._stop_all()
-            if self._store is not None:
-                await self._store.release(self._lease)
+            if store is not None:
+                await store.release(lease)
 
     def arrive(self, event: Event) -> None:
         """Take something from the world or from outside."""
@@ -176,25 +177,32 @@ class Runner:
             self.arrive(Settled(path, failure=failure))
 
     async def _write(self, store: Store, events: list[Event], asked: list[Asked]) -> None:
-        """Append one burst; asks of an earlier runner are in the journal already."""
-        if known := self._doubts:
-            asked = [ask for ask in asked if ask.path not in known]
-        machine = self.machine
-        batch = events + machine.notes() + asked
-        if machine.done:
-            batch.append(self._closing())
-        if not batch:
-            return
-        now, seq = self.world.clock(), self._seq
-        self._seq += len(batch)
-        records = [Record(n, now, event) for n, event in enumerate(batch, seq)]
-        await store.append(self._lease, records)
+        """Append one burst."""
+        if records := self._burst(events, asked):
+            await store.append(self._lease, records)
+            self._show(records)
+
+    def _show(self, records: list[Record]) -> None:
+        """Let whoever watches see what is in the journal now."""
         if self.watch is not None:
             self.watch(records)
 
+    def _burst(self, events: list[Event], asked: list[Asked]) -> list[Record]:
+        """What is to be written now; asks of an earlier runner are in the journal already."""
+        if known := self._doubts:
+            asked = [ask for ask in asked if ask.path not in known]
+        machine = self.machine
+        batch: list[Event] = [*events, *machine.notes(), *asked]
+        if machine.done:
+            batch.append(self._closing())
+        now, seq = self.world.clock(), self._seq
+        self._seq += len(batch)
+        return [Record(n, now, event) for n, event in enumerate(batch, seq)]
+
     def _settle(self, event: Event) -> None:
         if type(event) is Settled:
-            self._jobs.pop(event.path, None)
+            if self._jobs:
+                self._jobs.pop(event.path, None)
             self.machine.settle(event)
         elif type(event) is Signalled:
             signal(self.machine, event)

@@ -157,12 +157,14 @@ def _arguments(tool: Any, arguments: dict[str, Any]) -> tuple[list[Any], dict[st
     return [], tool.checked(arguments)
 
 
-async def _call(tool: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def _call(tool: Any, args: list[Any], kwargs: dict[str, Any]) -> Awaitable[Any]:
     function = tool.function
-    work = function(*args, **kwargs) if tool.is_async else asyncio.to_thread(function, *args, **kwargs)
-    if tool.timeout is None:
-        return await work
-    return await _in_time(work if inspect.iscoroutine(work) else _given(work), tool.timeout, tool.name)
+    work: Awaitable[Any] = (
+        function(*args, **kwargs) if tool.is_async else asyncio.to_thread(function, *args, **kwargs)
+    )
+    if not inspect.iscoroutine(work):
+        work = _given(work)
+    return work if tool.timeout is None else _in_time(work, tool.timeout, tool.name)
 
 
 async def _given(work: Awaitable[Any]) -> Any:

@@ -4,55 +4,71 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
-from coterie.stores.held import Added
+from coterie.errors import Fenced
+from coterie.stores.held import Held
 from coterie.stores.reading import newest
 from coterie.wire.pack import Place, directory
+from coterie.words.event import Record
 
 PACK = 65536
 """Bytes after which a commit begins another row: what reading one page of a run may have to read."""
+Added: TypeAlias = tuple[Held, int, int, int, bytes, bytes, bytes, asyncio.Future[None]]
+"""A page to be written: of which run, which of its pages, its first event, how many, hash, bytes, and who waits."""
 
 
 class Group:
     """The appends that go into one commit, and those who wait for it."""
 
-    __slots__ = ("_room", "blobs", "last", "packs", "refused", "tails", "waiting")
+    __slots__ = ("_room", "blobs", "last", "lost", "packs", "refused", "tails")
 
     def __init__(self) -> None:
         self.packs: list[list[Added]] = []
         self.blobs: list[tuple[bytes, bytes]] = []
-        self.waiting: list[asyncio.Future[None]] = []
         self.refused: set[int] = set()
+        self.lost: list[Held] = []
         self.tails: dict[int, int] = {}
         self.last = 0
         self._room = 0
 
-    def add(self, page: Added) -> None:
-        """Take a page."""
+    def add(self, held: Held, records: Sequence[Record], written: asyncio.Future[None]) -> None:
+        """Take the next page of a run.
+
+        Raises:
+            Unstorable: if a value has no MessagePack shape.
+        """
+        seq = held.seq
+        body, contents = held.add(records, self.blobs)
         if self._room <= 0:
             self.packs.append([])
             self._room = PACK
-        self._room -= len(page.body) + len(page.contents)
-        self.packs[-1].append(page)
+        self._room -= len(body) + len(contents)
+        self.packs[-1].append((held, held.pages, seq, len(records), held.head, body, contents, written))
 
-    def settle(self, error: BaseException | None) -> None:
+    def settle(self, error: Exception | None) -> None:
         """Tell everybody who waits how it went."""
+        tails = self.tails
+        for pack in self.packs:
+            for held, number, _, _, hash_, _, _, written in pack:
+                if error is None and held.key in tails:
+                    held.written = (tails[held.key], number, hash_)
+                    if not written.done():
+                        written.set_result(None)
+                else:
+                    self._refuse(held, written, error)
+
+    def _refuse(self, held: Held, written: asyncio.Future[None], error: Exception | None) -> None:
         if error is None:
-            tails = self.tails
-            for pack in self.packs:
-                for page in pack:
-                    held = page.held
-                    if held.key in tails:
-                        held.written = (tails[held.key], page.number, page.hash)
-        for future in self.waiting:
-            if future.done():
-                continue
-            if error is None:
-                future.set_result(None)
-            else:
-                future.set_exception(error)
+            self.lost.append(held)
+        if not written.done():
+            written.set_exception(error or fenced(held.run, held.epoch))
+
+
+def fenced(run: str, epoch: int) -> Fenced:
+    """The error of who writes a run that is another's now."""
+    return Fenced(f"run {run!r} was taken over: epoch {epoch} is not the newest")
 
 
 _PACK = "insert into packs (id, places, body) values (?, ?, ?)"
@@ -117,14 +133,12 @@ def _packed(number: int, pack: list[Added], group: Group) -> tuple[bytes, bytes]
     tails, refused = group.tails, group.refused
     places: list[Place] = []
     parts: list[bytes] = []
-    for page in pack:
-        held = page.held
+    for held, _, seq, count, hash_, body, contents, _ in pack:
         key = held.key
         if refused and key in refused:
             continue
-        body, contents = page.body, page.contents
         before = tails[key] if key in tails else held.written[0]
-        places.append((key, before, page.seq, page.count, page.hash, len(body), len(contents)))
+        places.append((key, before, seq, count, hash_, len(body), len(contents)))
         parts.append(body)
         if contents:
             parts.append(contents)
@@ -135,8 +149,8 @@ def _packed(number: int, pack: list[Added], group: Group) -> tuple[bytes, bytes]
 def _ends(group: Group) -> list[tuple[Any, ...]]:
     """What the runs say last that end here."""
     return [
-        (group.tails[held.key], page.number, page.hash, held.key, held.epoch)
+        (group.tails[held.key], number, hash_, held.key, held.epoch)
         for pack in group.packs
-        for page in pack
-        if (held := page.held).ended and held.key in group.tails
+        for held, number, _, _, hash_, *_ in pack
+        if held.ended and held.key in group.tails
     ]

@@ -13,21 +13,6 @@ LARGE = 65536
 NOWHERE = (0, 0, b"")
 
 
-class Added:
-    """One page that is to be written."""
-
-    __slots__ = ("body", "contents", "count", "hash", "held", "number", "seq")
-
-    def __init__(self, held: Held, seq: int, count: int, body: bytes, contents: bytes) -> None:
-        self.held = held
-        self.seq = seq
-        self.count = count
-        self.body = body
-        self.contents = contents
-        self.number = held.pages
-        self.hash = held.head
-
-
 class Held:
     """One run that this process writes.
 
@@ -61,25 +46,25 @@ class Held:
         self.writer = Writer()
         self.records: list[Record] | None = []
 
-    def add(self, records: Sequence[Record], blobs: list[tuple[bytes, bytes]]) -> Added:
-        """The next page, of `records`; what is in it and large goes to `blobs`.
+    def add(self, records: Sequence[Record], blobs: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
+        """The next page: its events and its contents. What is large of those goes to `blobs`.
 
         Raises:
             Unstorable: if a value has no MessagePack shape.
         """
         body, fresh = self.writer.page(records)
-        contents = b""
-        if fresh:
-            large = [(name, content) for name, content in fresh.items() if len(content) >= LARGE]
-            for name, _ in large:
-                del fresh[name]
-            blobs += large
-            contents = packed(fresh)
-        seq, count = self.seq, len(records)
-        self.head = sealed(self.head, self.run, seq, count, body, contents)
-        self.seq += count
+        contents = _apart(fresh, blobs) if fresh else b""
+        self.head = sealed(self.head, self.run, self.seq, len(records), body, contents)
+        self.seq += len(records)
         self.pages += 1
         self.records = None
         if type(records[-1].event) is Closed:
             self.ended = True
-        return Added(self, seq, count, body, contents)
+        return body, contents
+
+
+def _apart(fresh: dict[bytes, bytes], blobs: list[tuple[bytes, bytes]]) -> bytes:
+    """The contents of a page as bytes, without the large ones."""
+    large = [name for name, content in fresh.items() if len(content) >= LARGE]
+    blobs += [(name, fresh.pop(name)) for name in large]
+    return packed(fresh)

@@ -33,10 +33,10 @@ from typing import Literal
 
 import msgspec
 
-from coterie.errors import BadInput, Busy, Fenced, StoreError
+from coterie.errors import BadInput, Busy, CoterieError, StoreError
 from coterie.kernel.story import overview
 from coterie.ports import Hear, Lease
-from coterie.stores.group import Committer, Group
+from coterie.stores.group import Committer, Group, fenced
 from coterie.stores.held import Held
 from coterie.stores.holder import dead
 from coterie.stores.leases import LEASE, Leases
@@ -102,24 +102,27 @@ class SqliteStore:
         with told(self.path):
             self._leases.give_back(held)
 
-    async def append(self, lease: Lease, records: Sequence[Record], /) -> None:
+    def append(self, lease: Lease, records: Sequence[Record], /) -> asyncio.Future[None]:
+        written = asyncio.get_running_loop().create_future()
+        try:
+            self._add(lease, records, written)
+        except CoterieError as error:
+            written.set_exception(error)
+        return written
+
+    def _add(self, lease: Lease, records: Sequence[Record], written: asyncio.Future[None]) -> None:
+        """Add a page to the group that is committed next; `written` is told when it is."""
         held = self._held.get(lease.run)
         if held is None or held.epoch != lease.epoch:
-            raise _fenced(lease)
-        if not records:
-            return
-        if records[0].seq != held.seq:
-            raise StoreError(f"run {lease.run!r} has {held.seq} events; {records[0].seq} cannot come next")
-        group = self._group or self._gather()
-        group.add(held.add(records, group.blobs))
-        if self.durability == "relaxed":
-            return
-        future = asyncio.get_running_loop().create_future()
-        group.waiting.append(future)
-        await future
-        if group.refused and held.key in group.refused:
-            self._held.pop(lease.run, None)
-            raise _fenced(lease)
+            raise fenced(lease.run, lease.epoch)
+        if records:
+            if records[0].seq != held.seq:
+                raise StoreError(
+                    f"run {lease.run!r} has {held.seq} events; {records[0].seq} cannot come next"
+                )
+            (self._group or self._gather()).add(held, records, written)
+        if not records or self.durability == "relaxed":
+            written.set_result(None)
 
     async def read(self, run: str, /) -> list[Record]:
         held = self._held.get(run)
@@ -223,6 +226,8 @@ class SqliteStore:
         group.settle(error)
         if error is None:
             self._seen = group.last
+        for held in group.lost:
+            self._held.pop(held.run, None)
 
     def _epochs(self) -> dict[int, int]:
         """The runs that this process writes; the copy is made at once, the loop may go on beside."""
@@ -291,10 +296,6 @@ def _said(error: sqlite3.Error | OSError, path: Path) -> StoreError:
             raise error
     except StoreError as said:
         return said
-
-
-def _fenced(lease: Lease) -> Fenced:
-    return Fenced(f"run {lease.run!r} was taken over: epoch {lease.epoch} is not the newest")
 
 
 def _seen(name: str, records: list[Record], whose: str) -> Overview:

@@ -24,8 +24,8 @@ from msgspec.structs import replace
 
 from coterie.errors import Corrupt, Unstorable
 from coterie.words.brief import Brief
-from coterie.words.digest import INLINE, REF, SIZE, chain, digest, plain
-from coterie.words.effect import Stored, Think, body_of, kind_of
+from coterie.words.digest import INLINE, REF, SIZE, chain, digest, encode, plain
+from coterie.words.effect import Stored, Think
 from coterie.words.event import Asked, Closed, Event, Noted, Opened, Record, Settled, Signalled
 from coterie.words.failure import Failure
 from coterie.words.limits import DEFAULT, Limits
@@ -57,18 +57,17 @@ class Writer:
         Raises:
             Unstorable: if a value has no MessagePack shape.
         """
-        self._fresh = {}
         try:
             rows = [_WRITE[type(record.event)](self, record.event) for record in records]
-            when: Any = records[0].time
-            if records[-1].time != when or len(records) > 2:  # most bursts are a settle and an ask
-                times = [record.time for record in records]
-                when = when if times.count(when) == len(times) else times
-            page = _encode((FORMAT, when, rows))
+            page = _encode((FORMAT, _when(records), rows))
         except (TypeError, ValueError, NotImplementedError, OverflowError) as error:
+            self._fresh = {}
             raise Unstorable(f"an event cannot be stored: {error}", path=_where(records)) from error
-        self.contents.update(self._fresh)
-        return page, self._fresh
+        fresh = self._fresh
+        if fresh:
+            self.contents.update(fresh)
+            self._fresh = {}
+        return page, fresh
 
     def refer(self, body: bytes) -> Ext:
         """The name of a content, which is in the journal from this page on."""
@@ -113,14 +112,18 @@ class Writer:
 
     def asked(self, event: Asked) -> list[Any]:
         effect = event.effect
-        row: list[Any] = [1, event.path, kind_of(effect), self._body(body_of(effect))]
+        body: Any
+        if isinstance(effect, Stored):
+            kind, body = effect.was, effect.body
+        else:
+            kind, body = effect.kind, encode(effect.request())
+        if len(body) > INLINE:
+            body = self.refer(body)
+        row: list[Any] = [1, event.path, kind, body]
         if type(effect) is Think:
             self._brief(effect.brief)
             row += self._thread(effect.thread)
         return row
-
-    def _body(self, body: bytes) -> Any:
-        return body if len(body) <= INLINE else self.refer(body)
 
     def _brief(self, brief: Brief) -> None:
         if brief.digest not in self.contents:
@@ -319,6 +322,15 @@ _NO_MORE: list[Any] = [None, None, (), (), ""]
 _CONTENTS = msgspec.msgpack.Decoder(dict[bytes, bytes]).decode
 
 
+def _when(records: Sequence[Record]) -> Any:
+    """When a page happened: one time for all of its events, or a list."""
+    when = records[0].time
+    for record in records:
+        if record.time != when:
+            return [record.time for record in records]
+    return when
+
+
 def _costing(message: Message, spent: Usage) -> Message:
     """A message that cost what its event did, as one that says nothing of it; and the other way round.
 
@@ -336,7 +348,9 @@ def _usage(*spent: Any) -> Usage:
     return Usage(*spent)
 
 
+@lru_cache(maxsize=64)
 def _spent(usage: Usage) -> list[float]:
+    """What a usage is in a row, which nobody may change."""
     row = [usage.input_tokens, usage.output_tokens, usage.requests, usage.tool_calls, usage.usd]
     cached = [usage.cache_read_tokens, usage.cache_write_tokens, usage.cache_hits]
     if any(cached):
