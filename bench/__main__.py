@@ -15,6 +15,7 @@ from bench import (
     graph,
     kernel,
     knowledge,
+    lag,
     memory,
     resume,
     runs,
@@ -38,6 +39,7 @@ FAMILIES: dict[str, Callable[[Effort], Iterable[Figure | Skipped]]] = {
     "disk": disk.figures,
     "start": start.figures,
     "memory": memory.figures,
+    "lag": lag.figures,
     "knowledge": knowledge.figures,
 }
 BEGIN, END = "<!-- table -->", "<!-- end of table -->"

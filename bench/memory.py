@@ -16,6 +16,7 @@ from bench.figures import Figure
 from bench.fresh import child, memory, tell
 from bench.limits import Log
 from bench.race import Effort
+from coterie.agent import Agent
 from coterie.shell.run import run
 from coterie.stores.sqlite import SqliteStore
 from coterie.team import Team
@@ -23,6 +24,8 @@ from coterie.words.effect import Ask
 from coterie.words.task import Task
 
 MANY, AT_ONCE = 10_000, 500
+SHORT = 100_000
+"""Short runs, over which memory may grow by five per cent."""
 
 
 async def asks(_: Task) -> str:
@@ -70,6 +73,23 @@ async def _park(team: Team, store: SqliteStore, count: int) -> None:
         assert all(task.result().status == "waiting" for task in some)
 
 
+async def _short(count: int) -> None:
+    """Run an agent again and again; a tenth as often warms the process up, and is not counted."""
+    agent = cast.ours()
+    await _again(agent, count // 10)
+    gc.collect()
+    before = memory()
+    await _again(agent, count)
+    gc.collect()
+    tell(percent=max(0.0, memory() / before - 1) * 100)
+
+
+async def _again(agent: Agent, count: int) -> None:
+    for _ in range(count):
+        result = await run(agent, "Will it rain?")
+        assert result.status == "succeeded"
+
+
 async def _rows(count: int) -> None:
     """A file with a row a run, as small as one can be."""
     with TemporaryDirectory() as folder:
@@ -85,13 +105,14 @@ KINDS: dict[str, Callable[[int], Coroutine[Any, Any, None]]] = {
     "agents_by_hand": _agents_by_hand,
     "parked": _parked,
     "rows": _rows,
+    "short": _short,
 }
 
 
 def figures(effort: Effort) -> Iterator[Figure]:
     """Kilobytes an idle agent and a parked run, each kind in a fresh process."""
     many = max(AT_ONCE, effort.of(MANY))
-    found = {kind: child("bench.memory", kind, many) for kind in KINDS}
+    found = {kind: child("bench.memory", kind, many) for kind in KINDS if kind != "short"}
     ours, limit = found["agents"]["kb"], found["agents_by_hand"]["kb"]
     yield _figure(f"memory of each of {many:,} idle agents", ours, limit, "hand-written agents")
     parked, row = found["parked"], found["rows"]["disk"]
@@ -99,6 +120,9 @@ def figures(effort: Effort) -> Iterator[Figure]:
     yield Figure(what=what, ours=parked["kb"], unit="KB")
     what = f"disk of each of {many:,} parked runs"
     yield _figure(what, parked["disk"], row, "a row of 100 bytes each")
+    runs = effort.of(SHORT)
+    grown = child("bench.memory", "short", runs)["percent"]
+    yield Figure(what=f"memory grown in {runs:,} short runs", ours=grown, unit="%", target=5)
 
 
 def _figure(what: str, ours: float, limit: float, of: str) -> Figure:

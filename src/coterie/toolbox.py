@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import msgspec
@@ -32,7 +33,7 @@ class Toolbox:
     def __init__(self, agent: str, tools: Mapping[str, Tool]) -> None:
         self._agent = agent
         self._tools = tools
-        self._grant = Grant(tuple(map(exactly, tools)))
+        self._grant = _all_of(tuple(tools))
         self._bad: frozenset[str] = frozenset()
 
     async def answers(self, calls: Sequence[ToolCall], reread: Reread | None = None) -> list[Message]:
@@ -90,6 +91,12 @@ class Toolbox:
         except EffectFailed as error:
             return _message(call, f"error: {error.message}")
         return _message(call, found.told(value), value)
+
+
+@lru_cache(maxsize=1024)
+def _all_of(tools: tuple[str, ...]) -> Grant:
+    """The grant of tools by name; an agent asks for the same one at every task."""
+    return Grant(tuple(map(exactly, tools)))
 
 
 def hash_of(text: str) -> str:

@@ -39,7 +39,7 @@ def task_of_run(began: Opened) -> Task:
 
 def closed(records: Sequence[Record]) -> Closed | None:
     """How a run ended; None if it did not."""
-    if not any(type(record.event) is Closed for record in records):
+    if not [record for record in records if record.event.__class__ is Closed]:
         return None
     ends = [record.event for record in counted(records) if isinstance(record.event, Closed)]
     return ends[-1] if ends else None
