@@ -8,15 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from coterie.errors import Fenced
-from coterie.stores.held import Held
+from coterie.stores.held import Added, Held
 from coterie.stores.reading import newest
 from coterie.wire.pack import Place, directory
 from coterie.words.event import Record
 
 PACK = 65536
 """Bytes after which a commit begins another row: what reading one page of a run may have to read."""
-Added: TypeAlias = tuple[Held, int, int, int, bytes, bytes, bytes, asyncio.Future[None]]
-"""A page to be written: of which run, which of its pages, its first event, how many, hash, bytes, and who waits."""
+Waiting: TypeAlias = tuple[Added, asyncio.Future[None]]
+"""A page to be written, and who waits for that."""
 
 
 class Group:
@@ -25,7 +25,7 @@ class Group:
     __slots__ = ("_room", "blobs", "last", "lost", "packs", "refused", "tails")
 
     def __init__(self) -> None:
-        self.packs: list[list[Added]] = []
+        self.packs: list[list[Waiting]] = []
         self.blobs: list[tuple[bytes, bytes]] = []
         self.refused: set[int] = set()
         self.lost: list[Held] = []
@@ -39,21 +39,21 @@ class Group:
         Raises:
             Unstorable: if a value has no MessagePack shape.
         """
-        seq = held.seq
-        body, contents = held.add(records, self.blobs)
+        page = held.add(records, self.blobs)
         if self._room <= 0:
             self.packs.append([])
             self._room = PACK
-        self._room -= len(body) + len(contents)
-        self.packs[-1].append((held, held.pages, seq, len(records), held.head, body, contents, written))
+        self._room -= len(page.body) + len(page.contents)
+        self.packs[-1].append((page, written))
 
     def settle(self, error: Exception | None) -> None:
         """Tell everybody who waits how it went."""
         tails = self.tails
         for pack in self.packs:
-            for held, number, _, _, hash_, _, _, written in pack:
+            for page, written in pack:
+                held = page.held
                 if error is None and held.key in tails:
-                    held.written = (tails[held.key], number, hash_)
+                    held.written = (tails[held.key], page.number, page.hash)
                     if not written.done():
                         written.set_result(None)
                 else:
@@ -128,17 +128,19 @@ class Committer:
         return {key for key, epoch in epochs.items() if now.get(key) != epoch}
 
 
-def _packed(number: int, pack: list[Added], group: Group) -> tuple[bytes, bytes]:
+def _packed(number: int, pack: list[Waiting], group: Group) -> tuple[bytes, bytes]:
     """The directory and the body of a pack, without the pages of lost runs."""
     tails, refused = group.tails, group.refused
     places: list[Place] = []
     parts: list[bytes] = []
-    for held, _, seq, count, hash_, body, contents, _ in pack:
+    for page, _ in pack:
+        held = page.held
         key = held.key
         if refused and key in refused:
             continue
         before = tails[key] if key in tails else held.written[0]
-        places.append((key, before, seq, count, hash_, len(body), len(contents)))
+        body, contents = page.body, page.contents
+        places.append((key, before, page.seq, page.count, page.hash, len(body), len(contents)))
         parts.append(body)
         if contents:
             parts.append(contents)
@@ -149,8 +151,8 @@ def _packed(number: int, pack: list[Added], group: Group) -> tuple[bytes, bytes]
 def _ends(group: Group) -> list[tuple[Any, ...]]:
     """What the runs say last that end here."""
     return [
-        (group.tails[held.key], number, hash_, held.key, held.epoch)
+        (group.tails[held.key], page.number, page.hash, held.key, held.epoch)
         for pack in group.packs
-        for held, number, _, _, hash_, *_ in pack
-        if held.ended and held.key in group.tails
+        for page, _ in pack
+        if (held := page.held).ended and held.key in group.tails
     ]

@@ -13,6 +13,21 @@ LARGE = 65536
 NOWHERE = (0, 0, b"")
 
 
+class Added:
+    """One page that is to be written; it is the `number`-th of its run."""
+
+    __slots__ = ("body", "contents", "count", "hash", "held", "number", "seq")
+
+    def __init__(self, held: Held, seq: int, count: int, body: bytes, contents: bytes) -> None:
+        self.held = held
+        self.seq = seq
+        self.count = count
+        self.body = body
+        self.contents = contents
+        self.number = held.pages
+        self.hash = held.head
+
+
 class Held:
     """One run that this process writes.
 
@@ -46,21 +61,22 @@ class Held:
         self.writer = Writer()
         self.records: list[Record] | None = []
 
-    def add(self, records: Sequence[Record], blobs: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
-        """The next page: its events and its contents. What is large of those goes to `blobs`.
+    def add(self, records: Sequence[Record], blobs: list[tuple[bytes, bytes]]) -> Added:
+        """The next page. What is large of its contents goes to `blobs`.
 
         Raises:
             Unstorable: if a value has no MessagePack shape.
         """
         body, fresh = self.writer.page(records)
         contents = _apart(fresh, blobs) if fresh else b""
-        self.head = sealed(self.head, self.run, self.seq, len(records), body, contents)
-        self.seq += len(records)
+        seq, count = self.seq, len(records)
+        self.head = sealed(self.head, self.run, seq, count, body, contents)
+        self.seq += count
         self.pages += 1
         self.records = None
         if type(records[-1].event) is Closed:
             self.ended = True
-        return body, contents
+        return Added(self, seq, count, body, contents)
 
 
 def _apart(fresh: dict[bytes, bytes], blobs: list[tuple[bytes, bytes]]) -> bytes:
