@@ -204,9 +204,9 @@ def test_check_does_not_run_python() -> None:
 def test_graph_as_text() -> None:
     """A line an actor, with how often it is called at most."""
     assert say("graph", "team.yaml").stdout.splitlines() == [
-        "debate debate, at most 3 model calls",
-        "├─ hope Be for it.",
-        "├─ doubt Be against it.",
+        "debate  debate, at most 3 model calls",
+        "├─ hope  Be for it.",
+        "├─ doubt  Be against it.",
         "└─ judge",
     ]
 
@@ -262,11 +262,11 @@ def test_teams_lists_what_there_is() -> None:
         "raise SystemExit\nfrom coterie import Agent, Team\none = Agent('one')\ndef made() -> Team:\n    'Made.'\n"
     )
     said = say("teams").stdout
-    assert "research  Research: answer a question from the user's own documents" in said
+    assert "  research  Research: answer a question from the user's own documents" in said
     assert "      --docs FOLDER" in said
-    assert "team.yaml\n      debate of hope, doubt, judge; at most 3 model calls\n" in said
-    assert "bad.yaml  2 mistakes: coterie check bad.yaml" in said
-    assert "mine.py:one  agent\nmine.py:made  Made.\n" in said
+    assert "  team.yaml\n      debate of hope, doubt, judge; at most 3 model calls\n" in said
+    assert "  bad.yaml  2 mistakes: coterie check bad.yaml" in said
+    assert "  mine.py:one  agent\n  mine.py:made  Made.\n" in said
     assert "other.yaml" not in said
 
 

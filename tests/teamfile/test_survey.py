@@ -17,7 +17,7 @@ from coterie.teamfile import load
 from coterie.teamfile.findings import findings
 from coterie.teamfile.survey import bound, spend, survey, walk
 from coterie.teamfile.templates import FOLDER
-from coterie.testing import simulate
+from coterie.testing import rehearse, simulate
 from coterie.words.task import Task
 from tests.teamfile.pairs import PAIRS
 
@@ -153,6 +153,23 @@ def test_a_team_in_itself_is_a_finding():
     team._members = (A, Team("inner", (team,), listen))
     assert "outer/inner/outer: it is a member of itself: outer -> inner -> outer" in map(str, findings(team))
     assert survey(team).calls == math.inf or survey(team).members
+
+
+def beginner(think):
+    """What a model might say to any of the templates."""
+    if think.brief.output is None:
+        return f"{think.actor} says so."
+    if "steps" in str(think.brief.output):
+        return {"steps": [{"id": "s1", "worker": "finder", "task": "look", "depends_on": []}]}
+    return {"choice": "yes"}
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.stem)
+def test_templates_run(path):
+    """Each comes to an answer, within its bound."""
+    team = load(path)
+    message, asked = rehearse(team, "Is the invoice wrong?", beginner)
+    assert [message.unverified, bool(message.text), len(asked) <= bound(team)[0]] == ["", True, True]
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.stem)

@@ -8,7 +8,7 @@ from html import escape
 
 from msgspec import Struct
 
-from coterie.doors.letters import Look, cropped, plain
+from coterie.doors.letters import Look, cropped, cut, harmless, plain
 from coterie.teamfile.survey import Node, walk
 
 
@@ -31,28 +31,27 @@ def calls(node: Node) -> str:
 def text_lines(root: Node, look: Look) -> list[str]:
     """A line an actor: its name, its pattern, how often it is called, and what it is told."""
     head = f"{root.name}  {root.kind}, {calls(root)}"
-    return [plain(cropped(head, look.width), look), *_below(root, "", look)]
+    return [_fitting(line, look) for line in (head, *_below(root, ""))]
 
 
-def _below(node: Node, lead: str, look: Look) -> Iterator[str]:
+def _below(node: Node, lead: str) -> Iterator[str]:
     for member in node.members:
         last = member is node.members[-1]
-        kind = "" if member.kind == "agent" else f"  {member.kind}"
-        times = f"  {often(member)}" if often(member) else ""
-        what = "(as above)" if member.again and member.members else member.about
-        about = f"  {what}" if what else ""
-        branch = "└─ " if last else "├─ "
-        room = look.width - 1 - len(lead) - len(branch)
-        line = cropped(f"{member.name}{kind}{times}{about}", max(room, 12)).replace(
-            "×", "x" if not look.unicode else "×"
-        )
-        yield plain(f"{lead}{branch}", look) + (line if look.unicode else _ascii(line))
+        kind = "" if member.kind == "agent" else member.kind
+        about = "(as above)" if member.again and member.members else member.about
+        parts = [part for part in (member.name, kind, often(member), " ".join(about.split())) if part]
+        yield f"{lead}{'└─ ' if last else '├─ '}{'  '.join(parts)}"
         if not member.again:
-            yield from _below(member, lead + ("   " if last else "│  "), look)
+            yield from _below(member, lead + ("   " if last else "│  "))
 
 
-def _ascii(line: str) -> str:
-    return line.replace("≤", "<=").replace("∞", "any").encode("ascii", "replace").decode()
+def _fitting(line: str, look: Look) -> str:
+    """A line in the columns and the letters that a terminal has."""
+    shown = plain(cut(harmless(line), look.width - 1), look)
+    return shown if look.unicode else shown.translate(_ASCII).encode("ascii", "replace").decode()
+
+
+_ASCII = {ord("×"): "x", ord("≤"): "<=", ord("∞"): "any"}
 
 
 def mermaid(root: Node) -> str:
@@ -134,7 +133,7 @@ def _arrow(arrow: Arrow) -> str:
     said = often(arrow.end.node)
     if not said:
         return line
-    return f'{line}\n<text class="note" x="{x2:g}" y="{y2 - 5:g}">{escape(said)}</text>'
+    return f'{line}\n<text class="note" x="{x2 + 6:g}" y="{y2 - 6:g}">{escape(said)}</text>'
 
 
 def _box(box: Box) -> str:
@@ -152,15 +151,18 @@ def _box(box: Box) -> str:
 
 
 _STYLE = """<style>
-  svg { --ink: #1b1f24; --soft: #59636e; --line: #8c959f; --agent: #ffffff; --team: #ddf4ff; }
-  @media (prefers-color-scheme: dark) {
-    svg { --ink: #f0f6fc; --soft: #9198a1; --line: #656c76; --agent: #151b23; --team: #0c2d4d; }
-  }
-  text { font: 13px system-ui, sans-serif; fill: var(--ink); text-anchor: middle; }
-  .about { font-size: 11px; fill: var(--soft); }
-  .note { font-size: 11px; fill: var(--soft); text-anchor: start; transform: translate(6px, 0); }
-  .line { fill: none; stroke: var(--line); stroke-width: 1.4; }
-  rect { stroke: var(--line); stroke-width: 1.4; fill: var(--agent); }
-  .team { fill: var(--team); }
+  text { font: 13px system-ui, sans-serif; fill: #1b1f24; text-anchor: middle; }
+  .about, .note { font-size: 11px; fill: #59636e; }
+  .note { text-anchor: start; }
+  .line { fill: none; stroke: #8c959f; stroke-width: 1.4; }
+  rect { fill: #ffffff; stroke: #8c959f; stroke-width: 1.4; }
+  .team { fill: #ddf4ff; }
   .loop { stroke-dasharray: 5 3; }
+  @media (prefers-color-scheme: dark) {
+    text { fill: #f0f6fc; }
+    .about, .note { fill: #9198a1; }
+    .line, rect { stroke: #656c76; }
+    rect { fill: #151b23; }
+    .team { fill: #0c2d4d; }
+  }
 </style>"""

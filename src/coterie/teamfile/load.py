@@ -20,8 +20,9 @@ SUFFIXES = (".yaml", ".yml")
 class TeamFile:
     """A file that was read: its actor, and what is wrong or left over in it."""
 
-    def __init__(self, document: Document, files: Files, actor: Any) -> None:
+    def __init__(self, document: Document, files: Files, actor: Any, name: str) -> None:
         self._document = document
+        self._name = name
         self._files = files
         self._actor = actor
 
@@ -48,9 +49,9 @@ class TeamFile:
 
     @property
     def idle(self) -> list[Problem]:
-        """The agents that are in none of its teams."""
+        """The agents that are in none of its teams; nobody, where one member of it was asked for."""
         document = self._document
-        if not document.teams and "team" not in document.root.entries:
+        if self._name or (not document.teams and "team" not in document.root.entries):
             return []
         lines = document.root.entries["agents"].keys if document.agents else {}
         file = document.problems.file
@@ -77,9 +78,8 @@ def opened(path: str | Path, name: str = "", *, live: bool = False) -> TeamFile:
     files = Files(live=live)
     document = files.open(Path(path), _label(Path(path)))
     actor = document.actor(name)
-    document.used |= {name} if name else set()
     list(document.everything())
-    return TeamFile(document, files, actor)
+    return TeamFile(document, files, actor, name)
 
 
 def load(path: str | Path, name: str = "") -> Actor:

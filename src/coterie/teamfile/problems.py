@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any, Final
 
 from msgspec import Struct
 
 from coterie.errors import BadInput
+
+BAD: Final[Any] = object()
+"""What stands for a value that does not fit; the problem is noted."""
 
 
 class Problem(Struct, frozen=True, order=True):

@@ -8,6 +8,7 @@ from typing import Any, cast, get_args
 import msgspec
 from msgspec import Struct
 
+from coterie.teamfile.builder import COMMON
 from coterie.teamfile.forms import agent_form, pattern_forms
 from coterie.teamfile.kinds import (
     ACheck,
@@ -97,8 +98,6 @@ def _object(properties: Mapping[str, Any], required: list[str]) -> dict[str, Any
 
 
 def _common() -> dict[str, Any]:
-    from coterie.teamfile.document import COMMON
-
     return {name: _of(kind) for name, kind in COMMON.items()}
 
 

@@ -17,7 +17,7 @@ from coterie.doors import drawing
 from coterie.doors.cli.run import TeamCommand
 from coterie.doors.cli.terminal import look_of
 from coterie.doors.folder import Listed, ready_made, teams_in
-from coterie.doors.letters import cropped
+from coterie.doors.letters import cut, harmless
 from coterie.doors.teams import origin_of, team_file, team_of
 from coterie.errors import BadInput
 from coterie.teamfile import BadFile, opened
@@ -216,8 +216,7 @@ def teams(folder: Path) -> None:
 
 
 def _listing(one: Listed, width: int) -> Iterator[str]:
-    yield cropped(f"  {one.team}", width) + (
-        f"  {cropped(one.about, max(width - len(one.team) - 6, 20))}" if one.about else ""
-    )
+    about = f"  {' '.join(one.about.split())}" if one.about else ""
+    yield "  " + cut(harmless(f"{one.team}{about}"), width - 3)
     for line in one.needs:
-        yield f"      {cropped(line, width - 6)}"
+        yield "      " + cut(harmless(line), width - 7)
