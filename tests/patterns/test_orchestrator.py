@@ -4,10 +4,10 @@ import random
 import msgspec
 import pytest
 
-from coterie import Agent, Message, Task, best_effort, collect_all, quorum
+from coterie import Agent, Get, Message, Task, best_effort, collect_all, quorum
 from coterie.errors import BadInput, BadPlan, BranchesFailed, ModelFailed
 from coterie.models import scripted
-from coterie.patterns import check_plan, orchestrator, planner
+from coterie.patterns import Worker, check_plan, orchestrator, plan_of, planner
 from coterie.stores import MemoryStore
 from coterie.team import Team
 from coterie.testing import crash_everywhere, rehearse, simulate
@@ -96,26 +96,176 @@ def test_without_a_synthesizer_the_last_steps_answer():
 
 
 def test_an_agent_becomes_a_planner_that_can_name_nobody_else():
-    """Its schema has the workers as an enumeration, and its prompt what each is for."""
+    """Its prompt says what each is for; a whole plan is taken as it is."""
     team = orchestrator(lead, CREW)
     said, asked = rehearse(
         team, "go", lambda think: plan(s1="hope") if think.actor == "lead" else does(think)
     )
-    brief = asked[0].brief
-    step = brief.output["$defs"]["Step"]
-    assert step["properties"]["worker"] == {"enum": ["hope", "mia"]}
-    assert "- hope: Finds facts.\n- mia: Writes." in brief.instructions
-    assert step["properties"]["depends_on"]["items"] == {"enum": ["s1", "s2", "s3", "s4", "s5", "s6"]}
-    assert len(brief.instructions) < 400
+    assert "- hope: Finds facts.\n- mia: Writes." in asked[0].brief.instructions
+    assert len(asked[0].brief.instructions) < 400
     assert said.text == "did s1"
+    assert [think.actor for think in asked] == ["lead", "hope"]  # a whole plan is not asked about again
     assert lead.output is None
 
 
 def test_a_planner_keeps_what_it_was_told():
     """`planner` takes the options of an agent, and its own instructions come first."""
-    made = planner("p", CREW, instructions="Be quick.", repairs=0)
-    assert made.instructions.startswith("Be quick.\n\nSplit the task into a few steps")
-    assert made.repairs == 0
+    made = planner("p", CREW, instructions="Be quick.", settings={"seed": 7})
+    _, asked = rehearse(made, "go", [plan(a="hope")])
+    assert asked[0].brief.instructions.startswith("Be quick.\n\nSplit each task into the few steps")
+    assert asked[0].brief.settings == {"seed": 7}
+
+
+STEPS = {
+    "steps": [
+        {"worker": "hope", "task": "find"},
+        {"worker": "mia", "task": "write"},
+        {"worker": "mia", "task": "mend"},
+    ]
+}
+
+
+def test_a_planner_asks_for_steps_and_then_for_what_they_need():
+    """The second question is made for the very steps: of each, the earlier ones and no others."""
+    made, asked = rehearse(planner("p", CREW), "go", [STEPS, {"s2": ["s1"], "s3": ["s1", "s2", "s2"]}])
+    assert [(step.id, step.worker, step.depends_on) for step in made.output.steps] == [
+        ("s1", "hope", ()),
+        ("s2", "mia", ("s1",)),
+        ("s3", "mia", ("s1", "s2")),
+    ]
+    needs = asked[1].brief.output["$defs"]["Needs"]
+    assert needs["properties"]["s3"] == {"type": "array", "items": {"enum": ["s1", "s2"]}, "maxItems": 2}
+    assert needs["required"] == ["s2", "s3"]
+    assert "s1 (hope): find\ns2 (mia): write" in asked[1].thread[-1].text
+
+
+def test_who_does_a_step_is_decided_by_words_where_one_stands_out():
+    """Of the others the model is asked, and can name nobody else."""
+    crew = [Agent("finder", "Finds facts about a subject."), Agent("writer", "Writes reports.")]
+    steps = {"steps": ["Find facts about tides", "Write the report", "Make tea"]}
+    made, asked = rehearse(planner("p", crew), "go", [steps, {"s3": "Writer"}, {"s2": ["s1"], "s3": []}])
+    assert [step.worker for step in made.output.steps] == ["finder", "writer", "writer"]
+    workers = asked[1].brief.output["$defs"]["Workers"]["properties"]
+    assert workers == {"s3": {"enum": ["finder", "writer"]}}
+    assert asked[1].thread[-1].text == "s3: Make tea"
+
+
+def test_a_wrong_worker_goes_back_once_and_then_a_rule_decides():
+    """Who shares most words gets the step; of equals the first declared."""
+    steps = {"steps": ["Make tea"]}
+    made, asked = rehearse(planner("p", CREW), "go", [steps, {"s1": "bob"}, "nobody"])
+    assert "'bob' is not eligible; eligible are ['hope', 'mia']" in asked[2].thread[-1].text
+    assert made.output.steps[0].worker == "hope"
+
+
+def test_the_steps_are_asked_for_after_examples():
+    """They stand in the thread as if the planner had answered them, before the task."""
+    _, asked = rehearse(planner("p", CREW), "go", [{"steps": ["find facts"]}])
+    assert [message.sender for message in asked[0].thread] == ["user", "p"] * 3 + ["user"]
+    assert asked[0].thread[3].text == '{"steps":["Water the plants"]}'
+
+
+def test_one_step_needs_nothing_and_nobody_is_asked():
+    """A plan of one step takes one question."""
+    made, asked = rehearse(planner("p", CREW), "go", [{"steps": STEPS["steps"][:1]}])
+    assert (len(made.output.steps), len(asked)) == (1, 1)
+
+
+def test_wrong_needs_go_back_once_and_then_a_rule_decides():
+    """Each step then needs the one before: slower than it might be, and never wrong."""
+    made, asked = rehearse(planner("p", CREW), "go", [STEPS, {"s2": ["s3"]}, "whatever"])
+    assert "step 's2' cannot need 's3'; earlier are ['s1']" in asked[2].thread[-1].text
+    assert [step.depends_on for step in made.output.steps] == [(), ("s1",), ("s2",)]
+
+
+def test_wrong_steps_go_back_once():
+    """Twice wrong is `BadPlan` with what was said."""
+    made, asked = rehearse(planner("p", CREW), "go", ["I'd rather not", {"steps": STEPS["steps"][:1]}])
+    assert made.output.steps[0].worker == "hope"
+    assert "is not JSON" in asked[1].thread[-1].text
+    with pytest.raises(BadPlan, match="'p' has made no plan: ") as caught:
+        rehearse(planner("p", CREW), "go", ["no", "never"])
+    assert caught.value.raw == "never"
+
+
+def test_a_second_plan_has_ids_of_its_own():
+    """What failed is planned anew under new numbers, and may need what is done."""
+    team = orchestrator(lead, CREW)
+    second = {"steps": [{"worker": "hope", "task": "do s9"}]}
+    script = {
+        "lead": [STEPS, {"s2": ["s1"], "s3": ["s2"]}, second, {"s4": ["s1"]}],
+        "hope": ["found", "done"],
+        "mia": [ModelFailed("down")],
+    }
+    said, asked = rehearse(team, "go", script)
+    assert asked[-2].brief.output["$defs"]["Needs"]["properties"]["s4"]["items"] == {"enum": ["s1"]}
+    assert [message.text for message in asked[-1].thread] == ["go", "found", "do s9"]
+    assert said.text == "done"
+
+
+QUERY = Worker(Agent("ann", "Answers questions."), can=("sql", "python"))
+DRAW = Worker(Agent("bo", "Draws charts and diagrams."), can=("charts",))
+SQL = Worker(Agent("cy"), can=("SQL",), about="Databases of invoices and customers.")
+ABLE = (QUERY, DRAW, SQL)
+
+
+@pytest.mark.parametrize(
+    ("step", "worker", "why"),
+    [
+        (Step(id="a", task="do it", can="charts"), "bo", "declares it, "),
+        (Step(id="a", task="count the invoices", can="sql"), "cy", "declares it, "),
+        (Step(id="a", task="count", can="sql"), "ann", "declares it, "),
+        (Step(id="a", task="x", can="a diagram"), "bo", "fits best, "),
+        (Step(id="a", task="x", can="bo"), "bo", "declares it, "),
+    ],
+)
+def test_a_step_may_say_what_has_to_be_done_and_not_by_whom(step, worker, why):
+    """The best match gets it, the same one each time, and the journal says why."""
+
+    async def play(task):
+        await orchestrator(Plan((step,)), ABLE)(task)
+        return Message(sender="x", output=(await Get("plan.assigned")).value)
+
+    said, asked = rehearse(play, "go", "ok")
+    assert asked[0].actor == worker
+    assert said.output[0].why.startswith(why)
+    assert said.output[0].worker == worker
+
+
+def test_equals_share_the_work():
+    """Of those that fit as well, who has fewer steps gets the next."""
+    twins = [Worker(Agent(name), can=("sql",)) for name in ("left", "right")]
+    steps = tuple(Step(id=f"s{n}", task="query", can="sql") for n in range(4))
+    _, asked = rehearse(orchestrator(Plan(steps), twins), "go", "ok")
+    assert [think.actor for think in asked] == ["left", "right", "left", "right"]
+
+
+def test_p13_what_nobody_can_is_refused_before_any_worker_runs():
+    """The message says what there is."""
+    with pytest.raises(
+        BadPlan, match=r"step 'a' needs 'singing', which no worker can; there are \{'ann': \['sql'"
+    ):
+        orchestrator(Plan((Step(id="a", task="x", can="singing"),)), ABLE)
+    with pytest.raises(BadPlan, match="step 'a' has neither a worker nor what one has to be able to do"):
+        orchestrator(Plan((Step(id="a", task="x"),)), ABLE)
+
+
+def test_a_planner_knows_what_workers_can():
+    """It is in the prompt, beside what they are for."""
+    _, asked = rehearse(planner("p", ABLE), "go", [plan(a="ann")])
+    assert "- cy: Databases of invoices and customers. (can: SQL)" in asked[0].brief.instructions
+
+
+def test_plan_of_gives_a_plan_within_a_play():
+    """Checked, with workers, and repaired once."""
+
+    async def play(task):
+        return Message(sender="x", output=await plan_of(task, Agent("lead", output=Plan), ABLE))
+
+    bad, good = Plan((Step(id="a", task="x", can="singing"),)), Plan((Step(id="a", task="x", can="charts"),))
+    said, asked = rehearse(play, "go", [bad, good])
+    assert said.output.steps[0].worker == "bo"
+    assert "which no worker can" in asked[1].thread[-1].text
 
 
 BAD = {

@@ -24,7 +24,7 @@ from coterie.patterns.parallel import concatenate, merge, parallel
 from coterie.patterns.peers import peers
 from coterie.patterns.pipeline import Stage, pipeline, stage
 from coterie.patterns.planner import planner
-from coterie.patterns.plans import check_plan
+from coterie.patterns.plans import check_plan, plan_of
 from coterie.patterns.pool import pool
 from coterie.patterns.refine import Review, refine
 from coterie.patterns.resilient import resilient
@@ -34,6 +34,7 @@ from coterie.patterns.seats import Peer
 from coterie.patterns.strategies import by_priority, escalating, in_order, merging
 from coterie.patterns.supervisor import Turn, supervisor
 from coterie.patterns.trackrecord import Record, TrackRecord
+from coterie.patterns.workers import Worker
 from coterie.patterns.workqueue import workqueue
 from coterie.words.bid import Award, Bid, Track
 from coterie.words.handover import (
@@ -54,9 +55,9 @@ __all__ = [
     "Assignment", "Assignments", "Award", "Ballot", "Bid", "Bidder", "Breaker", "Cache", "Decline", "Done",
     "Edge", "Event", "Fold", "HandOver", "Handover", "Help", "Job", "More", "Motion", "Move", "Outcome",
     "Overwritten", "Part", "Peer", "Reaction", "Record", "Request", "Requests", "Review", "Route", "Routing",
-    "Source", "Split", "Stage", "Tally", "Track", "TrackRecord", "Transfer", "Turn", "Vote",
+    "Source", "Split", "Stage", "Tally", "Track", "TrackRecord", "Transfer", "Turn", "Vote", "Worker",
     "agreed", "by_lines", "by_priority", "call", "check_plan", "claimed", "concatenate", "escalating", "in_order",
-    "merge", "merging", "on", "planner", "scored", "stage", "worth",
+    "merge", "merging", "on", "plan_of", "planner", "scored", "stage", "worth",
     "auction", "balance", "blackboard", "cached", "cascade", "chat", "committee", "consensus", "debate", "events",
     "handoff", "hierarchy", "hub", "mapreduce", "orchestrator", "parallel", "peers", "pipeline", "pool", "refine",
     "resilient", "router", "supervisor", "workqueue",

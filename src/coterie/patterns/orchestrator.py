@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping
 
 from msgspec.structs import replace
 
 from coterie.actor import Actor
 from coterie.agent import Agent, conversation
-from coterie.calls import each, together
-from coterie.errors import BadInput, BadPlan, BranchesFailed, RunError
-from coterie.patterns.answers import again, missing_of
+from coterie.calls import Calls, each, together
+from coterie.errors import BranchesFailed, RunError
+from coterie.patterns.answers import missing_of
 from coterie.patterns.parallel import concatenate
 from coterie.patterns.planner import fitted
-from coterie.patterns.plans import MANY, check_plan, plan_in
+from coterie.patterns.plans import MANY, check_plan, planned, runnable
 from coterie.patterns.steps import Ledger
+from coterie.patterns.workers import Worker, Workers, assign, workers_of
 from coterie.team import Team
 from coterie.words.failure import CollectAll, FailFast, Failure, Policy, collect_all, fail_fast, failures
 from coterie.words.message import Message
-from coterie.words.plan import Plan
+from coterie.words.plan import Plan, Replan
 from coterie.words.task import Task
 
 SYNTHESIZE = "These are the results of the steps. Answer the task from them."
@@ -26,7 +28,7 @@ SYNTHESIZE = "These are the results of the steps. Answer the task from them."
 
 def orchestrator(
     planner: Actor | Plan,
-    workers: Sequence[Actor],
+    workers: Workers,
     synthesizer: Actor | None = None,
     *,
     verify: Actor | None = None,
@@ -40,7 +42,8 @@ def orchestrator(
     `planner` answers with a `Plan`, or is one; an agent without an output type is made to. A
     plan that cannot be run goes back to the planner once. A step that fails is told to the
     planner, at most `replans` times; what is done stays done, and under `fail_fast` the others go
-    on while there is a replan left. A step's `done_when` is put to its worker, and to `verify`.
+    on while there is a replan left. A step may say what has to be done (`can`) and not by whom: the
+    worker that fits best gets it. A step's `done_when` is put to its worker, and to `verify`.
     Without a `synthesizer` the answer is what the last steps said. `parts` is what each step
     said, in the plan's order; `missing` is which steps have no result, and why.
 
@@ -48,17 +51,19 @@ def orchestrator(
         BadInput: without workers, or if two have one name.
         BadPlan: if `planner` is a plan that cannot be run.
     """
-    crew = {worker.name: worker for worker in workers}
-    if not crew or len(crew) != len(workers):
-        raise BadInput(f"orchestrator {name!r} needs workers, each with a name of its own")
+    crew = workers_of(workers, f"orchestrator {name!r}")
+    actors = {one: worker.actor for one, worker in crew.items()}
     if isinstance(planner, Plan):
-        check_plan(planner, crew, max_steps=max_steps)
+        check_plan(assign(planner, crew)[0], crew, max_steps=max_steps)
     elif isinstance(planner, Agent) and planner.output is None:
         planner = fitted(planner, workers, full=verify is not None)
 
     async def play(task: Task) -> Message:
-        ledger = Ledger(f"{name}.plan", crew, verify)
-        plan, asked = await _planned(planner, task, ledger, max_steps)
+        ledger = Ledger(f"{name}.plan", actors, verify)
+        if isinstance(planner, Plan):
+            plan, asked = await runnable(planner, crew, max_steps=max_steps), task
+        else:
+            plan, asked = await planned(planner, task, crew, max_steps=max_steps)
         left = 0 if isinstance(planner, Plan) else replans
         missing: tuple[Failure, ...] = ()
         while True:
@@ -71,10 +76,12 @@ def orchestrator(
                 if not left:
                     raise
             left -= 1
-            plan, asked = await _planned(planner, _replan(asked, ledger), ledger, max_steps)
+            assert isinstance(planner, Actor)  # a plan has no replans
+            asked = _replan(asked, ledger)
+            plan, asked = await planned(planner, asked, crew, done=ledger.done, max_steps=max_steps)
         return await _answered(task, ledger, synthesizer, name, missing)
 
-    known = [planner, *workers, synthesizer, verify]
+    known = [planner, *actors.values(), synthesizer, verify]
     settings = {
         "plan": planner if isinstance(planner, Plan) else None,
         "limits": [replans, max_steps],
@@ -82,34 +89,18 @@ def orchestrator(
     }
     plans = 1 if isinstance(planner, Plan) else replans + 1
     steps = len(planner.steps) if isinstance(planner, Plan) else max_steps
-    calls = [each(2 * plans, planner), together(plans * steps, *workers)]
+    calls = [each(2 * plans, planner), *_calls(planner, crew, plans * steps)]
     calls += [each(plans * steps, verify), each(1, synthesizer)]
-    actors = [one for one in known if isinstance(one, Actor)]
-    return Team(name, actors, play, settings=settings, calls=calls)
+    members = [one for one in known if isinstance(one, Actor)]
+    return Team(name, members, play, settings=settings, calls=calls)
 
 
-async def _planned(planner: Actor | Plan, asked: Task, ledger: Ledger, max_steps: int) -> tuple[Plan, Task]:
-    """A plan that can be run, and the conversation that it came from; a bad one goes back once.
-
-    Raises:
-        BadPlan: if the second one is bad too.
-    """
-    if isinstance(planner, Plan):
-        return planner, asked
-    said = await planner(asked)
-    try:
-        plan = _checked(said, ledger, max_steps)
-    except BadPlan as error:
-        asked = again(asked, said, error.message)
-        said = await planner(asked)
-        plan = _checked(said, ledger, max_steps)
-    return plan, Task("", conversation(asked).add(said), asked.data)
-
-
-def _checked(said: Message, ledger: Ledger, max_steps: int) -> Plan:
-    plan = plan_in(said)
-    check_plan(plan, ledger.workers, done=ledger.done, max_steps=max_steps)
-    return plan
+def _calls(planner: Actor | Plan, crew: Mapping[str, Worker], steps: int) -> list[Calls]:
+    """How often workers are called at most: of a given plan, each as often as it has steps."""
+    if not isinstance(planner, Plan):
+        return [together(steps, *(worker.actor for worker in crew.values()))]
+    given = Counter(step.worker for step in assign(planner, crew)[0].steps)
+    return [each(given[one], worker.actor) for one, worker in crew.items()]
 
 
 def _replan(asked: Task, ledger: Ledger) -> Task:
@@ -119,7 +110,10 @@ def _replan(asked: Task, ledger: Ledger) -> Task:
     text = (
         f"These steps failed:\n{why}\nDone, and kept: {kept}. Plan what is left; depend on done steps by id."
     )
-    return Task(text, asked.context, asked.data)
+    data = asked.data.data if isinstance(asked.data, Replan) else asked.data
+    failed = {id: failure.message for id, failure in ledger.failed.items()}
+    known = tuple(dict.fromkeys((*ledger.order, *failed)))
+    return Task(text, asked.context, Replan(tuple(ledger.done), failed, known, data))
 
 
 async def _answered(

@@ -1,17 +1,72 @@
-"""Plans: finding one in a message, and what is wrong with it."""
+"""Plans: asking for one, finding one in a message, and what is wrong with it."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
+from coterie.actor import Actor, Given
+from coterie.agent import conversation
 from coterie.errors import BadPlan
 from coterie.kernel.values import to_plain
+from coterie.patterns.answers import again
+from coterie.patterns.workers import Worker, Workers, assign, workers_of
 from coterie.typed import parse, value_of
+from coterie.words.effect import Put
 from coterie.words.message import Message
 from coterie.words.plan import Plan, Step
+from coterie.words.task import Task, task_of
 
 MANY = 50
 """Steps that a plan may have unless its orchestrator says otherwise."""
+
+
+async def plan_of(goal: Given, planner: Actor, workers: Workers, *, max_steps: int = MANY) -> Plan:
+    """The plan that `planner` makes of `goal`, with a worker for each step; a bad one goes back once.
+
+    Raises:
+        BadInput: without workers, or if two have one name.
+        BadPlan: if the second plan cannot be run either.
+    """
+    crew = workers_of(workers, "a plan")
+    return (await planned(planner, task_of(goal), crew, max_steps=max_steps))[0]
+
+
+async def planned(
+    planner: Actor,
+    asked: Task,
+    crew: Mapping[str, Worker],
+    *,
+    done: Collection[str] = (),
+    max_steps: int = MANY,
+) -> tuple[Plan, Task]:
+    """A plan that can be run, and the conversation that it came from; a bad one goes back once.
+
+    Raises:
+        BadPlan: if the second one is bad too.
+    """
+    said = await planner(asked)
+    try:
+        plan = await runnable(plan_in(said), crew, done=done, max_steps=max_steps)
+    except BadPlan as error:
+        asked = again(asked, said, error.message)
+        said = await planner(asked)
+        plan = await runnable(plan_in(said), crew, done=done, max_steps=max_steps)
+    return plan, Task("", conversation(asked).add(said), asked.data)
+
+
+async def runnable(
+    plan: Plan, crew: Mapping[str, Worker], *, done: Collection[str] = (), max_steps: int = MANY
+) -> Plan:
+    """`plan` with a worker for each step. Why a step goes to whom, where it named nobody, is on the board.
+
+    Raises:
+        BadPlan: if it cannot be run by `crew`.
+    """
+    plan, made = assign(plan, crew)
+    check_plan(plan, crew, done=done, max_steps=max_steps)
+    if made:
+        await Put("plan.assigned", made)
+    return plan
 
 
 def plan_in(message: Message) -> Plan:
@@ -61,7 +116,9 @@ def _names(plan: Plan, workers: Collection[str], done: Collection[str]) -> list[
         if step.id in seen:
             faults.append(f"two steps are called {step.id!r}")
         seen.add(step.id)
-        if step.worker not in workers:
+        if not step.worker:
+            faults.append(f"step {step.id!r} has neither a worker nor what one has to be able to do (can)")
+        elif step.worker not in workers:
             faults.append(f"step {step.id!r} is for {step.worker!r}; the workers are {sorted(workers)}")
         missing = [needed for needed in step.depends_on if needed not in ids and needed not in done]
         faults += [f"step {step.id!r} depends on {needed!r}, which is no step" for needed in missing]
