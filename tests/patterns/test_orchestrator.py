@@ -112,7 +112,7 @@ def test_a_planner_keeps_what_it_was_told():
     """`planner` takes the options of an agent, and its own instructions come first."""
     made = planner("p", CREW, instructions="Be quick.", settings={"seed": 7})
     _, asked = rehearse(made, "go", [plan(a="hope")])
-    assert asked[0].brief.instructions.startswith("Be quick.\n\nSplit each task into the few steps")
+    assert asked[0].brief.instructions.startswith("Be quick.\n\nSplit each task into the steps")
     assert asked[0].brief.settings == {"seed": 7}
 
 
@@ -162,7 +162,7 @@ def test_the_steps_are_asked_for_after_examples():
     """They stand in the thread as if the planner had answered them, before the task."""
     _, asked = rehearse(planner("p", CREW), "go", [{"steps": ["find facts"]}])
     assert [message.sender for message in asked[0].thread] == ["user", "p"] * 3 + ["user"]
-    assert asked[0].thread[3].text == '{"steps":["Water the plants"]}'
+    assert asked[0].thread[3].text == '{"steps": ["Water the plants"]}'
 
 
 def test_one_step_needs_nothing_and_nobody_is_asked():

@@ -13,8 +13,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import msgspec
+
 from coterie.actor import Actor
-from coterie.errors import BadInput
+from coterie.errors import BadInput, BadPlan
+from coterie.patterns.orchestrator import Orchestrator
 from coterie.teamfile import load
 from coterie.teamfile.imports import module_called, module_in
 from coterie.teamfile.load import SUFFIXES
@@ -22,6 +25,7 @@ from coterie.teamfile.ready import actor_in, built, module_of
 from coterie.teams import READY
 from coterie.teams.option import Option
 from coterie.words.event import Opened
+from coterie.words.plan import Plan
 
 
 def options_of(team: str) -> tuple[Option, ...]:
@@ -49,6 +53,13 @@ def team_of(origin: Mapping[str, Any]) -> Actor:
         BadInput: if there is no such team, or its file cannot be run.
         MissingExtra: if it needs a part of Coterie that is not installed.
     """
+    if origin.get("plan"):
+        plan: Plan = msgspec.convert(origin["plan"], Plan)
+        boss = planned_by(team_of({**origin, "plan": None}), origin["team"])
+        try:
+            return boss.given(plan)
+        except BadPlan as error:
+            raise BadInput(f"the plan cannot be run: {error.message}") from error
     team, options = origin["team"], origin.get("options", {})
     if team in READY:
         return built(team, module_of(team).build, options)
@@ -59,6 +70,17 @@ def team_of(origin: Mapping[str, Any]) -> Actor:
         raise BadInput(_no_such_team(team))
     module = module_in(Path(place)) if place.endswith(".py") else module_called(place)
     return _actor(team, module, name)
+
+
+def planned_by(actor: Actor, team: str) -> Orchestrator:
+    """`actor`, called `team`, as one who works by a plan.
+
+    Raises:
+        BadInput: if it does not.
+    """
+    if not isinstance(actor, Orchestrator):
+        raise BadInput(f"{team!r} is no orchestrator, so it does not work by a plan")
+    return actor
 
 
 def team_file(team: str) -> tuple[Path, str] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
@@ -26,6 +26,22 @@ from coterie.words.task import Task
 SYNTHESIZE = "These are the results of the steps. Answer the task from them."
 
 
+class Orchestrator(Team):
+    """A team that works by a plan: who makes it, and who its steps are for."""
+
+    planner: Actor | Plan
+    workers: Workers
+    again: Callable[[Plan], Orchestrator]
+
+    def given(self, plan: Plan) -> Orchestrator:
+        """This team with a plan that is made already.
+
+        Raises:
+            BadPlan: if it cannot be run; the message names every fault and its path.
+        """
+        return self.again(plan)
+
+
 def orchestrator(
     planner: Actor | Plan,
     workers: Workers,
@@ -36,7 +52,7 @@ def orchestrator(
     max_steps: int = MANY,
     name: str = "orchestrator",
     on_failure: Policy = fail_fast,
-) -> Team:
+) -> Orchestrator:
     """A team that splits its task into steps, runs each as soon as its own inputs are there, and answers.
 
     `planner` answers with a `Plan`, or is one; an agent without an output type is made to. A
@@ -92,7 +108,12 @@ def orchestrator(
     calls = [each(2 * plans, planner), *_calls(planner, crew, plans * steps)]
     calls += [each(plans * steps, verify), each(1, synthesizer)]
     members = [one for one in known if isinstance(one, Actor)]
-    return Team(name, members, play, settings=settings, calls=calls)
+    team = Orchestrator(name, members, play, settings=settings, calls=calls)
+    team.planner, team.workers = planner, workers
+    team.again = lambda given: orchestrator(
+        given, workers, synthesizer, verify=verify, max_steps=max_steps, name=name, on_failure=on_failure
+    )
+    return team
 
 
 def _calls(planner: Actor | Plan, crew: Mapping[str, Worker], steps: int) -> list[Calls]:

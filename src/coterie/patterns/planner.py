@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
@@ -33,13 +34,12 @@ from coterie.words.message import Message
 from coterie.words.plan import Plan, Replan, Step
 from coterie.words.task import Task
 from coterie.words.thread import Thread
-from coterie.words.tokens import shown
 
 FEW = 6
 """Steps that a planner may make unless it says otherwise."""
 MOST_NEEDED = 4
 """Steps that one step may need."""
-SPLIT = "Split each task into the few steps that it takes, in order. These do the steps:\n{crew}"
+SPLIT = "Split each task into the steps that it takes, in order. These do the steps:\n{crew}"
 WHO = "Say who does each step:\n{crew}"
 NEEDS = "These are the steps:\n{steps}\nFor each step, which earlier steps does it need the results of?"
 EXAMPLES = {
@@ -52,6 +52,11 @@ EXAMPLES = {
     ],
 }
 """Tasks and their steps, said before the task: small models follow them better than rules."""
+COMMON = frozenset(
+    "a about all an and are as at be by can for from has have how if in into is it its new of on one or other our "
+    "out so some that the their them then these they this those to up what when where which who with you your".split()
+)
+"""Words that say nothing of what a text is about."""
 CLEAR = 1.5
 """How many times as many words, by weight, as the next one a worker has to share with a step to stand out."""
 
@@ -115,7 +120,7 @@ def _shown(name: str, task: Task) -> Task:
     rows = [
         Message(sender=who, text=text)
         for asked, steps in EXAMPLES.items()
-        for who, text in (("user", asked), (name, shown({"steps": steps})))
+        for who, text in (("user", asked), (name, _json({"steps": steps})))
     ]
     return Task("", Thread(rows).add(*conversation(task)), task.data)
 
@@ -140,7 +145,7 @@ async def _staffed(agent: Agent, plan: Plan, crew: Mapping[str, Worker], about: 
             Message(
                 sender="user", text="\n".join(f"w{n}: {crew[one].purpose}" for n, one in enumerate(names))
             ),
-            Message(sender=agent.name, text=shown({f"w{n}": one for n, one in enumerate(names)})),
+            Message(sender=agent.name, text=_json({f"w{n}": one for n, one in enumerate(names)})),
         ]
         asked = Task("\n".join(f"{step.id}: {step.task}" for step in doubt), Thread(rows))
         made = await decision(asks, asked, lambda said: _named(said, crew, doubt))
@@ -156,14 +161,21 @@ def _either(found: tuple[str, str]) -> str:
 
 def _standing_out(step: Step, crew: Mapping[str, Worker]) -> tuple[str, str]:
     """The worker who shares clearly more words with a step than any other (or nobody), and who shares most."""
-    routes = [Route(worker.actor, worker.purpose, worker.can) for worker in crew.values()]
-    scores = sorted(
-        zip(overlap(step.task, routes), [-n for n in range(len(crew))], crew, strict=True), reverse=True
-    )
+    routes = [
+        Route(one.actor, _bare(one.purpose), (*one.can, one.name.removesuffix("er"))) for one in crew.values()
+    ]
+    shared = overlap(_bare(step.task), routes)
+    scores = sorted(zip(shared, [-n for n in range(len(crew))], crew, strict=True), reverse=True)
     best, most = scores[0][2], scores[0][0]
     second = scores[1][0] if len(scores) > 1 else 0.0
     clear = len(scores) == 1 or (most > 0 and most >= CLEAR * second)
     return (best if clear else ""), best
+
+
+def _bare(text: str) -> str:
+    """A text without the words that every text has, and with the singular of `queries`."""
+    words = (word for word in re.findall(r"[^\W_]+", text.casefold()) if word not in COMMON)
+    return " ".join(re.sub(r"ies$", "y", word) for word in words)
 
 
 def _named(said: Message, crew: Mapping[str, Worker], steps: Sequence[Step]) -> dict[str, str]:
@@ -188,6 +200,11 @@ async def _ordered(agent: Agent, plan: Plan, done: Sequence[str], task: Task) ->
     made = await decision(asks, asked, lambda said: _dependencies(said, earlier))
     needs = made.value or {id: ids[-1:] for id, ids in earlier.items()}
     return Plan(tuple(replace(step, depends_on=tuple(needs.get(step.id, ()))) for step in plan.steps))
+
+
+def _json(value: Any) -> str:
+    """JSON with spaces, as models write it themselves."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=0).decode()
 
 
 def _pattern(earlier: Mapping[str, Sequence[str]]) -> str:

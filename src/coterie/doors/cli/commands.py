@@ -17,6 +17,7 @@ COMMANDS = {
     "graph": ("design", "Draw a team."),
     "compare": ("compare", "Give the same tasks to a team and to an agent."),
     "schema": ("design", "Print the JSON schema of team files."),
+    "plan": ("plan", "Have an orchestrator's planner make a plan, and look at it."),
     "run": ("run", "Give a task to a team."),
     "runs": ("look", "List the runs in a store."),
     "show": ("look", "Show what happened in a run."),

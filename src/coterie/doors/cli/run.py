@@ -12,11 +12,13 @@ import click
 from coterie.actor import Actor
 from coterie.doors.cli.outcome import told
 from coterie.doors.cli.perform import INTERRUPTED, Desk, attended
+from coterie.doors.cli.plan import read
 from coterie.doors.cli.store import opened_store, store_option
 from coterie.doors.cli.terminal import view_of
 from coterie.doors.teams import options_of, origin_of, team_of, team_of_run
 from coterie.errors import BadInput
 from coterie.kernel.story import opened, task_of_run
+from coterie.kernel.values import to_plain
 from coterie.models.find import find
 from coterie.ports import Memory, Model, Store
 from coterie.shell.job import Job, new_id
@@ -81,6 +83,9 @@ def _click_option(option: Option) -> click.Option:
 @click.option("--id", "name", metavar="RUN", help="What the run is to be called; one that is there goes on.")
 @click.option("--session", metavar="NAME", help="The conversation that it is the next message of.")
 @click.option("--memory", metavar="PATH", help=_MEMORY)
+@click.option(
+    "--plan", "plan", type=_KINDS["file"], help="The plan of an orchestrator, as `coterie plan` writes it."
+)
 @click.option("--limit", "caps", multiple=True, metavar="NAME=VALUE", help=_CAPS)
 @click.option("--at-cap", type=click.Choice(["stop", "finalize", "ask"]), help="What happens at a limit.")
 @click.option("--json", "as_json", is_flag=True, help=_EVENTS)
@@ -96,6 +101,7 @@ def run(
     name: str | None,
     session: str | None,
     memory: str | None,
+    plan: str | None,
     caps: tuple[str, ...],
     at_cap: str | None,
     as_json: bool,
@@ -113,6 +119,8 @@ def run(
     origin = origin_of(team, _given(team, options, store), model)
     if memory:
         origin["memory"] = str(Path(memory).resolve())
+    if plan:
+        origin["plan"] = to_plain(read(Path(plan)))
     actor, models = team_of(origin), _model(model)
     limits = DEFAULT.raised(_limits(caps) | ({"at_cap": at_cap} if at_cap else {}))
 
