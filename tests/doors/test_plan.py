@@ -23,7 +23,7 @@ def line(think):
         return f"{think.actor} did it"
     if "nonsense" in think.thread[-1].text or "cannot be used" in think.thread[-1].text:
         return "I would rather not"
-    if "which earlier steps" in think.thread[-1].text:
+    if "Which earlier steps" in think.thread[-1].text:
         return {"s2": ["s1"]}
     return {"steps": ["Find facts", "Write the report"]}
 
@@ -89,9 +89,9 @@ def test_an_edited_plan_is_run_and_its_run_resumed(name: str) -> None:
         ),
         (
             ["--from", "p.json"],
-            '{"steps": [{"id": "a", "wroker": 1}]}',
+            '{"steps": [{"id": "a", "doer": 1}]}',
             2,
-            "unknown field `wroker` - at `$.steps[0]`",
+            "unknown field `doer` - at `$.steps[0]`",
         ),
         (["--from", "p.json"], "{", 2, "'p.json' is no plan"),
         (["--from", "none.json"], "", 2, "does not exist"),

@@ -136,7 +136,7 @@ def test_a_planner_asks_for_steps_and_then_for_what_they_need():
     needs = asked[1].brief.output["$defs"]["Needs"]
     assert needs["properties"]["s3"] == {"type": "array", "items": {"enum": ["s1", "s2"]}, "maxItems": 2}
     assert needs["required"] == ["s2", "s3"]
-    assert "s1 (hope): find\ns2 (mia): write" in asked[1].thread[-1].text
+    assert "s1: find\ns2: write" in asked[1].thread[-1].text
 
 
 def test_who_does_a_step_is_decided_by_words_where_one_stands_out():
@@ -163,6 +163,12 @@ def test_the_steps_are_asked_for_after_examples():
     _, asked = rehearse(planner("p", CREW), "go", [{"steps": ["find facts"]}])
     assert [message.sender for message in asked[0].thread] == ["user", "p"] * 3 + ["user"]
     assert asked[0].thread[3].text == '{"steps": ["Water the plants"]}'
+
+
+def test_what_no_step_needs_the_last_one_does():
+    """It answers the task, so no result is left out."""
+    made, _ = rehearse(planner("p", CREW), "go", [STEPS, {"s2": [], "s3": ["s1"]}])
+    assert [step.depends_on for step in made.output.steps] == [(), (), ("s1", "s2")]
 
 
 def test_one_step_needs_nothing_and_nobody_is_asked():

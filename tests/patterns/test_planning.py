@@ -106,9 +106,9 @@ def test_a_plan_can_be_kept_edited_and_read():
     edited = text_of(PLAN).replace('"worker": "typed"', '"worker": "ask"')
     assert plan_from(edited).steps[2].worker == "ask"
     with pytest.raises(
-        BadPlan, match=r"plan.json is no plan: Object contains unknown field `wroker` - at `\$.steps\[0\]`"
+        BadPlan, match=r"plan.json is no plan: Object contains unknown field `doer` - at `\$.steps\[0\]`"
     ):
-        plan_from('{"steps": [{"id": "a", "task": "x", "wroker": "ask"}]}', "plan.json")
+        plan_from('{"steps": [{"id": "a", "task": "x", "doer": "ask"}]}', "plan.json")
     with pytest.raises(BadPlan, match="the plan is no plan: "):
         plan_from("steps: none")
 

@@ -7,7 +7,7 @@
    that there are, so an answer that fits its schema is a plan that can be run.
 4. A model that says more at once (workers, or a whole plan with ids and dependencies) is not asked for it again.
 5. What cannot be read goes back once. Then a rule decides: the worker with most words in common, and each step needs
-   the one before it, which is slower than it might be and never wrong.
+   the one before it, which is slower than it might be and never wrong. What no step needs, the last one does.
 """
 
 from __future__ import annotations
@@ -41,7 +41,19 @@ MOST_NEEDED = 4
 """Steps that one step may need."""
 SPLIT = "Split each task into the steps that it takes, in order. These do the steps:\n{crew}"
 WHO = "Say who does each step:\n{crew}"
-NEEDS = "These are the steps:\n{steps}\nFor each step, which earlier steps does it need the results of?"
+ORDER = "You say which steps of some work need the results of which earlier steps."
+ORDERED: tuple[tuple[Sequence[str], dict[str, list[str]]], ...] = (
+    (
+        ("s1: Find facts about volcanoes", "s2: Count the visitors", "s3: Write an essay"),
+        {"s2": [], "s3": ["s1", "s2"]},
+    ),
+    (
+        ("s1: Bake bread", "s2: Take a photo of it", "s3: Sell it"),
+        {"s2": ["s1"], "s3": ["s1"]},
+    ),
+    (("s1: Draw the plan", "s2: Build the house", "s3: Paint the house"), {"s2": ["s1"], "s3": ["s2"]}),
+)
+"""Steps and what they need, said before the question."""
 EXAMPLES = {
     "Write an essay about volcanoes.": ["Find facts about volcanoes", "Write the essay from the facts"],
     "Water the plants.": ["Water the plants"],
@@ -102,7 +114,7 @@ def _team(agent: Agent, crew: Mapping[str, Worker], most: int, *, full: bool) ->
         plan, whole = made.value
         plan = await _staffed(agent, plan, crew, about)
         if not whole and len(plan.steps) + len(done) > 1:
-            plan = await _ordered(agent, plan, done, task)
+            plan = await _ordered(agent, plan, done)
         return Message(sender=agent.name, text=msgspec.json.encode(plan).decode(), output=plan)
 
     settings = {"most": most, "full": full, "workers": {one: worker.purpose for one, worker in crew.items()}}
@@ -188,17 +200,25 @@ def _named(said: Message, crew: Mapping[str, Worker], steps: Sequence[Step]) -> 
     return {step.id: eligible_name(str(given.get(step.id, "")), crew) for step in steps}
 
 
-async def _ordered(agent: Agent, plan: Plan, done: Sequence[str], task: Task) -> Plan:
+async def _ordered(agent: Agent, plan: Plan, done: Sequence[str]) -> Plan:
     """`plan` with what its agent says each step needs."""
     before = [*done, *(step.id for step in plan.steps)]
     earlier = {step.id: before[: before.index(step.id)] for step in plan.steps if step.id != before[0]}
-    told = "\n".join(f"{step.id} ({step.worker}): {step.task}" for step in plan.steps)
-    asked = Task(f"{NEEDS.format(steps=told)}\n{_pattern(earlier)}", conversation(task), None)
-    asks = agent.like(
-        instructions="You order steps of work.", output=_needing(earlier), repairs=0, done_when=None
-    )
+    told = _needing_text([f"{step.id}: {step.task}" for step in plan.steps])
+    rows = [
+        Message(sender=who, text=text)
+        for steps, needs in ORDERED
+        for who, text in (("user", _needing_text(steps)), (agent.name, _json(needs)))
+    ]
+    asked = Task(told, Thread(rows))
+    asks = agent.like(instructions=ORDER, output=_needing(earlier), repairs=0, done_when=None)
     made = await decision(asks, asked, lambda said: _dependencies(said, earlier))
     needs = made.value or {id: ids[-1:] for id, ids in earlier.items()}
+    last = plan.steps[-1].id
+    used = {one for needed in needs.values() for one in needed}
+    loose = [step.id for step in plan.steps[:-1] if step.id not in used]
+    if loose:  # the last step answers the task: what no other needs is for it
+        needs = {**needs, last: [*dict.fromkeys([*needs.get(last, ()), *loose])]}
     return Plan(tuple(replace(step, depends_on=tuple(needs.get(step.id, ()))) for step in plan.steps))
 
 
@@ -207,12 +227,8 @@ def _json(value: Any) -> str:
     return msgspec.json.format(msgspec.json.encode(value), indent=0).decode()
 
 
-def _pattern(earlier: Mapping[str, Sequence[str]]) -> str:
-    """How the answer looks, by the last step."""
-    last = [*earlier][-1]
-    return (
-        f'Answer with JSON such as {{"{last}": ["{earlier[last][-1]}"]}}; an empty list where it needs none.'
-    )
+def _needing_text(steps: Sequence[str]) -> str:
+    return "\n".join(["Which earlier steps does each step need the results of?", *steps])
 
 
 def _steps(most: int, full: bool) -> type[msgspec.Struct]:
