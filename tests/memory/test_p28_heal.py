@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from coterie import Agent, run, tool
-from coterie.context import Whole
+from coterie.context import Context, Last, Own, Summary, Whole
 from coterie.kernel.pairs import flaws, healed
 from coterie.memory import Session
 from coterie.memory.conversation import Carried, joined, over
 from coterie.models import scripted
+from coterie.models.turns import turns
 from coterie.stores import MemoryStore
 from coterie.testing.crash import stored
+from coterie.words.brief import Brief
 from coterie.words.effect import Think
 from coterie.words.event import Record
 from coterie.words.message import Message, ToolCall
@@ -57,11 +60,19 @@ def test_a_well_formed_thread_stays_itself() -> None:
     assert healed(thread) is thread
 
 
-@given(st.lists(MESSAGES, max_size=5), st.integers(400, 900))
-def test_any_trim_is_well_formed(turns: list[list[Message]], budget: int) -> None:
+CONTEXTS = st.one_of(
+    st.builds(Whole, budget=st.integers(400, 900)),
+    st.builds(Summary, budget=st.integers(400, 900)),
+    st.builds(Last, n=st.integers(1, 9), budget=st.none() | st.integers(400, 900)),
+    st.builds(Own, budget=st.none() | st.integers(400, 900)),
+)
+
+
+@given(st.lists(MESSAGES, max_size=5), CONTEXTS)
+def test_any_trim_is_well_formed(grown: list[list[Message]], context: Context) -> None:
     """However a conversation grows and is cut, what is carried on has every pair whole."""
-    session, conversation = Session(id="s", context=Whole(budget=budget)), Carried()
-    for turn, more in enumerate(turns, 1):
+    session, conversation = Session(id="s", context=context), Carried()
+    for turn, more in enumerate(grown, 1):
         said = (*conversation.messages, Message(sender="user", text="why " * 20), *more)
         conversation = Carried(said, conversation.left_out)
         cut = over(session, conversation, "ada")
@@ -69,7 +80,13 @@ def test_any_trim_is_well_formed(turns: list[list[Message]], budget: int) -> Non
         thread = conversation.thread
         assert thread is not None
         assert flaws(list(thread)) == []
-        assert thread[0].sender == "user"
+        assert accepted(Think("ada", "m", Brief(), thread))
+
+
+def accepted(think: Think) -> bool:
+    """Whether a request alternates, and begins and ends with the user's side, as every dialect wants it."""
+    own = [turn.own for turn in turns(think)]
+    return not own[0] and not own[-1] and all(one != other for one, other in pairwise(own))
 
 
 @tool(idempotent=True)
@@ -132,6 +149,7 @@ def test_p28_cut_anywhere_the_next_request_is_well_formed(busy: str, budget: int
                 thread = list(think.thread)
                 found += [f"cut {cut}: {flaw}" for flaw in flaws(thread)]
                 found += [f"cut {cut}: begins with {thread[0].sender}"] * (thread[0].sender != "user")
+                found += [f"cut {cut}: no dialect takes it"] * (not accepted(think))
         return found
 
     assert asyncio.run(scene()) == []

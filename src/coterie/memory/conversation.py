@@ -29,6 +29,7 @@ from coterie.ports import Store
 from coterie.window import UNBOUNDED
 from coterie.words.effect import Stored, Think, kind_of
 from coterie.words.event import Asked, Closed, Opened, Record, Settled
+from coterie.words.fence import fenced
 from coterie.words.message import Message
 from coterie.words.thread import Thread
 from coterie.words.tokens import Count, size_of
@@ -44,6 +45,8 @@ NAMELESS = Message(sender="user")
 """Stands where a context expects the beginning of a conversation, which it always keeps."""
 CLIPPED = 40
 """Tokens for saying that a text was clipped, and whose it is."""
+FENCE = 60
+"""Tokens of the fence around a summary: it is made of what anybody said, so it is data."""
 SUMMARY = 4
 """The part of the budget that a summary may have: a quarter."""
 
@@ -165,8 +168,8 @@ def joined(session: Session, turn: int, cut: Cut, summary: str = "") -> Carried:
     where = f"they are in the runs {session.run(1)} to {session.run(turn - 1)}"
     text = f"[{cut.left_out} earlier messages of this conversation are left out; {where}]"
     if summary:
-        short = clipped(summary, session.budget // SUMMARY, session.context.count)
-        text = f"{text}\nIn short, they were: {short}"
+        short = clipped(summary, session.budget // SUMMARY - FENCE, session.context.count)
+        text = f"{text}\nIn short, they were:\n{fenced(short, 'a summary of this conversation')}"
     return Carried((Message(sender="user", text=text), *cut.kept), cut.left_out)
 
 

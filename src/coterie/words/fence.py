@@ -22,6 +22,9 @@ _TAG = re.compile(
 )
 _SPECIAL = re.compile(r"<\s*[|｜]|[|｜]\s*>|<<(?=/?\s*SYS\b)|\[(?=/?\s*(?:INST|SYSTEM_PROMPT|TOOL_\w+)\s*\])")
 _HEAD = re.compile(rf"^(?=[ \t#*_]*(?:{_ROLES}|instructions?)[ \t*_]*[:：])", re.IGNORECASE | re.MULTILINE)
+_BREAK = re.compile("\r\n?|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+_TURNED = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+"""Signs that only turn the direction of writing, so that a reader sees another text than a model."""
 _OURS = re.compile(r"\[(?=\s*(?:begin|end)\s+data\b)", re.IGNORECASE)
 _INERT = str.maketrans({"<": "‹", ">": "›", "[": "⟦"})
 
@@ -38,8 +41,9 @@ def inert(text: str) -> str:
     """`text` with everything taken the edge off that a chat template or a reader takes for a change of role.
 
     Letters stay as they are: brackets become others of their kind, and a line that begins with a role
-    is quoted with `| `.
+    is quoted with `| `. Every line break becomes the common one, and signs that turn the writing go.
     """
+    text = _BREAK.sub("\n", text).translate(_TURNED)
     text = _SPECIAL.sub(lambda found: found[0].translate(_INERT), text)
     text = _TAG.sub("‹", text)
     text = _OURS.sub("⟦", text)
