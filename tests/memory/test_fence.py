@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coterie.words.fence import fenced, inert
@@ -33,6 +33,7 @@ def test_role_markup_is_inert(text: str) -> None:
     assert letters in re.sub(r"[^a-z]", "", inert(text).lower())
 
 
+@settings(deadline=None)
 @given(text=TEXTS, source=TEXTS)
 def test_a_fence_has_one_beginning_and_one_end(text: str, source: str) -> None:
     """Whatever stands in it, the first and the last line are the only ones of ours."""

@@ -60,7 +60,7 @@ def test_p20_a_hundred_payloads_are_never_orders() -> None:
         hostile = list(payloads())
         memory, store, asked = Memory(), MemoryStore(), list[Think]()
         for n, text in enumerate(hostile):
-            await memory.remember(f"heron {n}: {text}", source=f"web:{text[:30]}")
+            await memory.remember(f"bird{n}: {text}", source=f"web:{text[:30]}")
 
         def line(think: Think) -> Message | str:
             asked.append(think)
@@ -69,8 +69,8 @@ def test_p20_a_hundred_payloads_are_never_orders() -> None:
                 return hostile[len(asked) % len(hostile)]  # a summary says what it was told to say
             if last.answers:
                 return "seen"
-            n = int(last.text.split()[1])
-            calls = [ToolCall(f"c{m}", "search_memory", {"query": f"heron {m}"}) for m in (n + 1, n + 2)]
+            n = int(last.text.removeprefix("bird"))
+            calls = [ToolCall(f"c{m}", "search_memory", {"query": f"bird{m}"}) for m in (n + 1, n + 2)]
             return Message(sender="ada", calls=tuple(calls))
 
         agent = Agent("ada", memory=Recollect(first=9))
@@ -78,14 +78,14 @@ def test_p20_a_hundred_payloads_are_never_orders() -> None:
         for n in range(34):
             await run(
                 agent,
-                f"heron {3 * n}",
+                f"bird{3 * n}",
                 model=scripted(line),
                 memory=memory,
                 store=store,
                 session=session,
             )
         read = [text for think in asked if think.actor == "ada" for text in shown(think)]
-        told = {n for n in range(100) if any(f"heron {n}: " in text for text in read)}
+        told = {n for n in range(100) if any(f"bird{n}: " in text for text in read)}
         return [text for text in read if obeys(text)], len(told)
 
     obeyed, told = asyncio.run(scene())

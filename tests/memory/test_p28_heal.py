@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coterie import Agent, run, tool
@@ -37,6 +37,7 @@ MESSAGES = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(MESSAGES)
 def test_any_thread_heals(messages: list[Message]) -> None:
     """Whatever was lost, repeated or out of order, every call is answered right after it, once."""
@@ -45,6 +46,7 @@ def test_any_thread_heals(messages: list[Message]) -> None:
     assert healed(mended) is mended
 
 
+@settings(deadline=None)
 @given(MESSAGES)
 def test_healing_drops_no_text(messages: list[Message]) -> None:
     """Each text that was said is said still, in a result or in words."""
@@ -68,6 +70,7 @@ CONTEXTS = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(MESSAGES, max_size=5), CONTEXTS)
 def test_any_trim_is_well_formed(grown: list[list[Message]], context: Context) -> None:
     """However a conversation grows and is cut, what is carried on has every pair whole."""
