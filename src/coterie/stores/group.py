@@ -22,7 +22,7 @@ Waiting: TypeAlias = tuple[Added, asyncio.Future[None]]
 class Group:
     """The appends that go into one commit, and those who wait for it."""
 
-    __slots__ = ("_room", "blobs", "last", "lost", "packs", "refused", "tails")
+    __slots__ = ("_room", "blobs", "last", "lost", "packs", "refused", "size", "tails")
 
     def __init__(self) -> None:
         self.packs: list[list[Waiting]] = []
@@ -31,6 +31,8 @@ class Group:
         self.lost: list[Held] = []
         self.tails: dict[int, int] = {}
         self.last = 0
+        self.size = 0
+        """Pages that it has."""
         self._room = 0
 
     def add(self, held: Held, records: Sequence[Record], written: asyncio.Future[None]) -> None:
@@ -45,6 +47,7 @@ class Group:
             self._room = PACK
         self._room -= len(page.body) + len(page.contents)
         self.packs[-1].append((page, written))
+        self.size += 1
 
     def settle(self, error: Exception | None) -> None:
         """Tell everybody who waits how it went."""

@@ -51,6 +51,8 @@ Durability = Literal["full", "normal", "relaxed"]
 _SYNCHRONOUS = {"full": "full", "normal": "normal", "relaxed": "off"}
 BEAT = 0.2
 """Seconds between two looks for signals from other processes."""
+EARLY = 32
+"""Pages that are worth an fsync of their own."""
 LAG = 0.05
 """Seconds that `relaxed` may keep what was appended."""
 
@@ -120,7 +122,10 @@ class SqliteStore:
                 raise StoreError(
                     f"run {lease.run!r} has {held.seq} events; {records[0].seq} cannot come next"
                 )
-            (self._group or self._gather()).add(held, records, written)
+            group = self._group or self._gather()
+            group.add(held, records, written)
+            if self._thread is not None and self._busy is None and group.size >= self._enough():
+                self._flush()
         if not records or self.durability == "relaxed":
             written.set_result(None)
 
@@ -189,6 +194,10 @@ class SqliteStore:
         held.writer.links = reader.links
 
     # Commits
+
+    def _enough(self) -> int:
+        """How much is written before everybody has had a turn: so some runs work while others wait for the disk."""
+        return max(EARLY, len(self._held) // 2)
 
     def _gather(self) -> Group:
         """A new group, which is committed when everybody on the loop has had a turn."""
