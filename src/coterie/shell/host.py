@@ -16,7 +16,7 @@ from coterie.kernel.replay import counted
 from coterie.kernel.story import closed
 from coterie.kernel.values import storable
 from coterie.shell import run as shell
-from coterie.shell.runner import fitting
+from coterie.shell.questions import fitting
 from coterie.shell.stage import Stage
 from coterie.words.effect import Answer
 from coterie.words.event import Signalled

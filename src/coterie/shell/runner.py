@@ -29,6 +29,7 @@ from coterie.kernel.story import result_of
 from coterie.kernel.values import storable
 from coterie.ports import Lease, Store
 from coterie.shell.ending import ended
+from coterie.shell.questions import doubtful, fitting, petition
 from coterie.shell.reuse import Memo
 from coterie.shell.world import World
 from coterie.words.effect import Answer, Ask, Use, answer_of
@@ -283,7 +284,7 @@ class Runner:
         if path in self.machine.budget.refused:
             if why := self.machine.budget.petition(path):
                 self._over[path] = ask
-                self._question(path, _petition(why))
+                self._question(path, petition(why))
             else:
                 self._refuse(path)
         elif self._memo is not None and (known := self._memo.recall(ask)) is not None:
@@ -292,7 +293,7 @@ class Runner:
             self.waiting[path] = effect
         elif type(effect) is Use and path in self._doubts and not (effect.by.idempotent or effect.by.probe):
             self._in_doubt[path] = ask
-            self._question(path, _doubtful(effect))
+            self._question(path, doubtful(effect))
         else:
             self._begin(ask)
 
@@ -345,32 +346,3 @@ class Runner:
 
 def _nothing() -> None:
     """Tell nobody."""
-
-
-def _petition(why: str) -> Ask:
-    question = f"{why}. Raise it (say for example usd=2.5, or requests=50), or stop?"
-    return Ask(question, "limit")
-
-
-def fitting(question: Ask, answer: Any, path: str) -> Any:
-    """`answer`, if it is one to `question`.
-
-    Raises:
-        RunError: if it is none of the choices, or raises no limit where one is to be raised.
-    """
-    if question.choices and answer not in question.choices:
-        raise RunError(f"{answer!r} is none of the choices {list(question.choices)}", path=path)
-    if question.about == "limit" and answer != "stop":
-        try:
-            parsed(answer)
-        except ValueError as error:
-            raise RunError(f"{answer!r}: {error}. Say 'stop', or for example usd=2.5", path=path) from error
-    return answer
-
-
-def _doubtful(use: Use) -> Ask:
-    question = (
-        f"{use.tool}({use.arguments}) was under way when the run was interrupted, and nobody can tell "
-        "whether it happened. Do it again, or give it up?"
-    )
-    return Ask(question, "in_doubt", ("again", "give up"))

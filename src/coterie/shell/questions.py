@@ -1,0 +1,40 @@
+"""Questions that the shell itself has for a person, about a step; and which answers are answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from coterie.errors import RunError
+from coterie.words.effect import Ask, Use
+from coterie.words.limits import parsed
+
+
+def petition(why: str) -> Ask:
+    """Whether a limit that refuses a step may be raised."""
+    question = f"{why}. Raise it (say for example usd=2.5, or requests=50), or stop?"
+    return Ask(question, "limit")
+
+
+def fitting(question: Ask, answer: Any, path: str) -> Any:
+    """`answer`, if it is one to `question`.
+
+    Raises:
+        RunError: if it is none of the choices, or raises no limit where one is to be raised.
+    """
+    if question.choices and answer not in question.choices:
+        raise RunError(f"{answer!r} is none of the choices {list(question.choices)}", path=path)
+    if question.about == "limit" and answer != "stop":
+        try:
+            parsed(answer)
+        except ValueError as error:
+            raise RunError(f"{answer!r}: {error}. Say 'stop', or for example usd=2.5", path=path) from error
+    return answer
+
+
+def doubtful(use: Use) -> Ask:
+    """Whether a call is done again of which nobody knows whether it happened."""
+    question = (
+        f"{use.tool}({use.arguments}) was under way when the run was interrupted, and nobody can tell "
+        "whether it happened. Do it again, or give it up?"
+    )
+    return Ask(question, "in_doubt", ("again", "give up"))
