@@ -44,6 +44,7 @@
     + Fenced              another writer took the run over
     + Corrupt             the bytes are not what was written
     + UnknownRun          there is no such run
+    + EngineUnavailable   nobody can be told that a run is to be performed
     + StoreUnavailable    the disk is full, the file is locked or is not a store
 """
 
@@ -283,6 +284,10 @@ class Corrupt(StoreError):
 
 class UnknownRun(StoreError):
     """There is no such run."""
+
+
+class EngineUnavailable(StoreError):
+    """Nobody can be told that a run is to be performed; it is in the store, and nothing of it is lost."""
 
 
 class StoreUnavailable(StoreError):

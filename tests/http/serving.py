@@ -11,9 +11,10 @@ import uvicorn
 from coterie.doors.http.app import application
 from coterie.doors.http.keys import KeyRing
 from coterie.doors.http.library import Library
-from coterie.doors.http.service import Service, sqlite_stores, tenants_at
+from coterie.doors.http.service import Service
 from coterie.doors.http.settings import Settings
 from coterie.models import scripted
+from coterie.stores.places import store_at, tenants_at
 
 TOKEN = "the-token-of-this-machine"  # noqa: S105 - a test's
 TEAMS = """
@@ -61,7 +62,7 @@ def service_at(folder, *, settings=None, model=None):
     return Service(
         Library(f"{name}={file}:{name}" for name in NAMES),
         KeyRing(folder / "keys.db"),
-        sqlite_stores(store),
+        lambda tenant: store_at(store, tenant),
         settings=settings or Settings(),
         model=model or scripted(says),
         tenants=tenants_at(store),

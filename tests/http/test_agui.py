@@ -90,9 +90,7 @@ def test_what_cannot_be_run_is_said(tmp_path):
                 await client.post("/ag-ui/nobody", json=input),
                 await client.post("/ag-ui/panel", json={**input, "messages": []}),
                 await client.post("/ag-ui/panel", json={}),
-                await client.post(
-                    "/ag-ui/panel", json={**input, "resume": [{"interruptId": "x.y", "status": "resolved"}]}
-                ),
+                await client.post("/ag-ui/panel", json={**input, "resume": resume}),
             ]
             return [answer.status_code for answer in answers]
 

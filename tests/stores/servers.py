@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
+import socket
+import subprocess
+import sys
 import tempfile
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,3 +26,57 @@ def postgres():
             yield server.get_uri()
         finally:
             server.cleanup()
+
+
+@contextmanager
+def nats():
+    """A NATS server with JetStream that runs meanwhile: its address, and the process."""
+    pytest.importorskip("nats", reason="the extra [nats] brings a client")
+    binary = shutil.which("nats-server", path=Path(sys.executable).parent) or shutil.which("nats-server")
+    if binary is None:
+        pytest.skip("there is no nats-server: the extra [dev] brings one")
+    with tempfile.TemporaryDirectory(prefix="coterie-") as folder, socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        free.close()
+        server = Nats(binary, folder, port)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+class Nats:
+    """A server that can be stopped and started again, on the same port and the same data."""
+
+    def __init__(self, binary, folder, port):
+        self.url = f"nats://127.0.0.1:{port}"
+        self._port = port
+        self._command = [
+            binary,
+            "-a",
+            "127.0.0.1",
+            "-p",
+            str(port),
+            "-js",
+            "-sd",
+            folder,
+            "-l",
+            f"{folder}/log",
+        ]
+        self._process = None
+
+    def start(self):
+        self._process = subprocess.Popen(self._command)
+        while self._process.poll() is None:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port), 1):
+                return
+            time.sleep(0.01)
+        raise RuntimeError("nats-server did not start")
+
+    def stop(self):
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None

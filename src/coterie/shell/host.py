@@ -22,7 +22,7 @@ from coterie.words.effect import Answer
 from coterie.words.event import Signalled
 
 HEARD = 2.0
-"""Seconds that another process has to take what it is told, before it is told again."""
+"""Seconds that another process has to take what it is told, before it is looked whether it lives."""
 
 
 class Host(Stage):
@@ -70,8 +70,7 @@ class Host(Stage):
                 raise
             after = len(await self.journal(asked.run)) - 1
             said = Signalled("answer", asked.path, {"value": answer.value, "by": answer.by})
-            while not await self._give(asked.run, said, after):
-                pass
+            await self._give(asked.run, said, after)
             return await self.inquiry(id)
 
     async def _refuse(self, asked: Inquiry, by: str, error: RunError) -> None:
@@ -84,22 +83,25 @@ class Host(Stage):
             with contextlib.suppress(Busy):
                 await shell.record(asked.run, refused, store=self.store)
 
-    async def _give(self, id: str, said: Signalled, after: int) -> bool:
-        """Give something to whoever performs the run now; whether the journal says so then.
+    async def _give(self, id: str, said: Signalled, after: int) -> None:
+        """Have something taken by whoever performs the run now or next; back when its journal says so.
 
-        It does not where the run was parked, or its process died, before it could look.
+        A run that is being parked looks no more: then it goes through the store, where nothing gets lost, and
+        somebody is made to look there.
         """
         run = self._live(id)
         if run is not None:
             run.hear(said)
-        elif await self._elsewhere(id):
-            await self.store.signal(id, said)
-        else:
-            await self._again(id, said)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(HEARD):
-                return await self._recorded(id, said, after)
-        return False
+            if await self._recorded(id, said, after):
+                return
+        await self.store.signal(id, said)
+        while True:
+            if self._live(id) is None and not await self._elsewhere(id):
+                await self._go_on_with(id)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(HEARD):
+                    if await self._recorded(id, said, after):
+                        return
 
     async def _elsewhere(self, id: str) -> bool:
         """Whether another process performs the run; then this one need not know its actor."""
@@ -129,8 +131,7 @@ class Host(Stage):
             records = await self.journal(id)
             if closed(records) is not None:
                 raise RunError(f"run {id!r} is over")
-            while not await self._give(id, said, len(records) - 1):
-                pass
+            await self._give(id, said, len(records) - 1)
 
 
 def _taken_on(asked: Inquiry, value: Any, by: str) -> Answer:

@@ -104,6 +104,22 @@ class Job:
             runner.hear(heard)
         return await runner.finish(events, standing)
 
+    async def open(self) -> None:
+        """Open the journal of the run, for another to perform it.
+
+        Raises:
+            Busy: if there is a run of that id.
+        """
+        store, task = self.store, plain(self._given(), self.actor.name)
+        assert store is not None  # a run that is performed elsewhere has a journal
+        lease = await store.claim(self.id)
+        try:
+            if await store.read(self.id):
+                raise Busy(f"there is a run {self.id!r} already; give the new one another id, or none")
+            await store.append(lease, [Record(0, self.world.clock(), self._opening(task))])
+        finally:
+            await store.release(lease)
+
     def hear(self, said: Signalled) -> None:
         """Take what somebody outside says to this run, begun or not."""
         if self._runner is None:
@@ -122,7 +138,10 @@ class Job:
 
     def _begun(self, lease: Lease, task: Task) -> tuple[Runner, list[Event], None]:
         task = plain(task, self.actor.name)
-        began = Opened(
+        return self._made(lease, task, 0), [self._opening(task)], None
+
+    def _opening(self, task: Task) -> Opened:
+        return Opened(
             run=self.id,
             actor=self.actor.name,
             task=task.text,
@@ -132,7 +151,6 @@ class Job:
             limits=self.limits,
             origin=dict(self.origin),
         )
-        return self._made(lease, task, 0), [began], None
 
     def _resumed(self, lease: Lease, records: list[Record]) -> tuple[Runner, list[Event], Resumed]:
         """A runner that stands where the journal ends.

@@ -26,13 +26,13 @@ from coterie.errors import Busy, CoterieError, Overloaded
 from coterie.kernel.inquiries import questions
 from coterie.kernel.replay import counted
 from coterie.kernel.story import closed, opened, result, state
-from coterie.ports import Model, Store
+from coterie.ports import Engine, Model, Store
 from coterie.shell import run as shell
 from coterie.shell.handle import Run
 from coterie.shell.job import Job, new_id
 from coterie.shell.world import World
 from coterie.words.delta import Shown
-from coterie.words.event import Opened, Record, Signalled
+from coterie.words.event import Opened, Record
 from coterie.words.limits import DEFAULT, Limits
 from coterie.words.result import Overview, Result
 from coterie.words.task import task_of
@@ -47,7 +47,8 @@ class Stage:
     """The runs of one store, performed in this process.
 
     `actor_of` finds the actor of a run that is in the store, `model` is what agents without one of their own
-    ask. Used as a context manager, it goes on with what was interrupted, and stops performing on the way out.
+    ask. With an `engine`, runs are begun here and performed by its workers. Used as a context manager, it goes on with
+    what was interrupted, and stops performing on the way out.
     """
 
     def __init__(
@@ -57,8 +58,12 @@ class Stage:
         actor_of: Callable[[Opened], Actor],
         model: Callable[[Mapping[str, Any]], Model | str | None] = lambda origin: origin.get("model"),
         at_once: int = AT_ONCE,
+        engine: Engine | None = None,
+        tenant: str = "default",
     ) -> None:
         self.store = store
+        self.tenant = tenant
+        self._engine = engine
         self._actor_of = actor_of
         self._model = model
         self._at_once = at_once
@@ -94,7 +99,11 @@ class Stage:
         job = Job(actor, task_of(task), self._world(origin or {}), self.store, id or new_id())
         job.origin = origin or {}
         job.limits = limits
-        await self._perform(job)
+        if self._engine is None:
+            await self._perform(job)
+        else:
+            await job.open()
+            await self._engine.dispatch(job.id, tenant=self.tenant)
         return job.id
 
     async def go_on(self) -> list[str]:
@@ -106,9 +115,24 @@ class Stage:
         for seen in await self.store.runs():
             if seen.status in ("running", "interrupted") and seen.id not in self._runs:
                 with contextlib.suppress(CoterieError):
-                    await self._again(seen.id)
+                    await self._go_on_with(seen.id)
                     gone_on.append(seen.id)
         return gone_on
+
+    async def perform(self, id: str) -> None:
+        """Go on with a run until it ends or only people can move it; nothing, where that is so already.
+
+        Raises:
+            UnknownRun: if the store has no such run.
+            Busy: if somebody else performs it.
+        """
+        if closed(await self.journal(id)) is None:
+            run = self._live(id) or await self._again(id)
+            try:
+                await run.result()
+            except asyncio.CancelledError:
+                await run.leave()
+                raise
 
     async def result(self, id: str) -> Result:
         """What a run has come to by now; its open questions are in `waiting`.
@@ -244,16 +268,19 @@ class Stage:
     def _world(self, origin: Mapping[str, Any]) -> World:
         return World(self._model(origin))
 
-    async def _again(
-        self, id: str, said: Signalled | None = None, raised: Mapping[str, Any] | None = None
-    ) -> Run:
-        """Go on with a run, with what it is told."""
+    async def _go_on_with(self, id: str) -> None:
+        """Have a run gone on with: here, or by whichever worker the engine finds."""
+        if self._engine is None:
+            await self._again(id)
+        else:
+            await self._engine.dispatch(id, tenant=self.tenant)
+
+    async def _again(self, id: str, raised: Mapping[str, Any] | None = None) -> Run:
+        """Go on with a run here."""
         began = opened(await self.journal(id))
         job = Job(self._actor_of(began), None, self._world(began.origin), self.store, id)
         job.raised = raised or {}
         job.again = True
-        if said is not None:
-            job.hear(said)
         return await self._perform(job)
 
     async def _perform(self, job: Job) -> Run:

@@ -32,6 +32,7 @@ COMMANDS = {
     "verify": ("look", "Check that journals are what was written."),
     "memory": ("memory", "Add to what is remembered, search it, and forget it."),
     "serve": ("serve", "Serve teams over HTTP."),
+    "worker": ("worker", "Perform the runs of a queue, beside others."),
     "keys": ("serve", "Make, list and revoke the keys of a service."),
     "doctor": ("doctor", "Say what this installation has, and what it lacks."),
 }

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from coterie.doors.cli.store import store_option
+from coterie.doors.cli.worker import engine_option
 from coterie.errors import BadInput, MissingExtra
+from coterie.stores.places import home_of, store_at, tenants_at
 
 if TYPE_CHECKING:
     from coterie.doors.http.service import Service
@@ -42,6 +44,7 @@ GRACE = 10
     "--tls-cert", type=click.Path(exists=True, dir_okay=False), help="A certificate, to serve HTTPS."
 )
 @click.option("--tls-key", type=click.Path(exists=True, dir_okay=False), help="The certificate's key.")
+@engine_option
 @store_option
 def serve(
     teams: tuple[str, ...],
@@ -53,6 +56,7 @@ def serve(
     token: str | None,
     tls_cert: str | None,
     tls_key: str | None,
+    engine: str | None,
     store: str,
 ) -> None:
     """Serve TEAMS (all ready-made ones, unless some are named) over HTTP: API, page and protocols.
@@ -68,8 +72,8 @@ def serve(
         from coterie.doors.http.app import application
     except ModuleNotFoundError as error:
         raise MissingExtra.of("server", "`coterie serve`") from error
-    token = token or _kept_token(Path(store).parent / "token")
-    app = application(_service(store, teams, names, origins, model), token=token)
+    token = token or _kept_token(home_of(store) / "token")
+    app = application(_service(store, teams, names, origins, model, engine), token=token)
     where = f"{'https' if tls_cert else 'http'}://{host}:{port}"
     click.echo(f"serving on {where}; the token is {token}", err=True)
     uvicorn.run(
@@ -85,18 +89,28 @@ def serve(
 
 
 def _service(
-    store: str, teams: tuple[str, ...], names: tuple[str, ...], origins: tuple[str, ...], model: str | None
+    store: str,
+    teams: tuple[str, ...],
+    names: tuple[str, ...],
+    origins: tuple[str, ...],
+    model: str | None,
+    engine: str | None,
 ) -> Service:
     from coterie.doors.http.keys import KeyRing
     from coterie.doors.http.library import Library
-    from coterie.doors.http.service import Service, sqlite_stores, tenants_at
+    from coterie.doors.http.service import Service
     from coterie.doors.http.settings import Settings
+    from coterie.engines.places import engine_at
 
     defaults = Settings()
-    settings = Settings(hosts=(*defaults.hosts, *names), origins=origins)
-    keys = KeyRing(Path(store).parent / "keys.db")
     return Service(
-        Library(teams), keys, sqlite_stores(store), settings=settings, model=model, tenants=tenants_at(store)
+        Library(teams),
+        KeyRing(home_of(store) / "keys.db"),
+        lambda tenant: store_at(store, tenant),
+        settings=Settings(hosts=(*defaults.hosts, *names), origins=origins),
+        model=model,
+        tenants=tenants_at(store),
+        engine=None if engine is None else engine_at(engine),
     )
 
 
@@ -156,4 +170,4 @@ def revoke_key(id: str, tenant: str, store: str) -> None:
 def _ring(store: str) -> Any:
     from coterie.doors.http.keys import KeyRing
 
-    return KeyRing(Path(store).parent / "keys.db")
+    return KeyRing(home_of(store) / "keys.db")

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from coterie.errors import BadInput
-from coterie.stores.sqlite import SqliteStore
+from coterie.stores.places import KeptStore, is_shared, store_at
 
 store_option: Callable[[Any], Any] = click.option(
     "--store",
@@ -19,21 +19,21 @@ store_option: Callable[[Any], Any] = click.option(
     envvar="COTERIE_STORE",
     show_default=True,
     show_envvar=True,
-    help="Where runs are kept.",
+    help="Where runs are kept: a file, or postgresql://...",
 )
 
 
 @asynccontextmanager
-async def opened_store(path: str, *, new: bool = False) -> AsyncGenerator[SqliteStore, None]:
-    """The store at `path`, closed afterwards; one that is not there is made only if `new`.
+async def opened_store(path: str, *, new: bool = False) -> AsyncGenerator[KeptStore, None]:
+    """The store at `path`, closed afterwards; a file that is not there is made only if `new`.
 
     Raises:
         BadInput: if there is none.
         StoreError: if the file is no store, or cannot be opened.
     """
-    if not new and not Path(path).is_file():
+    if not new and not is_shared(path) and not Path(path).is_file():
         raise BadInput(f"there is no store {path!r}: nothing was run here yet, or name it with --store PATH")
-    store = SqliteStore(path)
+    store = store_at(path)
     try:
         yield store
     finally:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
 import secrets
 import sqlite3
 import time
@@ -18,10 +17,9 @@ from pathlib import Path
 from msgspec import Struct
 
 from coterie.errors import BadInput
+from coterie.stores.places import TENANT
 from coterie.words.principal import ROLES, Principal, Role
 
-TENANT = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-"""What a tenant can be called: it names a folder and a part of addresses."""
 SCHEMA = """
 create table if not exists keys (
     id      text primary key,

@@ -5,24 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from coterie.doors.http.keys import TENANT, KeyRing
+from coterie.doors.http.keys import KeyRing
 from coterie.doors.http.library import Library
 from coterie.doors.http.settings import Settings
-from coterie.errors import BadInput
-from coterie.ports import Model, Store
+from coterie.ports import Engine, Model, Store
 from coterie.shell.host import Host
-from coterie.stores.sqlite import SqliteStore
 
 
 class Service:
     """The hosts of all tenants, the teams they may run, and the keys that open the doors.
 
     `stores` makes the store of a tenant, which no other tenant's calls can reach. Used as a context manager, it
-    goes on with what was interrupted, and parks what is under way on the way out.
+    goes on with what was interrupted, and parks what is under way on the way out. With an `engine`, its workers
+    perform what is begun here.
     """
 
     def __init__(
@@ -34,6 +32,7 @@ class Service:
         settings: Settings | None = None,
         model: Model | str | None = None,
         tenants: tuple[str, ...] = ("default",),
+        engine: Engine | None = None,
     ) -> None:
         self.library = library
         self.keys = keys
@@ -42,6 +41,7 @@ class Service:
         self.stopping = asyncio.Event()
         self._stores = stores
         self._tenants = tenants
+        self._engine = engine
         self._hosts: dict[str, Host] = {}
         self._kept: list[Store] = []
 
@@ -56,6 +56,8 @@ class Service:
                 actor_of=self.library.of_run,
                 model=lambda origin: origin.get("model") or self.model,
                 at_once=self.settings.at_once,
+                engine=self._engine,
+                tenant=tenant,
             )
         return host
 
@@ -69,26 +71,9 @@ class Service:
     ) -> None:
         self.stopping.set()
         async with AsyncExitStack() as stack:
+            if self._engine is not None:
+                stack.push_async_callback(self._engine.close)
             for store in self._kept:
                 stack.push_async_callback(store.close)
             for host in self._hosts.values():
                 stack.push_async_callback(host.close)
-
-
-def sqlite_stores(path: str | Path) -> Callable[[str], Store]:
-    """The stores of tenants as files: the default tenant's at `path`, each other's in a folder beside it."""
-    home = Path(path)
-
-    def store(tenant: str) -> Store:
-        if not TENANT.fullmatch(tenant):
-            raise BadInput(f"{tenant!r} cannot name a tenant")
-        return SqliteStore(home if tenant == "default" else home.parent / "tenants" / tenant / home.name)
-
-    return store
-
-
-def tenants_at(path: str | Path) -> tuple[str, ...]:
-    """The tenants that have a store beside `path`."""
-    folder = Path(path).parent / "tenants"
-    others = sorted(one.name for one in folder.iterdir() if one.is_dir()) if folder.is_dir() else []
-    return ("default", *others)

@@ -1,0 +1,1 @@
+"""Engines: who performs a run now. One module an engine; none knows what a run is."""

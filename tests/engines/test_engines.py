@@ -1,0 +1,200 @@
+"""Engines and workers: whatever an engine loses, gives twice or gives late, the journal is the truth."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from coterie import Agent, Ask, Sleep, Team, do
+from coterie.engines.local import LocalEngine
+from coterie.models import scripted
+from coterie.shell.host import Host
+from coterie.shell.worker import Worker
+from coterie.stores import SqliteStore
+from tests.stores.servers import nats
+
+ECHO = scripted(lambda think: f"{think.actor}: {think.thread[-1].text}")
+DONE = Counter()
+
+
+async def _step(run: str, n: int) -> int:
+    DONE[run, n] += 1
+    return n
+
+
+async def _stepping(task):
+    for n in range(5):
+        await do(_step, task.text, n)
+    return f"{task.text} done"
+
+
+async def _asking(task):
+    return await Ask("Colour?")
+
+
+async def _slow(task):
+    await Sleep(3600)
+    return ""
+
+
+TEAMS = {
+    "steps": Team("steps", (), _stepping),
+    "asks": Team("asks", (), _asking),
+    "slow": Team("slow", (), _slow),
+    "a": Agent("a"),
+}
+
+
+@pytest.fixture(scope="module")
+def broker():
+    with nats() as server:
+        yield server
+
+
+@pytest.fixture(params=["local", "nats"])
+def engines(request):
+    """Makes engines of one cluster: all of one process are one engine, on NATS each is its own."""
+    if request.param == "local":
+        one = LocalEngine()
+        return lambda: one
+    from coterie.engines.nats import NatsEngine
+
+    broker = request.getfixturevalue("broker")
+    queue = f"q{abs(hash(request.node.name)) % 10**9}"
+    return lambda: NatsEngine(broker.url, queue=queue, given=0.5)
+
+
+class Site:
+    """A process of a cluster, as far as one process can play several: a host of its own on the same file."""
+
+    def __init__(self, path, engine, **options):
+        self.store = SqliteStore(path)
+        self.engine = engine
+        self.host = Host(
+            self.store, actor_of=lambda began: TEAMS[began.actor], model=lambda _: ECHO, engine=engine
+        )
+        here = Host(self.store, actor_of=lambda began: TEAMS[began.actor], model=lambda _: ECHO)
+        self.worker = Worker(engine, lambda _: here, beat=0.1, **options)
+        self.task = None
+
+    def work(self):
+        self.task = asyncio.create_task(self.worker.work())
+
+    async def stop(self):
+        if self.task is not None:
+            self.task.cancel()
+            await asyncio.gather(self.task, return_exceptions=True)
+            await self.worker.drain(0)
+        await self.engine.close()
+        await self.store.close()
+
+
+def test_runs_are_performed_by_workers(engines, tmp_path):
+    """Begun at one site, performed at others, each step once."""
+
+    async def scene():
+        desk = Site(tmp_path / "runs.db", engines())
+        hands = [Site(tmp_path / "runs.db", engines()) for _ in range(2)]
+        for site in hands:
+            site.work()
+        runs = [await desk.host.begin(TEAMS["steps"], f"{tmp_path}{n}") for n in range(20)]
+        results = [await desk.host.wait(run) for run in runs]
+        for site in [*hands, desk]:
+            await site.stop()
+        return results
+
+    results = asyncio.run(scene())
+    assert [one.status for one in results] == ["succeeded"] * 20
+    assert {count for (run, _), count in DONE.items() if run.startswith(str(tmp_path))} == {1}
+
+
+def test_a_parked_run_is_gone_on_with_wherever_it_is_answered(engines, tmp_path):
+    """The answer goes through the store, and whichever worker is free takes it."""
+
+    async def scene():
+        desk, hand = (Site(tmp_path / "runs.db", engines()) for _ in range(2))
+        hand.work()
+        run = await desk.host.begin(TEAMS["asks"], "go")
+        parked = await desk.host.wait(run)
+        [asked] = await desk.host.questions()
+        await desk.host.answer(asked.id, "red", by="ada")
+        result = await desk.host.wait(run)
+        await hand.stop()
+        await desk.stop()
+        return parked.status, result.text
+
+    assert asyncio.run(scene()) == ("waiting", "red")
+
+
+def test_what_a_worker_leaves_is_given_to_another(engines, tmp_path):
+    """Draining gives it back at once."""
+
+    async def scene():
+        desk, first, second = (Site(tmp_path / "runs.db", engines()) for _ in range(3))
+        first.work()
+        run = await desk.host.begin(TEAMS["slow"], "go")
+        while not first.worker._under_way:
+            await asyncio.sleep(0.01)
+        first.task.cancel()
+        await first.worker.drain(0.05)
+        second.work()
+        while not second.worker._under_way:
+            await asyncio.sleep(0.01)
+        result = await desk.host.cancel(run)
+        while result.status != "cancelled":
+            await asyncio.sleep(0.05)
+            result = await desk.host.result(run)
+        for site in (first, second, desk):
+            await site.stop()
+        return result.status
+
+    assert asyncio.run(scene()) == "cancelled"
+
+
+def test_the_urgent_come_first_and_only_who_is_able(engines, tmp_path):
+    """By priority, and by what a run needs."""
+
+    async def scene():
+        engine = engines()
+        await engine.dispatch("low", tenant="t", priority=0)
+        await engine.dispatch("gpu", tenant="t", priority=3, needs=["gpu"])
+        await engine.dispatch("high", tenant="t", priority=2)
+        able, plain = engine.work(["gpu"]), engine.work()
+        one, two = await anext(plain), await anext(plain)
+        three = await anext(able)
+        for work in (one, two, three):
+            await work.done()
+        await engine.close()
+        return [one.run, two.run, three.run]
+
+    assert asyncio.run(scene()) == ["high", "low", "gpu"]
+
+
+def test_losing_nats_delays_and_loses_nothing(broker, tmp_path):
+    """Begun before the broker dies, performed after it is back."""
+    from coterie.engines.nats import NatsEngine
+    from coterie.errors import EngineUnavailable
+
+    def engine():
+        return NatsEngine(broker.url, queue="lost", given=0.5)
+
+    async def scene():
+        desk, hand = (Site(tmp_path / "runs.db", engine()) for _ in range(2))
+        run = await desk.host.begin(TEAMS["steps"], str(tmp_path))
+        broker.stop()
+        with pytest.raises(EngineUnavailable):
+            await desk.host.begin(TEAMS["steps"], f"{tmp_path}-later", id="later")
+        hand.work()
+        await asyncio.sleep(0.3)
+        broker.start()
+        result = await desk.host.wait(run)
+        seen = [one.status for one in await desk.host.runs() if one.id == "later"]
+        await desk.host.go_on()
+        later = await desk.host.wait("later")
+        await hand.stop()
+        await desk.stop()
+        return result.status, seen, later.status
+
+    assert asyncio.run(scene()) == ("succeeded", ["interrupted"], "succeeded")
