@@ -17,7 +17,8 @@ from bench.fresh import child, memory, tell
 from bench.race import Effort, Lap
 from coterie.memory import SqliteKnowledge
 from coterie.memory.index import DEPTH
-from coterie.words.memory import By, Principal, Query, Remembered
+from coterie.words.memory import By, Query, Remembered
+from coterie.words.principal import Principal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,8 +9,9 @@ from msgspec import Struct
 
 from coterie.words.effect import Think
 from coterie.words.event import Record, Signalled
-from coterie.words.memory import Principal, Query, Recalled, Remembered
+from coterie.words.memory import Query, Recalled, Remembered
 from coterie.words.message import Message
+from coterie.words.principal import Principal
 from coterie.words.result import Overview
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from coterie.recall import decided, past, recall, recent, remember, told
 from coterie.stores.memory import MemoryStore
 from coterie.testing import crash_everywhere, rehearse
 from coterie.words.event import Asked, Settled
-from coterie.words.memory import Principal, Query, Recalled, Remembered
+from coterie.words.memory import Query, Recalled, Remembered
+from coterie.words.principal import Principal
 from coterie.words.task import Task
 
 

@@ -12,7 +12,8 @@ from coterie.memory.bm25 import Postings
 from coterie.memory.index import DEPTH, fused
 from coterie.memory.matrix import Matrix
 from coterie.memory.meaning import Embedding, Meaning
-from coterie.words.memory import Principal, Query, Recalled, Remembered, recalled
+from coterie.words.memory import Query, Recalled, Remembered, may_read, recalled
+from coterie.words.principal import Principal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,7 +72,7 @@ def _rankings(
 
     def passes(id: int) -> bool:
         entry = tenant.entries[id]
-        return who.may_read(entry) and query.fits(entry, now)
+        return may_read(who, entry) and query.fits(entry, now)
 
     if vector is not None and tenant.matrix is not None:
         some = [id for id in tenant.entries if passes(id)] if query.keys or query.source else None
@@ -117,4 +118,4 @@ class _Tenant:
     def all(self, who: Principal, query: Query, now: float) -> list[Remembered]:
         """What `who` may read and the query's filters allow, the newest first where times are equal."""
         entries = [self.entries[id] for id in sorted(self.entries, reverse=True)]
-        return [entry for entry in entries if who.may_read(entry) and query.fits(entry, now)]
+        return [entry for entry in entries if may_read(who, entry) and query.fits(entry, now)]

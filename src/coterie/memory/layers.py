@@ -25,7 +25,8 @@ from coterie.ports import Knowledge
 from coterie.recall import HOW_MANY, episodes, remembered
 from coterie.words.digest import digest
 from coterie.words.envelope import Trust
-from coterie.words.memory import LOCAL, By, Episode, Principal, Query, Recalled, Remembered
+from coterie.words.memory import By, Episode, Query, Recalled, Remembered
+from coterie.words.principal import LOCAL, Principal
 
 EVERYTHING = 10_000_000
 """More entries than one folder has."""

@@ -11,7 +11,8 @@ from array import array
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from coterie.words.memory import Principal, Query, Remembered
+from coterie.words.memory import Query, Remembered
+from coterie.words.principal import Principal
 
 if TYPE_CHECKING:
     import numpy as np

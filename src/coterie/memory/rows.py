@@ -14,7 +14,8 @@ from typing import Any
 
 import msgspec
 
-from coterie.words.memory import Principal, Query, Recalled, Remembered
+from coterie.words.memory import Query, Recalled, Remembered
+from coterie.words.principal import Principal
 
 APPLICATION = 0x436F4D65
 """The mark of a file with knowledge in it, kept in `application_id`."""

@@ -29,7 +29,8 @@ from coterie.memory import rows
 from coterie.memory.index import DEPTH, fused
 from coterie.memory.matrix import Matrix
 from coterie.memory.meaning import Embedding, Meaning
-from coterie.words.memory import Principal, Query, Recalled, Remembered
+from coterie.words.memory import Query, Recalled, Remembered
+from coterie.words.principal import Principal
 
 if TYPE_CHECKING:
     import numpy as np

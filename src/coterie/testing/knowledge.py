@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from coterie.ports import Knowledge
-from coterie.words.memory import By, Principal, Query, Remembered, recalled
+from coterie.words.memory import By, Query, Remembered, may_read, recalled
+from coterie.words.principal import Principal
 
 P = TypeVar("P", bound="KnowledgePromises")
 NOW = 1_700_000_000.0
@@ -309,6 +310,6 @@ async def _looked(
     due = {
         (whose.name, key, entry.text)
         for (whose, key), entry in known.items()
-        if whose.tenant == who.tenant and who.may_read(entry) and query.fits(entry, NOW)
+        if whose.tenant == who.tenant and may_read(who, entry) and query.fits(entry, NOW)
     }
     return [f"{who} {query}: {sorted(found ^ due)}"] if found != due else []

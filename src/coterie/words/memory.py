@@ -8,44 +8,12 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from coterie.words.envelope import Trust
+from coterie.words.principal import Principal
 
 Kind: TypeAlias = Literal["knowledge", "episode"]
 """What is known, or what was decided once and how that turned out."""
 By: TypeAlias = Literal["both", "meaning", "words"]
 """What a search compares: vectors, words, or both merged."""
-
-EVERYONE = "*"
-"""Who is meant when everyone in a tenant may read."""
-_GROUP = "@"
-
-
-class Principal(Struct, frozen=True):
-    """Who asks: a name within a tenant, and the groups it belongs to.
-
-    A tenant is a wall: nothing that is remembered in one is ever found in another.
-    """
-
-    name: str = "local"
-    tenant: str = "local"
-    groups: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        for name in (self.name, self.tenant, *self.groups):
-            if not name or name.startswith((EVERYONE, _GROUP)):
-                raise ValueError(f"{name!r} cannot name a principal: not empty, and no '*' or '@' before it")
-
-    @property
-    def readers(self) -> tuple[str, ...]:
-        """What an entry may be shared with so that this principal can read it."""
-        return (self.name, *(_GROUP + group for group in self.groups), EVERYONE)
-
-    def may_read(self, entry: Remembered) -> bool:
-        """Whether an entry of this principal's tenant is its own, or shared with it."""
-        return entry.owner == self.name or not set(self.readers).isdisjoint(entry.shared)
-
-
-LOCAL = Principal()
-"""Whoever works alone on a machine of their own."""
 
 
 class Remembered(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -121,3 +89,8 @@ class Episode(Struct, frozen=True, kw_only=True, omit_defaults=True):
     outcome: str = ""
     score: float = 0.0
     options: tuple[str, ...] = ()
+
+
+def may_read(who: Principal, entry: Remembered) -> bool:
+    """Whether an entry of the tenant of `who` is its own, or shared with it."""
+    return entry.owner == who.name or not set(who.readers).isdisjoint(entry.shared)

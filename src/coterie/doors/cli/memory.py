@@ -17,7 +17,8 @@ from coterie.errors import BadInput
 from coterie.kernel.values import to_plain
 from coterie.memory import Memory, SqliteKnowledge
 from coterie.recall import HOW_MANY
-from coterie.words.memory import Principal, Recalled
+from coterie.words.memory import Recalled
+from coterie.words.principal import Principal
 
 T = TypeVar("T")
 PLACE = ".coterie/memory.db"
