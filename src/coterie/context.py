@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import msgspec
 from msgspec import Struct
@@ -149,7 +149,7 @@ def field_of(data: Any, path: str) -> Any:
     """The field of `data` that `path` leads to; None where there is none."""
     found = to_plain(data)
     for name in path.split("."):
-        found = found.get(name) if isinstance(found, dict) else None
+        found = cast("dict[str, Any]", found).get(name) if isinstance(found, dict) else None
     return found
 
 

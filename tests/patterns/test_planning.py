@@ -130,27 +130,29 @@ def test_an_orchestrator_works_by_a_plan_that_it_is_given():
         team.given(Plan((step("a", "bob"),)))
 
 
-VALID, SENSIBLE = 20, 14
-"""Of the 20 goals, how many come to a plan that can be run, and how many to one with sensible workers."""
+SENSIBLE = {"seen": 15, "unseen": 8}
+"""How many of the 20 and of the 10 goals come to a plan with sensible workers. The planner's words and examples
+were chosen with the 20 in view, and not with the 10."""
 
 
 @pytest.mark.weights
 @pytest.mark.slow
-def test_the_embedded_model_plans():
+@pytest.mark.parametrize("which", SENSIBLE)
+def test_the_embedded_model_plans(which):
     """Every plan can be run; most use the workers that a person would, and nobody who has no part in it."""
-    crew = [Worker(Agent(name), about=about) for name, about in GOALS["workers"].items()]
+    asked = GOALS if which == "seen" else GOALS["unseen"]
+    crew = [Worker(Agent(name), about=about) for name, about in asked["workers"].items()]
 
     async def plans():
         made = planner("planner", crew)
-        return [await made.run(goal, model=embedded()) for goal, _, _ in GOALS["goals"]]
+        return [await made.run(goal, model=embedded()) for goal, _, _ in asked["goals"]]
 
-    results = asyncio.run(plans())
-    made = [result.output for result in results if result.status == "succeeded"]
-    for plan in made:
+    plans_made = [result.output for result in asyncio.run(plans())]
+    for plan in plans_made:
         bounds(plan, crew)
-    used = [{one.worker for one in plan.steps} for plan in made]
+    used = [{one.worker for one in plan.steps} for plan in plans_made]
     fits = [
         set(need) <= who and not who & set(not_)
-        for who, (_, need, not_) in zip(used, GOALS["goals"], strict=True)
+        for who, (_, need, not_) in zip(used, asked["goals"], strict=True)
     ]
-    assert (len(made), sum(fits) >= SENSIBLE) == (VALID, True)
+    assert sum(fits) >= SENSIBLE[which]

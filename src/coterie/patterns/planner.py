@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import msgspec
 from msgspec import Meta
@@ -254,6 +254,12 @@ def _needing(earlier: Mapping[str, Sequence[str]]) -> type[msgspec.Struct]:
     return msgspec.defstruct("Needs", fields)
 
 
+class _Said(msgspec.Struct):
+    """What a model says in answer to the first question, whatever its steps are."""
+
+    steps: list[Any] = []
+
+
 def _read(said: Message, crew: Mapping[str, Worker], number: int, done: Sequence[str]) -> tuple[Plan, bool]:
     """The plan that a message holds, and whether it says what its steps need.
 
@@ -263,10 +269,10 @@ def _read(said: Message, crew: Mapping[str, Worker], number: int, done: Sequence
     if fields_in(bare := replace(said, output=None)) is not None:
         said = bare  # the type of the answer knows nothing of ids and needs
     given = fields_in(said)
-    rows = given.get("steps") if given is not None else None
-    if not isinstance(rows, list) or any(isinstance(row, dict) and "id" in row for row in rows):
+    listed = msgspec.convert(given, _Said).steps if given is not None else []
+    rows = [cast("dict[str, Any]", row) if isinstance(row, dict) else {"task": row} for row in listed]
+    if not rows or any("id" in row for row in rows):
         return _sound(_whole(said), crew, done), True
-    rows = [row if isinstance(row, dict) else {"task": row} for row in rows]
     rows = [{**row, "id": f"s{number + n}"} for n, row in enumerate(rows)]
     plan = msgspec.convert({"steps": rows}, Plan)
     staffed = [
