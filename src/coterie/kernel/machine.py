@@ -345,9 +345,10 @@ class Machine:
 
     def _enter(self, parent: Frame, call: Call) -> Frame:
         frame = open_frame(parent, call)
-        self.note(frame.path, "entered", call.task.text[:80])
-        if call.grant is not None and call.grant.edge:
-            self.note(frame.path, "granted", ", ".join(call.grant.edge))
+        if self._notes is not None:
+            self.note(frame.path, "entered", call.task.text[:80])
+            if call.grant is not None and call.grant.edge:
+                self.note(frame.path, "granted", ", ".join(call.grant.edge))
         return frame
 
     def _call(self, strand: Strand, call: Call) -> Any:
