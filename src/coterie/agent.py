@@ -90,7 +90,7 @@ class Agent(Actor):
 
     def like(self, **changes: Any) -> Agent:
         """An agent like this one but for `changes`, which are the options of `Agent`."""
-        mine = {
+        mine: dict[str, Any] = {
             "name": self.name,
             "instructions": self.instructions,
             "model": self.model or self.model_name,
@@ -105,7 +105,8 @@ class Agent(Actor):
             "grant": self.grant,
             "memory": self.memory,
         }
-        return Agent(**{**mine, **changes})
+        mine.update(changes)
+        return Agent(**mine)
 
     def describe(self) -> Any:
         told = [said for tool in self.tools.values() if (said := tool.describe()) is not None]

@@ -90,6 +90,20 @@ def test_what_was_written_without_vectors_gets_them(tmp_path: Path) -> None:
     assert asyncio.run(scene()) == ["A heron.", "60.0"]
 
 
+def test_vectors_outlive_a_process_that_has_none(tmp_path: Path) -> None:
+    """Who writes by words alone leaves the vectors of what has not changed."""
+    embed = Hashing()
+
+    async def scene() -> int:
+        for maker in (embed, None, embed):
+            knowledge = SqliteKnowledge(tmp_path / "memory.db", maker)
+            await knowledge.remember(ADA, [note("A heron.", "a")])
+            await knowledge.close()
+        return embed.texts
+
+    assert asyncio.run(scene()) == 1
+
+
 def test_vectors_of_two_embedders_are_not_compared(tmp_path: Path) -> None:
     """A file made with one embedder says so to another; words are still searched."""
 

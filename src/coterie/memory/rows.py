@@ -218,7 +218,7 @@ def _known(db: sqlite3.Connection, who: Principal, entry: Remembered, maker: str
     known = db.execute(_MINE, (who.tenant, who.name, entry.key)).fetchone()
     if known is None:
         return 0, True
-    same = known[1:6] == _row(entry) and known[6] == maker
+    same = known[1:6] == _row(entry) and maker in ("", known[6])  # without a maker, vectors are left alone
     shared = set(entry.shared) - {who.name}
     return known[0], not same or _shared(db, known[0], who.name) != (shared, set(entry.tags))
 
