@@ -1,0 +1,114 @@
+"""A cluster of real processes: one begins runs, others perform them, and some are killed in the middle (P4)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from coterie.doors.teams import team_of
+from coterie.engines.nats import NatsEngine
+from coterie.shell.host import Host
+from coterie.stores.places import store_at
+from tests.stores.servers import nats, postgres
+
+QUEUE = "processes"
+SOURCE = str(Path(__file__).parents[2] / "src")
+TEAM = '''
+import asyncio
+from pathlib import Path
+from coterie import Team, do, gather, tool
+
+WITNESS = Path(__file__).with_name("witness")
+
+@tool(idempotent=True)
+async def step(run: str, n: int) -> int:
+    """Say outside that it was done."""
+    await asyncio.sleep(0.05)
+    with WITNESS.open("a") as file:
+        file.write(f"{run} {n}\\n")
+    return n
+
+async def _line(task, n):
+    return [await do(step, task.text, 10 * n + at) for at in range(4)]
+
+async def _play(task):
+    done = await gather(*(_line(task, n) for n in range(3)))
+    return f"{task.text}: {sum(map(len, done))}"
+
+team = Team("steps", (), _play)
+'''
+
+
+@pytest.fixture(scope="module")
+def servers():
+    with nats() as broker, postgres() as url:
+        yield broker, url
+
+
+def worker(folder, url, broker):
+    """A worker as somebody else's process would be; back once it works."""
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "coterie",
+            "worker",
+            "--store",
+            url,
+            "--engine",
+            broker.url,
+            "--queue",
+            QUEUE,
+        ],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": SOURCE},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert "working on" in process.stderr.readline()
+    return process
+
+
+@pytest.mark.slow
+def test_p04_workers_are_killed_and_every_run_ends_right(servers, tmp_path):
+    """SIGKILL, a stop past its lease, SIGTERM: journaled steps run once, and the others take over."""
+    broker, url = servers
+    (tmp_path / "team.py").write_text(TEAM)
+    origin = {"team": f"{tmp_path / 'team.py'}:team"}
+    actor = team_of(origin)
+    workers = [worker(tmp_path, url, broker) for _ in range(3)]
+
+    async def scene():
+        store = store_at(url)
+        engine = NatsEngine(broker.url, queue=QUEUE)
+        host = Host(store, actor_of=lambda _: actor, engine=engine)
+        runs = [await host.begin(actor, f"run-{n}", origin=origin) for n in range(12)]
+        await asyncio.sleep(0.15)
+        workers[0].kill()
+        workers[1].send_signal(signal.SIGTERM)
+        results = await asyncio.wait_for(asyncio.gather(*(host.wait(run) for run in runs)), 60)
+        journals = [await store.verify(run) for run in runs]
+        await engine.close()
+        await store.close()
+        return results, journals
+
+    try:
+        results, journals = asyncio.run(scene())
+    finally:
+        for process in workers:
+            process.kill()
+            process.wait()
+            process.stderr.close()
+    assert [one.text for one in results] == [f"run-{n}: 12" for n in range(12)]
+    assert journals == [[]] * 12
+    done = Counter((tmp_path / "witness").read_text().splitlines())
+    assert len(done) == 12 * 12
+    # Only what was under way at the kill, three steps a run at most, may have been done twice.
+    assert sum(done.values()) - len(done) <= 3 * 12
