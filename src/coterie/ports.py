@@ -132,6 +132,10 @@ class Memory(Protocol):
         """What the query finds, the best first."""
         ...
 
+    async def drop(self, query: Query, /) -> int:
+        """Delete what the query's filters fit and is one's own; how many entries that were."""
+        ...
+
 
 class Work(Protocol):
     """One run that a worker was given, until it says what became of it."""

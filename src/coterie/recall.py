@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
+from coterie.errors import BadInput
 from coterie.kernel.values import to_plain
-from coterie.words.effect import Recall, Remember
+from coterie.words.effect import Forget, Recall, Remember
 from coterie.words.envelope import Trust
 from coterie.words.fence import fenced
 from coterie.words.memory import By, Episode, Query, Recalled, Remembered
@@ -75,6 +76,18 @@ async def recall(
 async def recent(minutes: float, *, limit: int = HOW_MANY, tags: Iterable[str] = ()) -> list[Recalled]:
     """What was remembered in the last `minutes`, the newest first."""
     return await found(Query(limit=limit, kind="knowledge", tags=tuple(tags), minutes=minutes))
+
+
+async def forget(*keys: str, tags: Iterable[str] = (), source: str = "") -> int:
+    """Delete what is one's own and has one of `keys`, all `tags` and a source that begins so; how many that were.
+
+    Raises:
+        BadInput: if nothing is named.
+    """
+    query = Query(keys=keys, tags=tuple(tags), source=source)
+    if not query.narrows:
+        raise BadInput("say what to forget: keys, tags= or source=")
+    return await Forget(query)
 
 
 async def found(query: Query) -> list[Recalled]:

@@ -11,7 +11,7 @@ import pytest
 from coterie import Team, replay, run
 from coterie.errors import BadInput
 from coterie.memory import Memory, MemoryKnowledge
-from coterie.recall import decided, past, recall, recent, remember, told
+from coterie.recall import decided, forget, past, recall, recent, remember, told
 from coterie.stores.memory import MemoryStore
 from coterie.testing import crash_everywhere, rehearse
 from coterie.words.event import Asked, Settled
@@ -210,6 +210,18 @@ def test_nothing_is_neither_kept_nor_forgotten() -> None:
             await memory.forget()
 
     asyncio.run(scene())
+
+
+def test_a_play_forgets() -> None:
+    """Forgetting is a step: it says how much went, and a play that names nothing is told so."""
+
+    async def play(task: Task) -> str:
+        await remember("a heron", key="a")
+        with pytest.raises(BadInput, match="say what to forget"):
+            await forget()
+        return f"{await forget('a')} {await forget('a')} {await recall('heron')}"
+
+    assert asyncio.run(run(play, memory=Memory())).text == "1 0 []"
 
 
 def test_what_was_recalled_is_in_the_journal() -> None:

@@ -14,7 +14,7 @@ from coterie import Agent, run, tool
 from coterie.context import Context, Last, Own, Summary, Whole
 from coterie.kernel.pairs import flaws, healed
 from coterie.memory import Session
-from coterie.memory.conversation import Carried, joined, over
+from coterie.memory.conversation import Carried, OnBusy, joined, over
 from coterie.models import scripted
 from coterie.models.turns import turns
 from coterie.stores import MemoryStore
@@ -140,12 +140,12 @@ async def cut_at(kept: Sequence[Record], before: Sequence[Record], session: Sess
 
 @pytest.mark.parametrize("busy", ["queue", "interrupt"])
 @pytest.mark.parametrize("budget", [8000, 400])
-def test_p28_cut_anywhere_the_next_request_is_well_formed(busy: str, budget: int) -> None:
+def test_p28_cut_anywhere_the_next_request_is_well_formed(busy: OnBusy, budget: int) -> None:
     """A run of a session is cut after each of its events; the next message's prompts are all well-formed."""
 
     async def scene() -> list[str]:
         first, second = await journals(2)
-        session = Session(id="s", busy=busy, context=Whole(budget=budget))  # type: ignore[arg-type]
+        session = Session(id="s", busy=busy, context=Whole(budget=budget))
         found: list[str] = []
         for cut in range(1, len(second) + 1):
             for think in await cut_at(second[:cut], first, session):
@@ -158,7 +158,8 @@ def test_p28_cut_anywhere_the_next_request_is_well_formed(busy: str, budget: int
     assert asyncio.run(scene()) == []
 
 
-def test_p28_a_message_that_is_sent_again_goes_on() -> None:
+@pytest.mark.parametrize("busy", ["queue", "reject", "interrupt"])
+def test_p28_a_message_that_is_sent_again_goes_on(busy: OnBusy) -> None:
     """After a kill the same message is not a new one: its run goes on, and no finished call is made again."""
 
     async def scene() -> list[tuple[str, str, int]]:
@@ -169,7 +170,8 @@ def test_p28_a_message_that_is_sent_again_goes_on() -> None:
             lease = await store.claim("s.2")
             await store.append(lease, second[:cut])
             await store.release(lease)
-            result = await run(SEER, "message 1", model=scripted(sees), store=store, session="s")
+            session = Session(id="s", busy=busy)
+            result = await run(SEER, "message 1", model=scripted(sees), store=store, session=session)
             ends.append((result.id, result.text, await Session(id="s").turns(store)))
         return ends
 

@@ -13,7 +13,7 @@ from coterie.context import Last, Own, Select, Summary, Whole
 from coterie.errors import BadInput, Busy
 from coterie.kernel.pairs import flaws
 from coterie.memory import Session
-from coterie.memory.conversation import Carried, joined, over
+from coterie.memory.conversation import Carried, OnBusy, joined, over
 from coterie.models import scripted
 from coterie.ports import Store
 from coterie.stores import MemoryStore, SqliteStore
@@ -122,7 +122,7 @@ def test_a_session_has_an_id_and_room(id: str, budget: int) -> None:
         Session(id=id, context=Whole(budget=budget))
 
 
-async def two(store: Store, other: Store, busy: str) -> tuple[list[str], list[list[tuple[str, str]]]]:
+async def two(store: Store, other: Store, busy: OnBusy) -> tuple[list[str], list[list[tuple[str, str]]]]:
     """A message that takes until the second has come; how both end, and what models were shown."""
     begun, free, asked = asyncio.Event(), asyncio.Event(), list[Think]()
 
@@ -136,7 +136,7 @@ async def two(store: Store, other: Store, busy: str) -> tuple[list[str], list[li
         asked.append(think)
         return "quick"
 
-    session = Session(id="s", busy=busy)  # type: ignore[arg-type]
+    session = Session(id="s", busy=busy)
     first = asyncio.create_task(run(ADA, "one", model=slow, store=store, session=session))
     await begun.wait()
     second = asyncio.create_task(run(ADA, "two", model=quick, store=other, session=session))
@@ -175,7 +175,7 @@ def test_p03_interrupt() -> None:
 
 
 @pytest.mark.parametrize("busy", ["queue", "interrupt"])
-def test_p03_between_processes(busy: str, tmp_path: Path) -> None:
+def test_p03_between_processes(busy: OnBusy, tmp_path: Path) -> None:
     """Two openings of one file, as two processes have them, keep the order and the policy."""
 
     async def scene() -> list[str]:

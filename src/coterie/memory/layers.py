@@ -133,7 +133,7 @@ class Memory:
         query = Query(keys=keys, tags=tuple(tags), source=source)
         if query.narrows == everything:
             raise BadInput("say what to forget: keys, tags=, source=, or else everything=True")
-        return await self.knowledge.forget(self.who, query)
+        return await self.drop(query)
 
     async def decided(self, task: str, choice: str, *, outcome: str = "", score: float, key: str = "") -> str:
         """Remember a decision and how well it turned out, from 0 to 1; the same key again replaces it."""
@@ -198,6 +198,10 @@ class Memory:
     async def find(self, query: Query, /, now: float) -> list[Recalled]:
         """What the query finds of what the principal may read, the best first."""
         return await self.knowledge.recall(self.who, query, now)
+
+    async def drop(self, query: Query, /) -> int:
+        """Delete what the query's filters fit and is the principal's own; how many entries that were."""
+        return await self.knowledge.forget(self.who, query)
 
     async def close(self) -> None:
         """Let go of the file."""

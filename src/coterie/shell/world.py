@@ -18,7 +18,7 @@ from coterie.models.find import find
 from coterie.ports import Memory, Model
 from coterie.shell.sayings import Sayings
 from coterie.tool import KEY, Tool
-from coterie.words.effect import Ask, Draw, Effect, Now, Recall, Remember, Sleep, Think, Use
+from coterie.words.effect import Ask, Draw, Effect, Forget, Now, Recall, Remember, Sleep, Think, Use
 from coterie.words.event import Asked, Settled
 from coterie.words.message import Message
 from coterie.words.usage import NOTHING, ONE_REQUEST, ONE_TOOL_CALL
@@ -124,6 +124,9 @@ class World:
         found = await self._memory(run).find(recall.query, self.clock())
         return Settled(path, storable(found, path))
 
+    async def _forget(self, path: str, forget: Forget, run: str, doubt: float | None) -> Settled:
+        return Settled(path, await self._memory(run).drop(forget.query))
+
     def _memory(self, run: str) -> Memory:
         if self.memory is None:
             raise BadInput(
@@ -140,6 +143,7 @@ class World:
         Ask: _ask,
         Remember: _remember,
         Recall: _recall,
+        Forget: _forget,
     }
 
 

@@ -113,6 +113,16 @@ class Remember(Effect[str], frozen=True):
         return (self.entry,)
 
 
+class Forget(Effect[int], frozen=True):
+    """Delete what was remembered and the query's filters fit, if it is one's own; gives how many entries that were."""
+
+    kind: ClassVar[str] = "forget"
+    query: Query
+
+    def request(self) -> tuple[Any, ...]:
+        return (self.query,)
+
+
 class Recall(Effect[Any], frozen=True):
     """Find what was remembered, by whoever the run is for; gives a list in JSON shape, the best first."""
 
