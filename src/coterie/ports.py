@@ -24,7 +24,8 @@ class Model(Protocol):
     """Something that can continue a thread: any async function from a `Think` to a message.
 
     The message's `usage` says what it cost; `calls` are the tools it wants used. Whatever it
-    raises becomes a journaled failure of that one step.
+    raises becomes a journaled failure of that one step. A model that also has `stream(think, tell)`, which
+    gives the same message and calls `tell` with each `Delta` of it, is shown while it answers.
     """
 
     def __call__(self, think: Think, /) -> Awaitable[Message]: ...

@@ -25,7 +25,7 @@ from coterie.errors import (
     NoAccess,
     RateLimited,
 )
-from coterie.models import find, hosted
+from coterie.models import find, hosted, prices
 from coterie.models.gate import gate_of
 from coterie.models.hosted import Hosted, parted
 from coterie.models.providers import PROVIDERS
@@ -317,6 +317,18 @@ def test_a_missing_key_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "\n" not in result.failure.message
 
 
+def test_a_failure_says_what_happened_and_what_to_do(canned: Start) -> None:
+    """The provider's own words, with the status, and the next step; its whole body is the raw text."""
+    denied, down = (Hosted("openai:m", canned(Reply(status=status)).url) for status in (401, 503))
+    with pytest.raises(NoAccess) as no:
+        answer(denied, asking("Hi"))
+    expected = "model 'openai:m': 401, canned 401; check OPENAI_API_KEY, and what that account may use"
+    assert str(no.value) == no.value.message == expected
+    assert "canned_error" in no.value.raw
+    with pytest.raises(ModelUnavailable, match="503, canned 503; try again later"):
+        answer(down, asking("Hi"))
+
+
 def test_a_key_is_sent_and_never_shown(canned: Start) -> None:
     """The key goes to the provider, and is in no error and no repr."""
     server = canned(Reply(status=401))
@@ -337,8 +349,9 @@ def test_names_that_are_not_there_say_what_is() -> None:
         find("xyzzy")
 
 
-def test_a_name_gives_the_same_model_and_an_address_may_stand_in_it() -> None:
+def test_a_name_gives_the_same_model_and_an_address_may_stand_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs of one process share the model of a name; `@URL` is the address, other `@` are not."""
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
     assert find("openai:gpt-5") is find("openai:gpt-5")
     assert parted("openai:m@http://127.0.0.1:1/v1") == ("openai:m", "http://127.0.0.1:1/v1")
     assert parted("google:m@2026") == ("google:m@2026", "")
@@ -367,6 +380,16 @@ def test_the_table_of_providers_is_true() -> None:
 
 _BY_SDK = {"anthropic": ["ANTHROPIC_BASE_URL"]}
 """Variables that the SDK itself looks for."""
+
+
+def test_prices_are_looked_up_for_limits() -> None:
+    """Hosted models have a price in and out, servers of one's own none; what is unknown is said."""
+    found = prices("openai:gpt-5-mini", "openai-chat:gpt-5-mini", "ollama:llama3.2")
+    assert 0 < found["openai:gpt-5-mini"][0] < found["openai:gpt-5-mini"][1]
+    assert found["openai-chat:gpt-5-mini"] == found["openai:gpt-5-mini"]
+    assert found["ollama:llama3.2"] == (0.0, 0.0)
+    with pytest.raises(BadInput, match="no price is known of 'openai:xyzzy'"):
+        prices("openai:xyzzy")
 
 
 def test_one_model_serves_many_loops_at_once(canned: Start) -> None:
@@ -404,7 +427,11 @@ def test_nothing_is_imported_until_it_is_used() -> None:
         "print(sorted({'pydantic_ai', 'pydantic', 'openai', 'anthropic', 'httpx', 'httpx2'} & set(sys.modules)))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=dict(os.environ)
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "OPENAI_API_KEY": "k"},
     )
     assert done.stdout.strip() == "[]"
 

@@ -20,6 +20,8 @@ def find(name: str) -> Model:
 
     Raises:
         BadInput: if no provider has that name; the message says which there are, and the nearest.
+        MissingExtra: if what it needs is not installed.
+        NoAccess: if it needs a key and there is none.
     """
     provider, _, which = name.partition(":")
     if provider == "embedded":
@@ -33,8 +35,9 @@ def find(name: str) -> Model:
 
 @cache
 def _hosted(name: str) -> Model:
-    from coterie.models.hosted import hosted
+    from coterie.models.hosted import Hosted, hosted, parted
 
+    Hosted(*parted(name)).ready()  # said at the door, not when a run is half-way
     return hosted(name)
 
 

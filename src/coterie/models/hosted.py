@@ -38,7 +38,7 @@ class Hosted:
     asked for, where the brief's settings don't; by default it is what suits the model best.
     """
 
-    def __init__(self, name: str, *, base_url: str = "", key: str = "", output_mode: str = "") -> None:
+    def __init__(self, name: str, base_url: str = "", *, key: str = "", output_mode: str = "") -> None:
         provider, _, model = name.partition(":")
         if provider not in PROVIDERS or not model:
             raise BadInput(f"{name!r} is no PROVIDER:MODEL; providers are {', '.join(PROVIDERS)}")
@@ -110,9 +110,13 @@ class Hosted:
             with self._lock:
                 self._lines.pop(loop, None)
 
-    def _made(self) -> Any:
-        from coterie.models import dialect
+    def ready(self) -> tuple[str, str]:
+        """The key and the address to use.
 
+        Raises:
+            MissingExtra: if what the provider needs is not installed.
+            NoAccess: if there is no key.
+        """
         known = PROVIDERS[self._provider]
         if not known.installed:
             raise missing(self._provider, known, self.name)
@@ -120,7 +124,12 @@ class Hosted:
         key = self._key or known.key or (NO_KEY if base_url else "")
         if not key:
             raise NoAccess(no_key(known, self.name))
-        return dialect.model(self._provider, self._model, key, base_url)
+        return key, base_url
+
+    def _made(self) -> Any:
+        from coterie.models import dialect
+
+        return dialect.model(self._provider, self._model, *self.ready())
 
 
 class _Line:
