@@ -200,6 +200,26 @@ def test_who_gives_up_in_the_queue_leaves_no_gap() -> None:
     assert virtually(scene) == ["a", "c", "e", "f"]
 
 
+def test_who_gives_up_at_the_head_wakes_the_next() -> None:
+    """With nobody inside, the one behind a head that waits for the pace and leaves is let in on time."""
+
+    async def scene() -> list[str]:
+        gate = Gate(rate=1, at_once=1, clock=now)
+        entered: list[str] = []
+
+        async def one(name: str) -> None:
+            async with gate.admitted():
+                entered.append(name)
+
+        tasks = [asyncio.ensure_future(one(name)) for name in "abc"]
+        await asyncio.sleep(10)
+        tasks[1].cancel()
+        await asyncio.wait(tasks, timeout=600)
+        return entered
+
+    assert virtually(scene) == ["a", "c"]
+
+
 def test_tokens_a_minute_are_kept() -> None:
     """What is asked for and what is answered count together; a request larger than the burst still passes."""
     spent: list[tuple[float, int]] = []
