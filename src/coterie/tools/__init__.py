@@ -4,10 +4,13 @@ from coterie.tools.actors import ActorTool as ActorTool
 from coterie.tools.actors import as_tool as as_tool
 from coterie.tools.arithmetic import calculator as calculator
 from coterie.tools.files import files as files
+from coterie.tools.mcp import McpTool as McpTool
+from coterie.tools.mcp import mcp as mcp
 from coterie.tools.programs import python as python
 from coterie.tools.programs import shell as shell
 from coterie.tools.query import sql as sql
 from coterie.tools.registry import Registry as Registry
+from coterie.tools.resources import Pool as Pool
 from coterie.tools.sandbox import Outcome as Outcome
 from coterie.tools.sandbox import Sandbox as Sandbox
 from coterie.tools.sets import approved as approved

@@ -20,10 +20,11 @@ from coterie.errors import CoterieError
 from coterie.models.pins import DEFAULT, LARGE, MINILM, SMALL
 from coterie.models.providers import PROVIDERS, there
 from coterie.models.weights import cache_folder
+from coterie.tools.confine import WAYS, why_not
 
 ROOM = 1 << 30
 """Bytes below which a disk is called nearly full."""
-EXTRAS = {"local": ("xllamacpp", "numpy"), "models": ("pydantic_ai", "openai", "anthropic", "google.genai")}
+EXTRAS = {"local": ("xllamacpp", "numpy"), "models": ("pydantic_ai", "openai", "anthropic", "google.genai"), "mcp": ("mcp",)}
 """The parts of Coterie that can be left out, and the modules that each needs."""
 
 
@@ -55,6 +56,8 @@ def _findings(store: str) -> Iterator[Finding]:
     yield _sqlite()
     for extra, modules in EXTRAS.items():
         yield _extra(extra, modules)
+    yield _sandbox()
+    yield _program("npm", "servers and clients of MCP that come from npm cannot be run")
     yield _weights()
     yield _providers()
     yield _disk(Path(store).resolve().parent)
@@ -78,6 +81,20 @@ def _extra(extra: str, modules: tuple[str, ...]) -> Finding:
     if not missing:
         return Finding(f"[{extra}]", "installed")
     return Finding(f"[{extra}]", f"no {', '.join(missing)}", f"pip install 'coterie[{extra}]'")
+
+
+def _sandbox() -> Finding:
+    """The strongest way into a sandbox for the tools that run programs."""
+    for way in WAYS:
+        if not why_not(way):
+            better = f"{WAYS[0]} is stronger: {why_not(WAYS[0])}" if way != WAYS[0] else ""
+            return Finding("sandbox", way, better)
+    return Finding("sandbox", "none", f"the tools `python` and `shell` do not work here: {why_not(WAYS[-1])}")
+
+
+def _program(name: str, without: str) -> Finding:
+    found = shutil.which(name)
+    return Finding(name, found or "none", "" if found else without)
 
 
 def _weights() -> Finding:
