@@ -24,7 +24,11 @@ from coterie.tools.confine import WAYS, why_not
 
 ROOM = 1 << 30
 """Bytes below which a disk is called nearly full."""
-EXTRAS = {"local": ("xllamacpp", "numpy"), "models": ("pydantic_ai", "openai", "anthropic", "google.genai"), "mcp": ("mcp",)}
+EXTRAS = {
+    "local": ("xllamacpp", "numpy"),
+    "models": ("pydantic_ai", "openai", "anthropic", "google.genai"),
+    "mcp": ("mcp",),
+}
 """The parts of Coterie that can be left out, and the modules that each needs."""
 
 
