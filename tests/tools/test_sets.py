@@ -71,7 +71,7 @@ def test_approval_is_put_on_some() -> None:
         lambda: renamed(EVERY, {"get": "post"}),
         lambda: renamed(EVERY, {"put": "post"}),
         lambda: combined(["get"]),
-        lambda: get.but(nmae="x"),
+        lambda: get.but(colour="x"),
         lambda: Registry(EVERY)["put"],
         lambda: Registry(EVERY, permissions={"a": ["put"]}),
         lambda: Registry(EVERY, [get]),
