@@ -3,7 +3,16 @@ import asyncio
 import pytest
 
 from coterie import Agent, Limits, Task, Team, do, gather
-from coterie.errors import BadInput, BadOutput, Cancelled, Late, ModelFailed, OverLimit, ToolFailed
+from coterie.errors import (
+    BadInput,
+    BadOutput,
+    Cancelled,
+    Late,
+    ModelFailed,
+    OverLimit,
+    RateLimited,
+    ToolFailed,
+)
 from coterie.patterns import Breaker, resilient
 from coterie.testing import crash_everywhere, rehearse, simulate
 from coterie.words.effect import Use
@@ -20,6 +29,14 @@ def test_what_is_retryable_is_tried_again_later_and_later():
     )
     assert (run.message.text, len(run.message.missing)) == ("ok", 3)
     assert 0 < run.elapsed <= 10 + 15 + 15
+
+
+def test_what_a_provider_asks_for_is_waited():
+    """A `Retry-After` is kept, and up to a tenth longer, whatever `most` says."""
+    busy = RateLimited("too many")
+    busy.retry_after = 100.0
+    run = simulate(resilient(ada, delay=1, most=2), "go", script=[busy, "ok"], latency=0)
+    assert (run.message.text, 100 <= run.elapsed <= 110) == ("ok", True)
 
 
 def test_a_tool_with_consequences_is_never_tried_again_blindly():

@@ -40,7 +40,7 @@ def resilient(
     What `retry_on` says (default: errors that say they are retryable, so never a tool with consequences)
     is tried again up to `retries` times, after up to `delay`, twice that, four times that ... and at most
     `most` seconds, drawn evenly from zero ("full jitter": Brooker, "Exponential Backoff And Jitter", AWS
-    Architecture Blog, 2015). Each try has `timeout` seconds. While `breaker` is open no try is made. Then
+    Architecture Blog, 2015); where a provider says after how long, that is kept. Each try has `timeout` seconds. While `breaker` is open no try is made. Then
     the task as `simplify` makes it is tried once, then `fallback` gets the task. If all of it failed,
     `partial` gives what was finished, unverified. `missing` is every failure on the way.
 
@@ -58,7 +58,7 @@ def resilient(
             if said is not None or not retry_on(lost[-1]):
                 break
             if n < retries:
-                await Sleep(await Draw() * min(most, delay * 2**n))
+                await Sleep(_pause(await Draw(), lost[-1].retry_after, min(most, delay * 2**n)))
         if said is None and simplify is not None:
             said = await _kept(attempt(simplify(task)), lost)
         if said is None and fallback is not None:
@@ -99,6 +99,11 @@ async def _kept(call: Awaitable[Message], lost: list[RunError]) -> Message | Non
     except RunError as error:
         lost.append(error)
         return None
+
+
+def _pause(drawn: float, asked: float, most: float) -> float:
+    """Seconds before the next try: as long as a provider asked for and up to a tenth more, or up to `most`."""
+    return asked * (1 + drawn / 10) if asked else drawn * most
 
 
 def _partial(name: str, lost: list[RunError]) -> Message:
