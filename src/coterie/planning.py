@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import fields
 
 from coterie.actor import Actor
 from coterie.errors import BadPlan
@@ -164,18 +167,21 @@ def plan_from(text: str | bytes, name: str = "the plan") -> Plan:
         BadPlan: if it is no plan; the message says where in it.
     """
     try:
-        found = msgspec.json.decode(text, type=_Written)
-        return msgspec.convert(msgspec.to_builtins(found), Plan)
+        msgspec.json.decode(text, type=_written())
+        return msgspec.json.decode(text, type=Plan)
     except msgspec.DecodeError as error:
         raise BadPlan(f"{name} is no plan: {error}") from error
 
 
-class _WrittenStep(Step, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A step as people write it: a field that there is not is a mistake, and not left out."""
-
-
-class _Written(Plan, frozen=True, forbid_unknown_fields=True):
-    steps: tuple[_WrittenStep, ...]
+@cache
+def _written() -> type[Struct]:
+    """A plan as people write it: a field that there is not is a mistake, and not left out."""
+    rows: list[Any] = [
+        (one.name, one.type) if one.required else (one.name, one.type, one.default) for one in fields(Step)
+    ]
+    many: Any = tuple
+    step = msgspec.defstruct("Step", rows, kw_only=True, forbid_unknown_fields=True)
+    return msgspec.defstruct("Plan", [("steps", many[step, ...])], forbid_unknown_fields=True)
 
 
 def planning(planner: Actor, workers: Workers, *, max_steps: int = MANY, name: str = "planning") -> Team:

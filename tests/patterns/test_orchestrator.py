@@ -7,7 +7,8 @@ import pytest
 from coterie import Agent, Get, Message, Task, best_effort, collect_all, quorum
 from coterie.errors import BadInput, BadPlan, BranchesFailed, ModelFailed
 from coterie.models import scripted
-from coterie.patterns import Worker, check_plan, orchestrator, plan_of, planner
+from coterie.patterns import Worker, check_plan, orchestrator, planner
+from coterie.planning import plan_of
 from coterie.stores import MemoryStore
 from coterie.team import Team
 from coterie.testing import crash_everywhere, rehearse, simulate

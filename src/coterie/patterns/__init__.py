@@ -24,7 +24,7 @@ from coterie.patterns.parallel import concatenate, merge, parallel
 from coterie.patterns.peers import peers
 from coterie.patterns.pipeline import Stage, pipeline, stage
 from coterie.patterns.planner import planner
-from coterie.patterns.plans import check_plan, plan_of
+from coterie.patterns.plans import check_plan
 from coterie.patterns.pool import pool
 from coterie.patterns.refine import Review, refine
 from coterie.patterns.resilient import resilient
@@ -57,7 +57,7 @@ __all__ = [
     "Overwritten", "Part", "Peer", "Reaction", "Record", "Request", "Requests", "Review", "Route", "Routing",
     "Source", "Split", "Stage", "Tally", "Track", "TrackRecord", "Transfer", "Turn", "Vote", "Worker",
     "agreed", "by_lines", "by_priority", "call", "check_plan", "claimed", "concatenate", "escalating", "in_order",
-    "merge", "merging", "on", "plan_of", "planner", "scored", "stage", "worth",
+    "merge", "merging", "on", "planner", "scored", "stage", "worth",
     "auction", "balance", "blackboard", "cached", "cascade", "chat", "committee", "consensus", "debate", "events",
     "handoff", "hierarchy", "hub", "mapreduce", "orchestrator", "parallel", "peers", "pipeline", "pool", "refine",
     "resilient", "router", "supervisor", "workqueue",

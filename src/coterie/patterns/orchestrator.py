@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -44,7 +44,7 @@ class Orchestrator(Team):
 
 def orchestrator(
     planner: Actor | Plan,
-    workers: Workers,
+    workers: Sequence[Actor | Worker],
     synthesizer: Actor | None = None,
     *,
     verify: Actor | None = None,

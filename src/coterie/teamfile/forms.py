@@ -22,6 +22,7 @@ from coterie import patterns
 from coterie.actor import Actor
 from coterie.agent import Agent
 from coterie.errors import BadInput
+from coterie.team import Team
 from coterie.teamfile.kinds import (
     ACheck,
     AnActor,
@@ -64,7 +65,10 @@ def agent_form() -> Form:
 
 def _builds_team(name: str) -> bool:
     made = getattr(patterns, name)
-    return inspect.isfunction(made) and made.__annotations__.get("return") == "Team"
+    if not inspect.isfunction(made):
+        return False
+    kind = made.__globals__.get(str(made.__annotations__.get("return")))
+    return isinstance(kind, type) and issubclass(kind, Team)
 
 
 @cache

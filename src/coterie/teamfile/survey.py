@@ -139,7 +139,7 @@ def _of_agent(agent: Agent, above: tuple[Actor, ...]) -> tuple[float, bool]:
 
 def _turns(agent: Agent) -> float:
     """The model calls of an agent: without tools it only goes on to mend its answer."""
-    rereads = agent.context is not None and agent.context.budget is not None and agent.context.reread
+    rereads = agent.context is not None and agent.context.reread
     if agent.tools or rereads:
         return agent.turns
     checked = agent.output is not None or agent.done_when is not None
