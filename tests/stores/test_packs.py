@@ -128,3 +128,27 @@ def test_what_was_appended_after_the_lease_was_renewed_is_found(tmp_path: Path) 
         return found, len(await SqliteStore(tmp_path / "r.db").read("r")), problems
 
     assert asyncio.run(scene()) == (3, 4, [])
+
+
+def test_a_long_look_for_the_ends_of_runs_is_not_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Listing finds the ends of runs that nobody gave back, and writes down what it has looked through."""
+    monkeypatch.setattr("coterie.stores.reading.LONG", 3)
+    path = tmp_path / "r.db"
+
+    async def scene() -> tuple[list[int], list[tuple[int, int]], list[int]]:
+        store = SqliteStore(path)
+        await written(store, "idle")
+        await written(store, "busy", *([Settled(f"s.{n}", n)] for n in range(5)))
+        other = SqliteStore(path)
+        listed = [one.events for one in await other.runs()]
+        db = sqlite3.connect(path)
+        known = db.execute("select tail, seen from runs order by id").fetchall()
+        db.close()
+        again = [one.events for one in await other.runs()]
+        await store.close()
+        await other.close()
+        return listed, known, again
+
+    assert asyncio.run(scene()) == ([6, 1], [(1, 7), (7, 7)], [6, 1])

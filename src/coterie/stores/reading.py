@@ -13,6 +13,8 @@ from coterie.words.event import Record
 
 AHEAD = 64
 """Packs that are read at once where one run has written them one after the other."""
+LONG = 1_000
+"""Packs that are looked through again and again rather than written down as seen."""
 KEPT = 256
 """Packs that a reader keeps at hand, so that runs that were written together are read together."""
 
@@ -34,6 +36,33 @@ def tail_of(db: sqlite3.Connection, run: int) -> int:
         return int(tail)
     rows = db.execute("select id, places from packs where id > ? order by id desc", (seen,))
     return next((int(key) for key, places in rows if run in runs_in(places)), int(tail))
+
+
+def tails(db: sqlite3.Connection) -> dict[int, int]:
+    """The newest pack of every run, by one look at the packs that rows do not know of.
+
+    After a long look the rows are told what was found, so that nobody has to look there again.
+    """
+    rows = db.execute("select id, holder, seen, tail from runs").fetchall()
+    found = {int(key): int(tail) for key, _, _, tail in rows}
+    sought = {int(key): int(seen) for key, whose, seen, _ in rows if whose}
+    packs = db.execute("select id, places from packs where id > ? order by id desc", (_oldest(sought),))
+    looked: list[int] = []
+    for number, places in packs if sought else ():
+        looked.append(int(number))
+        for run in runs_in(places) & sought.keys():
+            if number > sought.pop(run):
+                found[run] = int(number)
+        if not sought:
+            break
+    if len(looked) > LONG:
+        told = [(found[int(key)], looked[0], key, seen) for key, whose, seen, _ in rows if whose]
+        db.executemany("update runs set tail = ?, seen = ? where id = ? and seen = ? and holder <> ''", told)
+    return found
+
+
+def _oldest(seen: dict[int, int]) -> int:
+    return min(seen.values(), default=0)
 
 
 class Packs:

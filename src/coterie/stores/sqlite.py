@@ -40,7 +40,7 @@ from coterie.stores.group import Committer, Group, fenced
 from coterie.stores.held import Held
 from coterie.stores.holder import dead
 from coterie.stores.leases import LEASE, Leases
-from coterie.stores.reading import Journals, tail_of
+from coterie.stores.reading import Journals, tail_of, tails
 from coterie.stores.schema import connect, told, transaction
 from coterie.wire.journal import Reader
 from coterie.words.digest import encode
@@ -137,7 +137,7 @@ class SqliteStore:
         await self._flushed()
         with told(self.path):
             row = self._db.execute("select id from runs where name = ?", (run,)).fetchone()
-            return [] if row is None else self._read(run, row[0], self._journals())
+            return [] if row is None else self._read(self._journals(), row[0], self._tail(run, row[0]))
 
     async def signal(self, run: str, signal: Signalled, /) -> None:
         body = encode([signal.kind, signal.about, signal.value])
@@ -148,8 +148,8 @@ class SqliteStore:
         await self._flushed()
         with told(self.path):
             rows = self._db.execute("select id, name, holder from runs order by id desc").fetchall()
-            journals = self._journals()
-            found = [(name, self._read(name, key, journals), whose) for key, name, whose in rows]
+            journals, ends = self._journals(), tails(self._db)
+            found = [(name, self._read(journals, key, ends[key]), whose) for key, name, whose in rows]
         return [_seen(name, records, whose) for name, records, whose in found if records]
 
     async def verify(self, run: str, /) -> list[str]:
@@ -263,8 +263,8 @@ class SqliteStore:
     def _journals(self) -> Journals:
         return Journals(self._db, str(self.path))
 
-    def _read(self, run: str, key: int, journals: Journals) -> list[Record]:
-        return journals.records(journals.pages(key, self._tail(run, key)), Reader(journals.blob))
+    def _read(self, journals: Journals, key: int, tail: int) -> list[Record]:
+        return journals.records(journals.pages(key, tail), Reader(journals.blob))
 
     def _tail(self, run: str, key: int) -> int:
         """The newest pack of a run, which of one that is written here is known."""
