@@ -176,7 +176,9 @@ class Scope:
 
     def _of_ours(self, found: type[Any]) -> Iterator[Kind]:
         """A class of the house: its fields, or what a function that makes one is given."""
-        kinds: list[Callable[..., Any]] = [*found.__subclasses__()]
+        # Only what stands beside it: what else was imported by now must make no difference.
+        beside = [one for one in found.__subclasses__() if one.__module__ == found.__module__]
+        kinds: list[Callable[..., Any]] = [*beside]
         if kinds:
             yield from _family(kinds)
             return
@@ -196,7 +198,7 @@ class Part(Struct, frozen=True):
 
 _LISTS = (Sequence, list, tuple)
 _MAPPINGS = (Mapping, dict)
-_FAMILIAR: dict[str, Any] = {"Actor": Actor, "Callable": Callable}
+_FAMILIAR: dict[str, Any] = {"Actor": Actor, "Callable": Callable, "Sequence": Sequence, "Mapping": Mapping}
 """What aliases speak of, whichever module has imported them."""
 
 
@@ -262,8 +264,13 @@ def _family(kinds: Sequence[Callable[..., Any]]) -> Iterator[Kind]:
 
 
 def _makers(found: type[Any]) -> list[Callable[..., Any]]:
-    """The exported functions that make a `found`."""
+    """The exported functions that make a `found` of something else."""
     made = [getattr(patterns, name) for name in patterns.__all__]
-    return [
-        one for one in made if inspect.isfunction(one) and one.__annotations__.get("return") == found.__name__
-    ]
+    return [one for one in made if inspect.isfunction(one) and _makes(one, found.__name__)]
+
+
+def _makes(function: Callable[..., Any], name: str) -> bool:
+    said = {key: str(one) for key, one in function.__annotations__.items()}
+    return said.pop("return", "") == name and not any(
+        word in one for one in said.values() for word in (name, "Workers", "Message")
+    )

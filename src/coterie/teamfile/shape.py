@@ -102,7 +102,7 @@ def faults(schema: Any, at: str = "the schema") -> Iterator[str]:
         if word not in KEYWORDS:
             yield f"{at}: JSON schemas of team files know no {word!r}{nearest(word, KEYWORDS)}"
     for kind in _listed(schema.get("type", [])):
-        if kind not in _TYPES:
+        if not isinstance(kind, str) or kind not in _TYPES:
             yield f"{at}: there is no type {kind!r}{nearest(str(kind), _TYPES)}"
     yield from _faulty_parts(schema, at)
 
@@ -133,7 +133,8 @@ def _faulty_parts(schema: dict[str, Any], at: str) -> Iterator[str]:
 
 def _unknown(schema: dict[str, Any], properties: dict[str, Any]) -> list[Any]:
     """What is required and is no property, where there are any."""
-    return [one for one in _listed(schema.get("required", [])) if one not in properties] if properties else []
+    required = _listed(schema.get("required", []))
+    return [one for one in required if not isinstance(one, str) or (properties and one not in properties)]
 
 
 def _listed(given: Any) -> list[Any]:
