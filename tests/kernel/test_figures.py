@@ -152,6 +152,12 @@ def test_votes_are_read_by_a_program():
     assert waste(performed(committee(A, B, C), {key: [value] for key, value in script.items()})).share == 0.0
 
 
+def test_bare_votes_are_used():
+    """A vote in a word is in the tally, whatever case and full stop it has."""
+    voters = [pipeline(one, name=f"v{one.name}") for one in (A, B, C)]
+    assert waste(performed(committee(*voters), {"a": "Yes.", "b": "No", "c": "yes"})).share == 0.0
+
+
 def test_a_failed_run_is_all_waste():
     """Where there is no answer, nothing was of use."""
     records = performed(pipeline(A, B), {"a": ["x"], "b": [ModelFailed("down")]})

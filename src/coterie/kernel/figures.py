@@ -13,7 +13,8 @@ and Tardos, "Algorithm Design", 2006, section 6.1). So it is the time that faste
 3. it is *unused*: its answer is found in no later prompt and not in the run's answer. An answer that is a JSON
    object or list, and one that calls tools, is read by a program, so it counts as used where its frame has ended.
 
-Texts are found as they are, so an answer of one word may be found by chance: waste is counted from below.
+Texts are found but for case and punctuation at the ends, so an answer of one word may be found by chance: waste
+is counted from below.
 
 **Agreement.** A member's position is its choice, where it made one, or else its text but for case, white space and
 punctuation at the ends. Members agree as far as they share the most frequent position; the others dissent.
@@ -35,6 +36,9 @@ from coterie.words.effect import Stored, Think, body_of, kind_of
 from coterie.words.event import Asked, Closed, Noted, Record, Settled
 from coterie.words.message import Message
 from coterie.words.usage import NOTHING, Usage
+
+_ENDS = " \n\t.!?\"'`*"
+"""What may stand around a text and say nothing."""
 
 
 class ModelCall(Struct, frozen=True, kw_only=True):
@@ -214,7 +218,7 @@ def _told(records: Sequence[Record]) -> dict[str, int]:
         event = record.event
         if isinstance(event, Asked):
             for message in _prompt(event):
-                told[message.text] = record.seq
+                told[message.text.casefold()] = record.seq
     return told
 
 
@@ -231,14 +235,14 @@ def _said(end: Closed | None) -> str:
     if end is None or end.message is None:
         return ""
     message = end.message
-    return f"{message.text}\n{msgspec.json.encode(message.output, enc_hook=plain).decode()}"
+    return f"{message.text}\n{msgspec.json.encode(message.output, enc_hook=plain).decode()}".casefold()
 
 
 def _used(call: ModelCall, told: Mapping[str, int], said: str) -> bool:
     answer = call.answer
     if answer is None or answer.calls or not answer.text.strip() or _for_programs(answer.text):
         return True
-    text = answer.text.strip()
+    text = answer.text.strip(_ENDS).casefold()
     return text in said or any(text in each for each, seq in told.items() if seq > call.settled)
 
 
@@ -272,7 +276,7 @@ def position(message: Message) -> str:
         value = msgspec.to_builtins(given, enc_hook=plain) if given is not None else None
         if isinstance(value, dict) and "choice" in value:
             return str(cast("dict[str, Any]", value)["choice"]).casefold()
-    return " ".join(message.text.split()).strip(" .!?\"'`*").casefold()
+    return " ".join(message.text.split()).strip(_ENDS).casefold()
 
 
 def _json(text: str) -> Any:
