@@ -15,8 +15,10 @@ from coterie.errors import (
 )
 from coterie.patterns import Breaker, resilient
 from coterie.testing import crash_everywhere, rehearse, simulate
+from coterie.tool import Tool
 from coterie.words.effect import Use
 from coterie.words.event import Asked
+from coterie.words.message import ToolCall
 
 ada, bob = Agent("ada"), Agent("bob")
 DOWN = ModelFailed("down")
@@ -53,6 +55,52 @@ def test_a_tool_with_consequences_is_never_tried_again_blindly():
     with pytest.raises(ToolFailed, match="refused"):
         rehearse(resilient(Team("payer", (), paying)))
     assert calls == [1]
+
+
+PAYS = [ToolCall("1", "pay", {"euros": 5})]
+
+
+@pytest.mark.parametrize("idempotent", [False, True])
+@pytest.mark.parametrize("fails", ["afterwards", "in time"])
+def test_after_a_tool_with_consequences_nothing_is_tried_again(fails, idempotent):
+    """Not when the model fails after it, nor when time is up while it works; an idempotent tool may be repeated."""
+    paid = []
+
+    def pay(euros: int) -> str:
+        """Pay."""
+        paid.append(euros)
+        return "paid"
+
+    clerk = Agent("clerk", tools=[Tool(pay, idempotent=idempotent)])
+    lines = [PAYS, DOWN, PAYS, "done"] if fails == "afterwards" else [PAYS, PAYS, "done"]
+    slow = {"use": iter([99, 1, 1])}
+    run = simulate(
+        resilient(clerk, retries=2, delay=1, timeout=20, simplify=lambda task: Task("less")),
+        "pay the bill",
+        script=lines,
+        latency=lambda effect, _: next(slow["use"]) if fails == "in time" and effect.kind == "use" else 1,
+    )
+    if idempotent:
+        assert (run.message.text, len(run.asked)) == ("done", 4 if fails == "afterwards" else 3)
+    else:
+        assert isinstance(run.error, ModelFailed if fails == "afterwards" else Late)
+        assert len(run.asked) == (2 if fails == "afterwards" else 1)
+        assert len(paid) <= 1
+
+
+def test_who_steps_in_gets_the_task_all_the_same():
+    """Somebody else was named for just that, and sees what failed in nobody's place."""
+
+    def pay(euros: int) -> str:
+        """Pay."""
+        return "paid"
+
+    team = resilient(Agent("clerk", tools=[pay]), fallback=bob)
+    said, asked = rehearse(team, "pay", {"clerk": [PAYS, DOWN], "bob": "I looked: it was paid"})
+    assert ([think.actor for think in asked], said.text) == (
+        ["clerk", "clerk", "bob"],
+        "I looked: it was paid",
+    )
 
 
 def test_then_a_simpler_task_then_somebody_else():

@@ -67,6 +67,7 @@ class Frame:
 
     __slots__ = (
         "account",
+        "acted",
         "actor",
         "counts",
         "depth",
@@ -88,6 +89,7 @@ class Frame:
         self.counts: dict[str, int] = {}
         self.usage: Usage = NOTHING
         self.marks: list[str] | None = None
+        self.acted = False
         self.finished: list[Message] = []
         self.grant: Grant | None
         self.actor: Playable | None = None
@@ -124,6 +126,13 @@ class Frame:
         key = name + "."
         count = self.counts[key] = self.counts.get(key, 0) + 1
         return f"{self.path}/{name}.{count}"
+
+    def act(self) -> None:
+        """Remember, here and above, that a tool with consequences was begun."""
+        frame: Frame | None = self
+        while frame is not None and not frame.acted:
+            frame.acted = True
+            frame = frame.parent
 
     def spend(self, usage: Usage) -> None:
         """Count what was spent below this frame."""

@@ -332,7 +332,10 @@ class Machine:
             path = strand.frame.effect(use.step)
             self.note(path, "refused", why)
             raise NotGranted(why, path=path)
-        return self._spend(strand, use)
+        self._spend(strand, use)
+        if strand.wait not in self.budget.refused and not getattr(use.by, "idempotent", False):
+            strand.frame.act()
+        return PARKED
 
     def _spend(self, strand: Strand, effect: Think | Use) -> Any:
         self._ask(strand, effect)

@@ -14,6 +14,7 @@ from coterie.kernel.stuck import repeated
 from coterie.kernel.topics import NOTHING, Topics
 from coterie.kernel.values import storable
 from coterie.words.effect import (
+    Acted,
     Claim,
     Get,
     Granted,
@@ -159,6 +160,9 @@ class Shared:
     def here(self, strand: Strand, here: Here) -> Any:
         return strand.frame.path
 
+    def acted(self, strand: Strand, acted: Acted) -> Any:
+        return strand.frame.acted
+
     def granted(self, strand: Strand, asked: Granted[Any]) -> Any:
         grant = strand.frame.grant
         if grant is None:
@@ -191,6 +195,7 @@ SETTLES: dict[type, Callable[[Shared, Strand, Any], Any]] = {
     Claim: Shared.claim,
     Release: Shared.release,
     Here: Shared.here,
+    Acted: Shared.acted,
     Granted: Shared.granted,
     Inbox: Shared.inbox,
     Subscribe: Shared.subscribe,

@@ -12,7 +12,7 @@ from coterie.check import label
 from coterie.errors import BadInput, CoterieError, OverLimit, RunError, failure_of
 from coterie.patterns.breaker import Breaker
 from coterie.team import Team
-from coterie.words.effect import Draw, Sleep
+from coterie.words.effect import Acted, Draw, Sleep
 from coterie.words.message import Message
 from coterie.words.task import Task
 
@@ -37,12 +37,13 @@ def resilient(
 ) -> Team:
     """A team that gives the task to `actor`, and does what can be done where that fails.
 
-    What `retry_on` says (default: errors that say they are retryable, so never a tool with consequences)
-    is tried again up to `retries` times, after up to `delay`, twice that, four times that ... and at most
-    `most` seconds, drawn evenly from zero ("full jitter": Brooker, "Exponential Backoff And Jitter", AWS
-    Architecture Blog, 2015); where a provider says after how long, that is kept. Each try has `timeout` seconds. While `breaker` is open no try is made. Then
-    the task as `simplify` makes it is tried once, then `fallback` gets the task. If all of it failed,
-    `partial` gives what was finished, unverified. `missing` is every failure on the way.
+    What `retry_on` says (default: errors that say they are retryable) is tried again up to `retries` times,
+    after up to `delay`, twice that, four times that ... and at most `most` seconds, drawn evenly from zero
+    ("full jitter": Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015); where a provider
+    says after how long, that is kept. Each try has `timeout` seconds. While `breaker` is open no try is made.
+    Then the task as `simplify` makes it is tried once, then `fallback` gets the task. Once a tool that is
+    not idempotent was begun, `actor` is not tried again in any way. If all of it failed, `partial` gives
+    what was finished, unverified. `missing` is every failure on the way.
 
     Raises:
         BadInput: with a negative number of retries, or times below 0.
@@ -55,11 +56,11 @@ def resilient(
         said, lost = None, list[RunError]()
         for n in range(retries + 1):
             said = await _kept(attempt(task), lost)
-            if said is not None or not retry_on(lost[-1]):
+            if said is not None or await Acted() or not retry_on(lost[-1]):
                 break
             if n < retries:
                 await Sleep(_pause(await Draw(), lost[-1].retry_after, min(most, delay * 2**n)))
-        if said is None and simplify is not None:
+        if said is None and simplify is not None and not await Acted():
             said = await _kept(attempt(simplify(task)), lost)
         if said is None and fallback is not None:
             said = await _kept(fallback(task), lost)

@@ -270,6 +270,10 @@ class Here(Effect[str], frozen=True):
     """The path of the frame that asks: a name for topics and board keys that no other frame of the run has."""
 
 
+class Acted(Effect[bool], frozen=True):
+    """Whether a tool that is not idempotent has been begun in the frame that asks, or below it."""
+
+
 class Granted(Effect[tuple[Tools, ...]], Generic[Tools], frozen=True):
     """Those of `tools` that the frame may use. What it may not is noted as lost."""
 
