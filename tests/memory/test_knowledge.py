@@ -46,6 +46,8 @@ class TestSqliteWords(KnowledgePromises):
 
 
 class TestSqliteVectors(KnowledgePromises):
+    operations = 2_000
+
     @pytest.fixture
     def knowledge(self, tmp_path: Path) -> Knowledge:
         return SqliteKnowledge(tmp_path / "memory.db", Hashing())
@@ -53,6 +55,14 @@ class TestSqliteVectors(KnowledgePromises):
     def reopen(self, knowledge: Knowledge) -> Knowledge:
         assert isinstance(knowledge, SqliteKnowledge)
         return SqliteKnowledge(knowledge.path, Hashing())
+
+
+@pytest.mark.slow
+def test_p21_ten_thousand_random_operations_in_sqlite_leak_nothing(tmp_path: Path) -> None:
+    """The same, at length, in the place that people use: vectors and words in one file."""
+    KnowledgePromises().test_p21_random_operations_leak_nothing(
+        SqliteKnowledge(tmp_path / "memory.db", Hashing())
+    )
 
 
 def test_forgotten_bytes_are_overwritten(tmp_path: Path) -> None:

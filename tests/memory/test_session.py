@@ -338,3 +338,20 @@ def test_nothing_is_selected_across_runs() -> None:
     """What a board holds ends with its run; that is said when the session is made."""
     with pytest.raises(BadInput, match="nothing can be selected"):
         Session(id="s", context=Select(keys=("x",)))
+
+
+def test_a_turn_that_waits_for_a_person_can_be_interrupted() -> None:
+    """With `interrupt` an open question is withdrawn: its run is cancelled, and the next message goes on."""
+
+    async def asks(task: Task) -> str:
+        return str(await Ask("May I?")) if task.text == "one" else "went on"
+
+    async def scene() -> list[str]:
+        store, team = MemoryStore(), Team("asks", (), asks)
+        session = Session(id="s", busy="interrupt")
+        await run(team, "one", store=store, session=session)
+        second = await run(team, "two", store=store, session=session)
+        listed = {one.id: one.status for one in await store.runs()}
+        return [listed["s.1"], second.text]
+
+    assert asyncio.run(scene()) == ["cancelled", "went on"]
