@@ -294,3 +294,8 @@ def test_http_runs_beside_the_loop(site: str) -> None:
         asyncio.run(asyncio.to_thread(web(allow=[site], private=True), f"http://{site}/json"))["status"]
         == 200
     )
+
+
+def test_a_page_of_anywhere_is_sensitive() -> None:
+    """A URL can carry off what it is made of; with an allow-list only to hosts that were named."""
+    assert (web().sensitive, web(allow=["example.org"]).sensitive) == (True, False)

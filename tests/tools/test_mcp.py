@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from coterie.words.message import ToolCall
 from tests.http import node
 
 SMALL = [sys.executable, str(Path(__file__).with_name("server.py"))]
+LINK = "https://example.org/open"
 TOKYO = {"source_timezone": "UTC", "time": "12:00", "target_timezone": "Asia/Tokyo"}
 TIME = [sys.executable, "-m", "mcp_server_time", "--local-timezone", "UTC"]
 
@@ -38,13 +40,27 @@ def everything() -> list[str]:
 
 
 def children() -> list[int]:
-    """The processes that this one has begun."""
+    """The living processes that this one has begun."""
     found: list[int] = []
     for task in Path("/proc/self/task").iterdir():
-        found += [int(pid) for pid in task.joinpath("children").read_text().split()]
-    return [
-        pid for pid in found if "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    ]
+        with suppress(OSError):  # a thread may end meanwhile, and so may a child
+            pids = task.joinpath("children").read_text().split()
+            found += [int(pid) for pid in pids if _state(pid) != "Z"]
+    return sorted(found)
+
+
+def _state(pid: str) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return "Z"
+
+
+def left(before: Any, look: Any) -> Any:
+    """What `look` sees once it sees what was there `before`, or after five seconds."""
+    until = time.monotonic() + 5
+    while look() != before and time.monotonic() < until:
+        threading.Event().wait(0.02)
+    return look()
 
 
 def told(tool: McpTool, **arguments: Any) -> str:
@@ -117,7 +133,7 @@ def test_a_real_server_is_killed_in_the_middle_of_a_run(command: Any, call: Tool
         assert server.connection.connects == 2
     first, _, last = seen
     assert first != last
-    assert children() == before
+    assert left(before, children) == before
 
 
 def test_names_schemas_and_promises_are_the_server_s(tools) -> None:
@@ -198,6 +214,23 @@ def test_what_a_server_asks_a_person_is_asked_by_the_run(tools) -> None:
     calls = [ToolCall(thing, "small_paint", {"thing": thing}) for thing in ("fence", "door", "roof")]
     result = asyncio.run(Agent("a", tools=tools).run("go", model=once(*calls), ask=answering))
     assert result.text == "fence: red | door: blue | roof: decline"
+
+
+def test_the_reference_server_asks_in_the_middle_of_an_older_session() -> None:
+    """Revisions before 2026-07-28 ask over the open connection: forms and links, accepted or declined."""
+    calls = [
+        ToolCall("1", "trigger-elicitation-request", {}),
+        ToolCall("2", "trigger-url-elicitation", {"url": LINK}),
+    ]
+
+    async def answer(path: str, ask: Any) -> Any:
+        return "decline" if LINK in ask.question else {"name": "Ada", "check": True}
+
+    with mcp(everything()) as own:
+        result = asyncio.run(Agent("a", tools=own).run("go", model=once(*calls), ask=answer))
+    form, link = result.text.split(" | ")
+    assert "- Name: Ada" in form
+    assert "User declined to open the URL" in link
 
 
 def test_a_question_waits_in_the_store_and_its_call_begins_anew(tools, log: Path) -> None:
@@ -281,7 +314,7 @@ def test_a_server_that_cannot_be_had(server: Any, why: str) -> None:
     before = threading.active_count(), children()
     with pytest.raises(ToolFailed, match=why), mcp(server, connecting=1.5):
         pass
-    assert (threading.active_count(), children()) == before
+    assert left(before, lambda: (threading.active_count(), children())) == before
 
 
 @pytest.mark.parametrize("server", ["time", "", []])
@@ -297,7 +330,7 @@ def test_outside_its_with_a_tool_says_so() -> None:
     with mcp(TIME) as tools:
         tool = by_name(tools)["get_current_time"]
     assert "inside its `with`" in told(tool, timezone="UTC")
-    assert children() == before
+    assert left(before, children) == before
 
 
 def test_an_agent_is_tied_to_the_server_s_schemas(tools) -> None:

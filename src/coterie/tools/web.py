@@ -54,7 +54,8 @@ def http(
         """Get a page of the web by its URL: its status, type and text. HTML comes as plain text."""
         return _Fetch(tuple(allow), private, largest, seconds, trust).get(url)
 
-    return Tool(http_get, idempotent=True, timeout=seconds + 10, tags=["web", "read"])
+    # A URL can carry off what it is made of, so a page of anywhere is sensitive.
+    return Tool(http_get, idempotent=True, timeout=seconds + 10, sensitive=not allow, tags=["web", "read"])
 
 
 class _Fetch:
