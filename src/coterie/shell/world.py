@@ -10,6 +10,7 @@ import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from typing import Any, ClassVar, TypeAlias
 
+from msgspec.msgpack import decode
 from msgspec.structs import replace
 
 from coterie.errors import BadInput, CoterieError, InDoubt, ModelFailed, TimedOut, failure_of
@@ -18,9 +19,10 @@ from coterie.models.find import find
 from coterie.ports import Memory, Model
 from coterie.shell.sayings import Sayings
 from coterie.tool import KEY, Tool
+from coterie.words.digest import encode
 from coterie.words.effect import Ask, Draw, Effect, Forget, Now, Recall, Remember, Sleep, Think, Use
 from coterie.words.event import Asked, Settled
-from coterie.words.message import Message
+from coterie.words.message import Message, ToolCall
 from coterie.words.usage import NOTHING, ONE_REQUEST, ONE_TOOL_CALL
 
 Asker: TypeAlias = Callable[[str, Ask], Awaitable[Any]]
@@ -87,6 +89,8 @@ class World:
         if usage is NOTHING:
             usage = ONE_REQUEST
             message = replace(message, usage=usage)
+        if message.calls:
+            message = replace(message, calls=tuple(map(_as_kept, message.calls)))
         return Settled(path, message, None, usage)
 
     async def _use(self, path: str, use: Use, run: str, doubt: float | None) -> Settled:
@@ -145,6 +149,15 @@ class World:
         Recall: _recall,
         Forget: _forget,
     }
+
+
+def _as_kept(call: ToolCall) -> ToolCall:
+    """A call as a journal gives it back: its arguments in order of their names, at every depth.
+
+    So a play that shows them to somebody shows the same when it lives through the journal again.
+    """
+    arguments = call.arguments
+    return ToolCall(call.id, call.name, decode(encode(arguments))) if len(arguments) > 1 else call
 
 
 def _message(think: Think, said: Any) -> Message:
