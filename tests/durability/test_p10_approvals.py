@@ -201,7 +201,9 @@ def test_arguments_are_shown_the_same_after_a_crash(tmp_path):
     """In whichever order a model says them: what a play makes of them is what it made of them before."""
     nested = {"z": {"y": 1, "x": [{"b": 1, "a": 2}]}, "c": 3}
     said = Message(sender="a", calls=(ToolCall("1", "look", {"what": nested, "again": 1}),))
-    shown = Agent("shown", tools=[tool(_look, needs_approval=True)], model=scripted([said, "done"]))
+    shown = Agent(
+        "shown", tools=[tool(_look, name="look", needs_approval=True)], model=scripted([said, "done"])
+    )
 
     async def scene():
         store = SqliteStore(tmp_path / "runs.db")
