@@ -26,6 +26,7 @@ from coterie.calls import each
 from coterie.errors import BadPlan
 from coterie.patterns.choose import decision, eligible_name, fields_in, one_of
 from coterie.patterns.crew import listing
+from coterie.patterns.examples import COMMON, EXAMPLES, ORDERED
 from coterie.patterns.plans import check_plan, plan_in
 from coterie.patterns.routes import Route, overlap
 from coterie.patterns.workers import Worker, Workers, assign, workers_of
@@ -42,33 +43,6 @@ MOST_NEEDED = 4
 SPLIT = "Split each task into the steps that it takes, in order. These do the steps:\n{crew}"
 WHO = "Say who does each step:\n{crew}"
 ORDER = "You say which steps of some work need the results of which earlier steps."
-ORDERED: tuple[tuple[Sequence[str], dict[str, list[str]]], ...] = (
-    (
-        ("s1: Find facts about volcanoes", "s2: Count the visitors", "s3: Write an essay"),
-        {"s2": [], "s3": ["s1", "s2"]},
-    ),
-    (
-        ("s1: Bake bread", "s2: Take a photo of it", "s3: Sell it"),
-        {"s2": ["s1"], "s3": ["s1"]},
-    ),
-    (("s1: Draw the plan", "s2: Build the house", "s3: Paint the house"), {"s2": ["s1"], "s3": ["s2"]}),
-)
-"""Steps and what they need, said before the question."""
-EXAMPLES = {
-    "Write an essay about volcanoes.": ["Find facts about volcanoes", "Write the essay from the facts"],
-    "Water the plants.": ["Water the plants"],
-    "Bake bread, take a photo of it and mail the photo to Ann.": [
-        "Bake bread",
-        "Take a photo of the bread",
-        "Mail the photo to Ann",
-    ],
-}
-"""Tasks and their steps, said before the task: small models follow them better than rules."""
-COMMON = frozenset(
-    "a about all an and are as at be by can for from has have how if in into is it its new of on one or other our "
-    "out so some that the their them then these they this those to up what when where which who with you your".split()
-)
-"""Words that say nothing of what a text is about."""
 CLEAR = 1.5
 """How many times as many words, by weight, as the next one a worker has to share with a step to stand out."""
 
