@@ -19,6 +19,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
@@ -97,7 +98,9 @@ class Sandbox(Struct, frozen=True, kw_only=True):
         if user:
             os.chown(scratch, user, user)
         if os.geteuid() and way != "bubblewrap":
-            del limits["RLIMIT_NPROC"]  # it would count all that this user runs: the guard counts instead
+            limits["RLIMIT_NPROC"] += (
+                _tasks()
+            )  # the kernel counts all that this user runs; the guard is exact
         return Cell(
             folder=folder,
             scratch=scratch,
@@ -107,6 +110,17 @@ class Sandbox(Struct, frozen=True, kw_only=True):
             limits=limits,
             user=user,
         )
+
+
+def _tasks() -> int:
+    """The processes and threads that the user of this process has."""
+    count = 0
+    for path in Path("/proc").iterdir():
+        if path.name.isdigit():
+            with suppress(OSError):
+                if path.stat().st_uid == os.getuid():
+                    count += len(list(path.joinpath("task").iterdir()))
+    return count
 
 
 def _user(folder: str) -> int:
