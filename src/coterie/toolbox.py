@@ -14,7 +14,7 @@ from coterie.context import REREAD
 from coterie.errors import BadOutput, EffectFailed
 from coterie.tool import Tool
 from coterie.words.digest import digest
-from coterie.words.effect import Mark
+from coterie.words.effect import REPEATS, Mark
 from coterie.words.grant import Grant, exactly
 from coterie.words.message import Message, ToolCall
 
@@ -28,13 +28,15 @@ class Toolbox:
     Arguments that do not fit go back to the model once, with the validator's message.
     """
 
-    __slots__ = ("_agent", "_bad", "_grant", "_tools")
+    __slots__ = ("_agent", "_bad", "_grant", "_rounds", "_tools", "_unmarked")
 
     def __init__(self, agent: str, tools: Mapping[str, Tool]) -> None:
         self._agent = agent
         self._tools = tools
         self._grant = _all_of(tuple(tools))
         self._bad: frozenset[str] = frozenset()
+        self._rounds = 0
+        self._unmarked: list[tuple[Sequence[ToolCall], list[Message]]] = []
 
     async def answers(self, calls: Sequence[ToolCall], reread: Reread | None = None) -> list[Message]:
         """What each of a model's `calls` came to, in its order; they run at once.
@@ -50,9 +52,12 @@ class Toolbox:
         else:
             both = zip(calls, problems, strict=True)
             answers = await gather(*(self._answer(call, why, reread) for call, why in both))
-        asked = [[call.name, call.arguments] for call in calls]
-        state = msgspec.json.encode([asked, [answer.text for answer in answers]]).decode()
-        await Mark(state if len(state) < 200 else f"{calls[0].name} {hash_of(state)}")
+        self._rounds += 1
+        self._unmarked.append((calls, answers))
+        if self._rounds >= REPEATS:  # fewer cannot repeat themselves so often
+            for asked, answered in self._unmarked:
+                await Mark(_state(asked, answered))
+            self._unmarked.clear()
         return answers
 
     def _problems(self, calls: Sequence[ToolCall], rereads: bool) -> list[str]:
@@ -97,6 +102,13 @@ class Toolbox:
 def _all_of(tools: tuple[str, ...]) -> Grant:
     """The grant of tools by name; an agent asks for the same one at every task."""
     return Grant(tuple(map(exactly, tools)))
+
+
+def _state(calls: Sequence[ToolCall], answers: Sequence[Message]) -> str:
+    """Where an agent stands that has made these calls and has these answers."""
+    asked = [[call.name, call.arguments] for call in calls]
+    state = msgspec.json.encode([asked, [answer.text for answer in answers]]).decode()
+    return state if len(state) < 200 else f"{calls[0].name} {hash_of(state)}"
 
 
 def hash_of(text: str) -> str:

@@ -187,10 +187,12 @@ class Machine:
             else:
                 error = None
                 try:
-                    if (settle := SETTLES.get(wait.__class__)) is not None:
-                        value = settle(self._shared or self.shared, strand, wait)
-                    else:
-                        value = handlers.get(wait.__class__, Machine._ask)(self, strand, wait)
+                    settle = SETTLES.get(wait.__class__)
+                    value = (
+                        handlers.get(wait.__class__, Machine._ask)(self, strand, wait)
+                        if settle is None
+                        else settle(self._shared or self.shared, strand, wait)
+                    )
                 except Exception as refusal:  # thrown into the strand that asked
                     value, error = None, refusal
             if value is PARKED:

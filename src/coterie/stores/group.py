@@ -52,15 +52,14 @@ class Group:
     def settle(self, error: Exception | None) -> None:
         """Tell everybody who waits how it went."""
         tails = self.tails
-        for pack in self.packs:
-            for page, written in pack:
-                held = page.held
-                if error is None and held.key in tails:
-                    held.written = (tails[held.key], page.number, page.hash)
-                    if not written.done():
-                        written.set_result(None)
-                else:
-                    self._refuse(held, written, error)
+        for page, written in [waiting for pack in self.packs for waiting in pack]:
+            held = page.held
+            if error is not None or held.key not in tails:
+                self._refuse(held, written, error)
+                continue
+            held.written = (tails[held.key], page.number, page.hash)
+            if not written.done():
+                written.set_result(None)
 
     def _refuse(self, held: Held, written: asyncio.Future[None], error: Exception | None) -> None:
         if error is None:

@@ -24,6 +24,8 @@ T = TypeVar("T")
 Tools = TypeVar("Tools", bound=Grantable)
 LIMIT = 10_000
 """Messages that a topic holds, unless its inbox says otherwise."""
+REPEATS = 3
+"""Times that a loop may stand at the same place before it makes no progress."""
 OVERFLOWS = ("wait", "refuse", "drop_oldest", "drop_new")
 """What may happen to a message for which a topic has no room."""
 DEAD = "dead"
@@ -263,7 +265,7 @@ class Mark(Effect[None], frozen=True):
     """Say where a loop stands. The same `state` at the `limit`-th mark of a frame is `NoProgress`."""
 
     state: str
-    limit: int = 3
+    limit: int = REPEATS
 
 
 class Here(Effect[str], frozen=True):
