@@ -128,22 +128,19 @@ class NatsEngine:
 
     async def _opened(self) -> JetStreamContext:
         async with self._opening:
-            if self._stream is None:
-                self._nats = await nats.connect(
-                    self.url,
-                    max_reconnect_attempts=-1,
-                    reconnect_time_wait=0.1,
-                    error_cb=_quiet,
-                    **self._options,
-                )
-                stream = self._nats.jetstream(timeout=5)
-                config = StreamConfig(
-                    name=STREAM, subjects=["coterie.>"], retention=RetentionPolicy.WORK_QUEUE
-                )
-                with contextlib.suppress(BadRequestError):  # it is there already
-                    await stream.add_stream(config)
-                self._stream = stream
-            return self._stream
+            if self._stream is not None:
+                return self._stream
+            kit: Any = nats  # its options are not typed
+            client: Any = await kit.connect(
+                self.url, max_reconnect_attempts=-1, reconnect_time_wait=0.1, error_cb=_quiet, **self._options
+            )
+            stream: JetStreamContext = client.jetstream(timeout=5)
+            config = StreamConfig(name=STREAM, subjects=["coterie.>"], retention=RetentionPolicy.WORK_QUEUE)
+            add: Any = stream.add_stream
+            with contextlib.suppress(BadRequestError):  # it is there already
+                await add(config)
+            self._nats, self._stream = client, stream
+            return stream
 
 
 class NatsWork:

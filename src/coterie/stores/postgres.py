@@ -146,7 +146,7 @@ class PostgresStore:
                 "select id, name, holder, expires > now() from runs where tenant = %s order by id desc",
                 (self.tenant,),
             )
-            found = []
+            found: list[Overview] = []
             for key, name, whose, good in await rows.fetchall():
                 records = await Rows(db, self.tenant).records(key)
                 if records:
@@ -207,7 +207,7 @@ class PostgresStore:
         db = await psycopg.AsyncConnection.connect(self.url, autocommit=True)
         await migrate(db)
         self._pen = await psycopg.AsyncConnection.connect(self.url, autocommit=True)
-        await self._pen.execute(f"set synchronous_commit = {self._commit}")
+        await self._pen.execute("select set_config('synchronous_commit', %s, false)", (self._commit,))
         loop = asyncio.get_running_loop()
         for task in self._tasks:
             task.cancel()
