@@ -134,13 +134,13 @@ class NatsEngine:
             client: Any = await kit.connect(
                 self.url, max_reconnect_attempts=-1, reconnect_time_wait=0.1, error_cb=_quiet, **self._options
             )
-            stream: JetStreamContext = client.jetstream(timeout=5)
+            stream: Any = client.jetstream(timeout=5)
             config = StreamConfig(name=STREAM, subjects=["coterie.>"], retention=RetentionPolicy.WORK_QUEUE)
-            add: Any = stream.add_stream
             with contextlib.suppress(BadRequestError):  # it is there already
-                await add(config)
-            self._nats, self._stream = client, stream
-            return stream
+                await stream.add_stream(config)
+            opened: JetStreamContext = stream
+            self._nats, self._stream = client, opened
+            return opened
 
 
 class NatsWork:
