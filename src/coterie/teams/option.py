@@ -10,12 +10,12 @@ from msgspec import Struct
 class Option(Struct, frozen=True, kw_only=True):
     """One keyword argument of a team's `build`; `name` is a Python name.
 
-    A `folder` and a `file` are paths that exist; a `store` is the file that the run is kept in,
-    unless another is named. All three are absolute when `build` sees them.
+    A `folder`, a `file` and a `path` (either) exist, an `output` need not; a `store` is the file that the run is
+    kept in, unless another is named. All of them are absolute when `build` sees them.
     """
 
     name: str
     help: str
-    kind: Literal["text", "number", "flag", "folder", "file", "store"] = "text"
+    kind: Literal["text", "number", "flag", "folder", "file", "path", "output", "store"] = "text"
     required: bool = False
     default: Any = None

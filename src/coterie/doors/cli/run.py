@@ -37,6 +37,8 @@ _KINDS: dict[str, Any] = {
     "flag": bool,
     "folder": click.Path(exists=True, file_okay=False, resolve_path=True),
     "file": click.Path(exists=True, dir_okay=False, resolve_path=True),
+    "path": click.Path(exists=True, resolve_path=True),
+    "output": click.Path(resolve_path=True),
     "store": click.Path(dir_okay=False, resolve_path=True),
 }
 _MODEL = "The model of agents that name none: embedded, embedded:small, embedded:FILE.gguf."
