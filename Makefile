@@ -4,16 +4,20 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LOCAL := $(VENV)/.installed-local
+ALL := $(VENV)/.installed-all
 DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench docs clean
+.PHONY: help demo demo-all test check bench docs clean
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(LOCAL) ## see teams at work
 	@$(BIN)/python -m examples.demo
+
+demo-all: $(ALL) ## see the eight ready-made teams at work, one after the other
+	@$(BIN)/python -m examples.demo_all
 
 test: $(DEV) ## run the tests
 	@$(BIN)/python -m pytest
@@ -42,6 +46,10 @@ $(LOCAL): pyproject.toml .ci/install
 	@.ci/install $(PYTHON) $(VENV) local
 	@touch $@
 
+$(ALL): pyproject.toml .ci/install
+	@.ci/install $(PYTHON) $(VENV) local,code
+	@touch $@ $(LOCAL)
+
 $(DEV): pyproject.toml .ci/install
 	@.ci/install $(PYTHON) $(VENV) local,dev
-	@touch $@ $(LOCAL)
+	@touch $@ $(LOCAL) $(ALL)

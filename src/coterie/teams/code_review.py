@@ -12,10 +12,10 @@ import ast
 from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Any
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 from msgspec.structs import replace
 
 from coterie.actor import do
@@ -84,14 +84,19 @@ class Code(Struct, frozen=True):
 
 MOST = 40
 """Statements of a file that reviewers choose from."""
-Problem: TypeAlias = Annotated[str, Meta(max_length=100)]
+CONCERNS = {
+    "tester": ("fails where something is missing", "fails where something is empty", "gives a wrong result"),
+    "guard": ("hides an error", "may lose data", "trusts what comes from outside"),
+    "reader": ("has a name that says little", "does too much at once", "is more complicated than need be"),
+}
+"""What each reviewer may have to say of a line: small models choose better than they write."""
 REVIEWERS = tuple(
-    Agent(name, f"You review code. Choose the line that {what}, and say why.", settings={"max_tokens": 90})
-    for name, what in {
-        "tester": "fails with unusual input",
-        "guard": "is unsafe or loses data",
-        "reader": "is hardest to understand",
-    }.items()
+    Agent(
+        name,
+        f"You review code. Choose the line that most {' or '.join(concerns)}.",
+        settings={"max_tokens": 80},
+    )
+    for name, concerns in CONCERNS.items()
 )
 FIXER = role(
     "coder",
@@ -196,16 +201,24 @@ async def _reviewed(task: Task) -> Message:
     lines = _spoken(code)
     if not lines:
         return Message(sender="review", text=task.text, output=code)
-    kind = msgspec.defstruct("Opinion", [("line", one_of(lines)), ("problem", Problem)], frozen=True)
-    panel = parallel(*(fitted(one, kind) for one in REVIEWERS), name="reviewers", on_failure=collect_all)
+    panel = parallel(
+        *(fitted(one, _opinion(one.name, lines)) for one in REVIEWERS),
+        name="reviewers",
+        on_failure=collect_all,
+    )
     said = await panel(code.before[:SHOWN])
     opinions = tuple(
-        f"{part.sender} on line {lines[part.output.line]} (`{part.output.line}`): {part.output.problem}"
+        f"{part.sender} on line {lines[part.output.line]} (`{part.output.line}`): {part.output.it}"
         for part in said.parts
     )
     return Message(
         sender="review", text=task.text, output=replace(code, opinions=opinions), missing=said.missing
     )
+
+
+def _opinion(reviewer: str, lines: Collection[str]) -> Any:
+    fields: list[Any] = [("line", one_of(lines)), ("it", one_of(CONCERNS[reviewer]))]
+    return msgspec.defstruct("Opinion", fields, frozen=True)
 
 
 def _spoken(code: Code) -> dict[str, int]:

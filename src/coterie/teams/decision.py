@@ -1,9 +1,10 @@
-"""Decision: four perspectives look at the facts, a committee votes, a judge decides, and facts have to bear it out.
+"""Decision: four perspectives weigh the facts, a committee votes, a judge decides, and facts have to bear it out.
 
-Options and facts come from the task or from a brief, a Markdown file with those lists. Each perspective chooses the
-fact that is most about its own side, and whether that is good or bad news for the option that the fact names. So a
-reason cannot be made up. The committee counts what each approves of; the judge decides between the best two by one
-more fact. A judge who decides against the committee is the team's done-when not holding: people should look.
+Options and facts come from the task or from a brief, a Markdown file with those lists. A clerk says of each fact which
+perspective it concerns, and whether it is good or bad news for the option that it names; so no reason is made up.
+Each perspective approves of the options that its facts leave ahead, and the committee counts that; the judge picks
+the fact that decides between the best two. A judge who is not of the committee's mind is the team's done-when not
+holding: people should look.
 """
 
 from __future__ import annotations
@@ -11,34 +12,31 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, defstruct
 
 from coterie.actor import Play
 from coterie.agent import Agent
-from coterie.errors import BadInput, BadOutput
+from coterie.errors import BadInput
 from coterie.memory.claims import content_words
 from coterie.patterns.choose import decision, fields_in, fitted, one_of
 from coterie.patterns.committee import committee
-from coterie.patterns.parallel import parallel
+from coterie.patterns.mapreduce import mapreduce
 from coterie.patterns.votes import approval, first_declared
+from coterie.roles import role
 from coterie.team import Team
 from coterie.teams.option import Option
 from coterie.teams.output import text_of
-from coterie.words.failure import collect_all
 from coterie.words.message import Message
 from coterie.words.task import Task
 from coterie.words.vote import Tally, Vote
 
-PERSPECTIVES = {
-    "cost": "money: prices, costs and what is free",
-    "risk": "danger: damage, loss and what can go wrong",
-    "use": "people: what they can see, do or use",
-    "effort": "work: the time and the changes that it takes",
-}
-"""Who looks, and at what."""
+PERSPECTIVES = {"cost": "money", "danger": "risk", "comfort": "use", "effort": "work"}
+"""What facts are about, in the single words that small models sort by best, and whose perspective that is."""
+WEIGHTS = {"positive": 1.0, "neutral": 0.5, "negative": -1.0}
+"""What a fact counts for the option that it names."""
 _SECTION = re.compile(r"^\s*(?:#+\s*)?(options|facts)\s*:?\s*(.*)$", re.IGNORECASE)
 _INLINE = re.compile(r"\b(options|facts)\s*:", re.IGNORECASE)
 
@@ -51,38 +49,42 @@ class Brief(Struct, frozen=True):
     facts: tuple[str, ...]
 
 
-class Opinion(Struct, frozen=True):
-    """The fact that somebody names, the option that it is about, and whether it speaks against that."""
+class Mark(Struct, frozen=True):
+    """A fact, the option that it is about, whose perspective it concerns, and what it counts."""
 
     fact: str
     about: str
-    against: bool
+    perspective: str
+    weight: float
 
-    def approves(self, options: Sequence[str]) -> tuple[str, ...]:
-        """The options that the fact leaves standing."""
-        return tuple(one for one in options if (one == self.about) != self.against)
+    def __str__(self) -> str:
+        sign = "against" if self.weight < 0 else "for"
+        return f"{sign} {self.about}, because: {self.fact}"
 
 
 class Verdict(Struct, frozen=True):
-    """What was decided, how the committee voted, and what the judge and each perspective named."""
+    """What was decided, by which fact, how the committee voted, and what every fact counted."""
 
     option: str
+    by: Mark
     tally: Tally
-    judge: Opinion
-    opinions: dict[str, Opinion]
+    marks: tuple[Mark, ...]
 
 
 MOST = 12
 """Options, and facts, that there may be."""
-LOOK = (
-    "You read facts and choose the one that is most about {about}. `sentiment`: negative if that fact is bad news for "
-    "the thing it names, positive otherwise."
+CLERK = Agent(
+    "clerk",
+    "You are a classifier of sentences: `about` is the subject, `sentiment` the sentiment.",
+    output=defstruct("Label", [("about", one_of(PERSPECTIVES)), ("sentiment", one_of(WEIGHTS))], frozen=True),
+    settings={"max_tokens": 30},
 )
-MEMBERS = tuple(
-    Agent(name, LOOK.format(about=about), settings={"max_tokens": 120})
-    for name, about in PERSPECTIVES.items()
-)
-JUDGE = Agent("judge", LOOK.format(about="what the question asks"), settings={"max_tokens": 120})
+JUDGE = role(
+    "judge",
+    does=("Choose the one fact that decides the question.",),
+    does_not=("Decide by order.",),
+    answer="",
+).agent(settings={"max_tokens": 90})
 OPTIONS = (Option(name="brief", help="A Markdown file with the lists Options and Facts.", kind="file"),)
 
 
@@ -98,84 +100,62 @@ def build(brief: str | Path | None = None) -> Team:
 
     async def play(task: Task) -> Message:
         known = brief_of(task.text, task.text if given is None else given)
-        opinions = await views(Task(known.question, data=known))
-        by = {part.sender: part.output for part in opinions.parts}
-        ballots = [Team(name, (), _voting(one, known.options)) for name, one in by.items()]
-        voted = await committee(*ballots, choices=known.options, rule=first_declared(approval))(
-            known.question
-        )
-        judged = await judge(Task(known.question, data=[known, voted.output]))
-        best: Opinion = judged.output
-        option = next(one for one in _best(known, voted.output) if one in best.approves(known.options))
-        verdict = Verdict(option, voted.output, best, by)
-        parts, missing = (opinions, voted, judged), (*opinions.missing, *voted.missing)
+        labelled = await clerks(Task(known.question, data=[Task(fact, data=known) for fact in known.facts]))
+        marks = tuple(part.output for part in labelled.parts if part.output.about)
+        voters = [Team(name, (), _voting(name, marks, known.options)) for name in PERSPECTIVES.values()]
+        voted = await committee(*voters, choices=known.options, rule=first_declared(approval))(known.question)
+        tally: Tally = voted.output
+        judged = await judge(Task(known.question, data=[marks, _best(known, tally)]))
+        mark: Mark = judged.output
+        other = [one for one in _best(known, tally) if one != mark.about]
+        verdict = Verdict(mark.about if mark.weight > 0 else other[0], mark, tally, marks)
+        parts, missing = (labelled, voted, judged), (*labelled.missing, *voted.missing)
         return Message(sender="decision", text=page(verdict), output=verdict, parts=parts, missing=missing)
 
-    looking = (Team(one.name, [one], _looking(one)) for one in MEMBERS)
-    views = parallel(*looking, name="perspectives", on_failure=collect_all)
+    one = Team("fact", [CLERK], _labelled)
+    clerks = mapreduce(one, split=lambda task: task.data, at_once=4, name="facts")
     judge = Team("judge", [JUDGE], _judged)
     settings = {"brief": given or ""}
-    return Team("decision", [views, judge], play, settings=settings, done_when=agreed)
+    return Team("decision", [clerks, judge], play, settings=settings, done_when=agreed)
 
 
-def _looking(member: Agent) -> Play:
-    """The play of one perspective: the fact that is most about its side."""
-
-    async def play(task: Task) -> Message:
-        known: Brief = task.data
-        opinion = await _opinion(member, known, known.options)
-        return Message(sender=member.name, text=opinion.fact, output=opinion)
-
-    return play
+async def _labelled(task: Task) -> Message:
+    """The play of the clerk: what a fact counts, for which option, and for whom."""
+    known: Brief = task.data
+    said = (await CLERK(task.text)).output
+    mark = Mark(task.text, about(task.text, known.options), PERSPECTIVES[said.about], WEIGHTS[said.sentiment])
+    return Message(sender="fact", text=str(mark), output=mark)
 
 
-def _voting(opinion: Opinion, options: Sequence[str]) -> Play:
-    """The play of a voter: it approves of what the fact that it named leaves standing."""
+def _voting(perspective: str, marks: Sequence[Mark], options: Sequence[str]) -> Play:
+    """The play of a perspective: it approves of the options that its own facts leave ahead; without any it abstains."""
 
     async def play(_: Task) -> Message:
-        return Message(sender="voter", output=Vote(approved=opinion.approves(options), reason=opinion.fact))
+        own = [one for one in marks if one.perspective == perspective]
+        scores = {option: sum(one.weight for one in own if one.about == option) for option in options}
+        ahead = tuple(option for option in options if scores[option] == max(scores.values()))
+        vote = Vote(approved=ahead, abstain=len(ahead) == len(options), reason="; ".join(map(str, own)))
+        return Message(sender=perspective, output=vote)
 
     return play
 
 
 async def _judged(task: Task) -> Message:
-    """The play of the judge: one more fact, about one of the best two."""
-    known, tally = task.data
-    opinion = await _opinion(JUDGE, known, _best(known, tally))
-    return Message(sender="judge", text=opinion.fact, output=opinion)
+    """The play of the judge: the fact that decides between the best two; the weightiest, if it names none."""
+    marks: Sequence[Mark] = task.data[0]
+    between = {one.fact: one for one in marks if one.about in task.data[1]}
+    kind: Any = defstruct("Deciding", [("fact", one_of(between))], frozen=True)
+    listed = "\n".join(f"- {fact}" for fact in between)
+    asked = Task(f"Question: {task.text}\nFacts:\n{listed}")
+    made = await decision(fitted(JUDGE, kind), asked, lambda said: msgspec.convert(fields_in(said), kind))
+    weightiest = max(between.values(), key=lambda one: abs(one.weight))
+    mark = weightiest if made.value is None else between[made.value.fact]
+    return Message(sender="judge", text=str(mark), output=mark)
 
 
 def _best(known: Brief, tally: Tally) -> list[str]:
     """The two options with most approvals, of equals the first declared."""
     return sorted(known.options, key=lambda one: -tally.scores.get(one, 0))[:2]
-
-
-async def _opinion(member: Agent, known: Brief, options: Sequence[str]) -> Opinion:
-    """The fact that a member names, of those about `options`.
-
-    Raises:
-        BadOutput: if it names none of them twice.
-    """
-    about = {fact: named for fact in known.facts if (named := _about(fact, known.options)) in options}
-    kind: Any = msgspec.defstruct(
-        "Look", [("fact", one_of(about)), ("sentiment", Literal["positive", "negative"])], frozen=True
-    )
-    asked = "\n".join((f"Question: {known.question}", "Facts:", *(f"- {fact}" for fact in about)))
-    made = await decision(
-        fitted(member, kind), Task(asked), lambda said: msgspec.convert(fields_in(said), kind)
-    )
-    if made.value is None:
-        raise BadOutput(f"{member.name!r} named no fact in 2 tries: {made.why}", raw=made.said.text)
-    return Opinion(made.value.fact, about[made.value.fact], made.value.sentiment == "negative")
-
-
-def _about(fact: str, options: Sequence[str]) -> str:
-    """The option that a fact names: the one most of whose own words are in it; empty if none or several are."""
-    words = content_words(fact).keys()
-    shares = {one: len(words & own) / len(own) for one in options if (own := content_words(one).keys())}
-    top = max(shares.values(), default=0.0)
-    named = [one for one, share in shares.items() if share == top and share > 0]
-    return named[0] if len(named) == 1 else ""
 
 
 def agreed(message: Message) -> str:
@@ -186,6 +166,15 @@ def agreed(message: Message) -> str:
     return (
         f"the judge is for {verdict.option!r}, the committee for {verdict.tally.winner!r}: people should look"
     )
+
+
+def about(fact: str, options: Sequence[str]) -> str:
+    """The option that a fact names: the one most of whose own words are in it; empty if none or several are."""
+    words = content_words(fact).keys()
+    shares = {one: len(words & own) / len(own) for one in options if (own := content_words(one).keys())}
+    top = max(shares.values(), default=0.0)
+    named = [one for one, share in shares.items() if share == top and share > 0]
+    return named[0] if len(named) == 1 else ""
 
 
 def brief_of(question: str, text: str) -> Brief:
@@ -208,7 +197,7 @@ def brief_of(question: str, text: str) -> Brief:
             f"a decision is between 2 and {MOST} options, and {len(options)} are named: write `Options: this; that. "
             "Facts: ...` into the task, or give a --brief with the lists Options and Facts"
         )
-    if bare := [one for one in options if one not in {_about(fact, options) for fact in facts}]:
+    if bare := [one for one in options if one not in {about(fact, options) for fact in facts}]:
         raise BadInput(
             f"no fact is about {bare[0]!r} alone: each option needs one that names it, to be weighed at all"
         )
@@ -223,12 +212,14 @@ def _listed(line: str) -> list[str]:
 
 
 def page(verdict: Verdict) -> str:
-    """A verdict as people read it: the decision, what the judge named, the votes, and every perspective."""
+    """A verdict as people read it: the decision, the fact that decided it, the votes, and every perspective."""
     votes = ", ".join(f"{option} {score:g}" for option, score in verdict.tally.scores.items())
-    views = [f"- {name}: {_said(one)}" for name, one in verdict.opinions.items()]
-    parts = [f"Decision: {verdict.option}", "", f"The judge: {_said(verdict.judge)}", f"Approvals: {votes}"]
-    return "\n".join([*parts, "", "Perspectives:", *views])
-
-
-def _said(opinion: Opinion) -> str:
-    return f"{'against' if opinion.against else 'for'} {opinion.about}, because: {opinion.fact}"
+    head = [
+        f"Decision: {verdict.option}",
+        "",
+        f"The judge: {verdict.by}",
+        f"Approvals: {votes}",
+        "",
+        "Perspectives:",
+    ]
+    return "\n".join([*head, *(f"- {one.perspective}: {one}" for one in verdict.marks)])

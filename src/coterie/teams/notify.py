@@ -39,6 +39,8 @@ KINDS = {
 """What things are about, and how urgent each is: single words, which small models sort by best."""
 
 
+STAGES = ("watch", "decide", "send")
+"""Who reacts, in the order of the work."""
 Label = defstruct("Label", [("kind", one_of(KINDS))], frozen=True)
 """What the decider answers with."""
 DECIDER = Agent("decider", "You say what kind of note it is.", output=Label, settings={"max_tokens": 16})
@@ -75,7 +77,8 @@ def build(feed: str | Path, outbox: str | Path, polls: float = 1, every: float =
         decided = [part.output for part in said.parts if isinstance(part.output, Notice)]
         lines = [f"[{one.urgency}] {one.text} ({one.item})" for one in decided]
         text = "\n".join(lines) or "Nothing to tell."
-        return Message(sender="notify", text=text, output=decided, parts=said.parts, missing=said.missing)
+        parts = tuple(sorted(said.parts, key=lambda part: STAGES.index(part.sender)))  # whoever was first
+        return Message(sender="notify", text=text, output=decided, parts=parts, missing=said.missing)
 
     team = events(
         on("task", Team("watch", (), _watching(source, target, looks, every))),

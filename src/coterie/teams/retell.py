@@ -10,11 +10,12 @@ from msgspec import Meta, Struct
 
 from coterie.actor import Actor
 from coterie.errors import BadOutput
-from coterie.memory.claims import numbers, sentences, support
+from coterie.memory.claims import content_words, numbers, sentences, support
 
 KEPT = 0.6
 """The share of a fact's content words that the sentence made from it has to keep."""
 _NAME = re.compile(r"`[^`]+`|\b\w*[a-z]\w*[A-Z]\w*\b|\b[a-z0-9]+(?:_[a-z0-9]+)+\b")
+_CAPITAL = re.compile(r"\b[A-Z]\w+")
 _NOT = re.compile(r"\b(?:not|no|never|none|nobody|nothing|cannot|without)\b|n't\b", re.IGNORECASE)
 
 
@@ -52,7 +53,8 @@ async def retold(writer: Actor, facts: Sequence[str], asked: str, *, always: int
 def holds(text: str, fact: str) -> bool:
     """Whether a sentence says what `fact` does: its words, its numbers, no other name, and no other `not`."""
     kept = support(fact, text).share >= KEPT and support(text, fact).share >= KEPT
-    names = all(name.strip("`").lower() in fact.lower() for name in _NAME.findall(text))
+    capital = [word for word in _CAPITAL.findall(text) if content_words(word)]
+    names = all(name.strip("`").lower() in fact.lower() for name in (*_NAME.findall(text), *capital))
     denies = bool(_NOT.search(text)) == bool(_NOT.search(fact))
     return kept and names and denies and numbers(text) == numbers(fact) and len(sentences(text)) == 1
 

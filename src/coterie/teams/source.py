@@ -66,7 +66,10 @@ def lint(source: str, rules: list[str]) -> list[Finding]:
 def mend(source: str, rules: list[str], unsafe: bool = False) -> str:
     """Python source with all that ruff can mend by these rules; `unsafe` fixes may change what it does."""
     how = ["--unsafe-fixes"] if unsafe else []
-    return _ruff(source, "check", "--select", ",".join(rules), "--fix-only", "--silent", *how) or source
+    return (
+        _ruff(source, "check", "--select", ",".join(rules), "--fix-only", "--silent", *how).lstrip("\n")
+        or source
+    )
 
 
 def parse_error(source: str) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct, convert, defstruct
@@ -53,7 +53,7 @@ DESKS = {
 class Ticket(Struct, frozen=True, forbid_unknown_fields=False):
     """What somebody wrote."""
 
-    id: str
+    id: Annotated[str, Meta(min_length=1)]
     text: Annotated[str, Meta(min_length=1)]
     subject: str = ""
 
@@ -126,7 +126,8 @@ def tickets_in(path: str | Path) -> list[Ticket]:
         if not line.strip():
             continue
         try:
-            ticket = msgspec.json.decode(line, type=Ticket, strict=False)
+            given = msgspec.json.decode(line, type=dict[str, Any])
+            ticket = convert({**given, "id": str(given.get("id", ""))}, Ticket)
         except msgspec.DecodeError as error:
             raise BadInput(
                 f'line {n} of {str(path)!r} is no ticket like {{"id": "7", "text": "..."}}: {error}'
