@@ -11,7 +11,7 @@ DEV := $(VENV)/.installed-dev
 .PHONY: help demo demo-all test check bench docs clean
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(LOCAL) ## see teams at work
 	@$(BIN)/python -m examples.demo
