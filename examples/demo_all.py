@@ -49,7 +49,7 @@ class Outcome(Struct, frozen=True):
 
 
 ACTS = (
-    Act("research", "How long does a refund take?", ("--docs", f"{DATA}/handbook")),
+    Act("research", "What do I do when I have forgotten my password?", ("--docs", f"{DATA}/handbook")),
     Act("code-review", "Review this", ("--file", f"{DATA}/orders.py", "--out", f"{OUT}/review")),
     Act(
         "support",

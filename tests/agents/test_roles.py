@@ -81,7 +81,7 @@ def test_what_is_no_role_is_one_clear_error(tmp_path: Path, text: str, what: str
 def test_an_unknown_role_or_part_says_what_there_is() -> None:
     """A misspelt name lists the library; a misspelt part, the parts."""
     with pytest.raises(BadInput, match="researcher, coder"):
-        role("reviwer")
+        role("nobody")
     with pytest.raises(BadInput, match="does_not"):
         role("reviewer", dose=())
 

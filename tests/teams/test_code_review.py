@@ -82,7 +82,7 @@ def test_of_a_diff_only_its_own_lines_are_in_question(file: Path, tmp_path: Path
 def test_it_survives_a_crash_anywhere(file: Path, tmp_path: Path) -> None:
     """Cut after any event and resumed, it comes to the same and repeats no settled step."""
     script = {"fixer": lambda _: f"```python\n{GOOD}```", **OPINIONS}
-    crash_everywhere(build(tmp_path / "out", file=file), "Review", script=script)
+    assert crash_everywhere(build(tmp_path / "out", file=file), "Review", script=script).status == "succeeded"
 
 
 @pytest.mark.parametrize(

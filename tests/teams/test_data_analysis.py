@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from coterie.errors import BadInput
+from coterie.errors import BadInput, ToolFailed
 from coterie.models import scripted
 from coterie.teams.chart import Chart, svg
 from coterie.teams.data_analysis import build, conditions
@@ -72,7 +72,12 @@ def test_p15_data_that_changes_under_the_run_is_unverified(table: Path, tmp_path
 
 def test_it_survives_a_crash_anywhere(table: Path, tmp_path: Path) -> None:
     """Cut after any event and resumed, it comes to the same and repeats no settled step."""
-    crash_everywhere(build(table, tmp_path / "out"), "Which shop sells the most?", script=_script())
+    assert (
+        crash_everywhere(
+            build(table, tmp_path / "out"), "Which shop sells the most?", script=_script()
+        ).status
+        == "succeeded"
+    )
 
 
 def test_values_that_a_question_names_are_its_conditions(table: Path, tmp_path: Path) -> None:
@@ -96,9 +101,9 @@ def test_values_that_a_question_names_are_its_conditions(table: Path, tmp_path: 
     ],
 )
 def test_a_query_can_only_read(table: Path, tmp_path: Path, sql: str) -> None:
-    """Whatever is no single SELECT is refused with SQLite's words."""
+    """Whatever is no single SELECT is refused."""
     load.function(str(table), str(tmp_path / "t.db"))
-    with pytest.raises(ValueError, match="SQLite refuses"):
+    with pytest.raises(ToolFailed):
         query.function(str(tmp_path / "t.db"), sql)
 
 

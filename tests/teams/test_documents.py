@@ -65,7 +65,7 @@ def test_p15_a_document_that_changes_under_the_run_is_unverified(folder: Path, t
 
 def test_it_survives_a_crash_anywhere(folder: Path, tmp_path: Path) -> None:
     """Cut after any event and resumed, it comes to the same and repeats no settled step."""
-    crash_everywhere(build(folder, tmp_path / "out"), "Papers", script=SCRIPT)
+    assert crash_everywhere(build(folder, tmp_path / "out"), "Papers", script=SCRIPT).status == "succeeded"
 
 
 def test_a_folder_without_text_is_refused(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from coterie.testing import crash_everywhere
 
 ASKS = [
     f"support/tickets/{at}/desks/person/ask.1"
-    for at in ("_strand/ticket.2", "_strand.2/ticket", "_strand.2/ticket.2")
+    for at in ("_work/ticket.2", "_work.2/ticket", "_work.2/ticket.2")
 ]
 SCRIPT = {
     "triage": lambda think: {"about": "password" if "password" in think.thread[-1].text else "complaint"},
@@ -82,7 +82,12 @@ def test_p15_a_handbook_that_changes_under_the_run_is_unverified(desk: dict[str,
 
 def test_it_survives_a_crash_anywhere(desk: dict[str, Path]) -> None:
     """Cut after any event and resumed, it comes to the same and repeats no settled step."""
-    crash_everywhere(build(**desk), "Ferries", script=SCRIPT, answers=dict.fromkeys(ASKS, "Sorry."))
+    assert (
+        crash_everywhere(
+            build(**desk), "Ferries", script=SCRIPT, answers=dict.fromkeys(ASKS, "Sorry.")
+        ).status
+        == "succeeded"
+    )
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from coterie.patterns.refine import refine
 from coterie.roles import role
 from coterie.team import Team
 from coterie.teams.option import Option
-from coterie.teams.output import text_of, writable, write_files
+from coterie.teams.output import parts_of, text_of, writable, write_files
 from coterie.teams.source import (
     Finding,
     Place,
@@ -148,7 +148,7 @@ def build(
         Team("document", (), _documented),
     ]
     one = pipeline(*stages, name="file")
-    every = mapreduce(one, split=lambda task: task.data, at_once=1, name="files", on_failure=collect_all)
+    every = mapreduce(one, split=parts_of, at_once=1, name="files", on_failure=collect_all)
     settings = {"given": msgspec.to_builtins(given)}
     return Team("code-review", [every], played, settings=settings, done_when=_clean)
 

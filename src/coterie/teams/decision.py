@@ -28,7 +28,7 @@ from coterie.patterns.votes import approval, first_declared
 from coterie.roles import role
 from coterie.team import Team
 from coterie.teams.option import Option
-from coterie.teams.output import text_of
+from coterie.teams.output import parts_of, text_of
 from coterie.words.message import Message
 from coterie.words.task import Task
 from coterie.words.vote import Tally, Vote
@@ -113,7 +113,7 @@ def build(brief: str | Path | None = None) -> Team:
         return Message(sender="decision", text=page(verdict), output=verdict, parts=parts, missing=missing)
 
     one = Team("fact", [CLERK], _labelled)
-    clerks = mapreduce(one, split=lambda task: task.data, at_once=4, name="facts")
+    clerks = mapreduce(one, split=parts_of, at_once=4, name="facts")
     judge = Team("judge", [JUDGE], _judged)
     settings = {"brief": given or ""}
     return Team("decision", [clerks, judge], play, settings=settings, done_when=agreed)

@@ -26,7 +26,7 @@ from coterie.patterns.pipeline import pipeline, stage
 from coterie.team import Team
 from coterie.teams.fields import Quote, amounts, dates, found, iso, money, title
 from coterie.teams.option import Option
-from coterie.teams.output import read_text, writable, write_files
+from coterie.teams.output import parts_of, read_text, writable, write_files
 from coterie.tool import tool
 from coterie.words.failure import collect_all
 from coterie.words.message import Message
@@ -140,7 +140,7 @@ def build(folder: str | Path, out: str | Path) -> Team:
         stage(Team("validate", (), _validated), check=_valid, repairs=0),
         name="document",
     )
-    each = mapreduce(one, split=lambda task: task.data, at_once=AT_ONCE, name="index", on_failure=collect_all)
+    each = mapreduce(one, split=parts_of, at_once=AT_ONCE, name="index", on_failure=collect_all)
     publish = Team("publish", (), published)
 
     async def play(task: Task) -> Message:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from coterie.errors import BadInput
 from coterie.tool import tool
+from coterie.words.task import Task
 
 MOST = 10_000_000
 """Bytes of an input file that are read, unless a team says otherwise."""
@@ -49,6 +50,12 @@ def writable(path: str | Path) -> str:
     if not os.access(above, os.W_OK | os.X_OK):
         raise BadInput(f"nothing can be written to {str(above)!r}: name another folder for the results")
     return str(place)
+
+
+def parts_of(task: Task) -> list[Task]:
+    """The parts that a task carries as its data: what `mapreduce` splits it into."""
+    parts: list[Task] = task.data
+    return parts
 
 
 @tool(idempotent=True)

@@ -1,27 +1,22 @@
-"""A small program in a folder: written, and its tests run, in a process of their own with little of everything."""
+"""Small programs that nobody trusts yet: run in a sandbox, and held to examples."""
 
 from __future__ import annotations
 
 import ast
-import os
-import resource
-import signal
-import subprocess
-import sys
+import asyncio
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
 
+from coterie.errors import ToolFailed
 from coterie.tool import tool
+from coterie.tools.confine import PYTHON
+from coterie.tools.sandbox import Sandbox
 
-SECONDS = 10
-"""How long a program may run."""
-MEMORY = 512 << 20
-"""Bytes of memory that it may have."""
-FILE = 1 << 20
-"""Bytes that a file which it writes may have."""
+SECONDS = 10.0
+"""How long a program may run; the sandbox has the other limits."""
 SHOWN = 1_200
 """Characters of its output that are kept, from the end."""
 
@@ -34,42 +29,22 @@ class Ran(Struct, frozen=True):
 
 
 @tool(idempotent=True, timeout=60.0)
-def run(files: dict[str, str], arguments: list[str]) -> Ran:
-    """Run `python ARGUMENTS` in an empty folder that holds `files`, with limits on time, memory and files.
-
-    This stops accidents, not attackers: the process has the rights of whoever runs it, but no environment of theirs.
-    """
+async def run(files: dict[str, str], arguments: list[str]) -> Ran:
+    """Run `python ARGUMENTS` in a sandbox whose only folder holds `files`; a limit that it exceeds is said."""
     with tempfile.TemporaryDirectory(prefix="coterie-") as folder:
-        for name, text in files.items():
-            Path(folder, name).write_text(text, encoding="utf-8")
-        command = [sys.executable, "-E", "-s", "-B", *arguments]
-        with subprocess.Popen(  # noqa: S603 - our own Python; what it runs is what this tool is for
-            command,
-            cwd=folder,
-            env={"PATH": os.defpath, "HOME": folder, "LANG": "C.UTF-8"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            preexec_fn=_limit,  # noqa: PLW1509 - limits have to be set in the child, and nothing else is done there
-            start_new_session=True,
-        ) as process:
-            try:
-                said, _ = process.communicate(timeout=SECONDS)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                said, _ = process.communicate()
-                said += f"\nit did not end within {SECONDS} s".encode()
-        text = said.decode("utf-8", "replace").replace(folder, ".")
-    return Ran(process.returncode, text[-SHOWN:].strip())
+        await asyncio.to_thread(_put, folder, files)
+        box = Sandbox(seconds=SECONDS, folder=folder)
+        try:
+            done = await box.run(PYTHON, "-E", "-s", "-B", *arguments)
+        except ToolFailed as error:
+            return Ran(-1, str(error)[-SHOWN:])
+    said = "\n".join(part.strip() for part in (done.stdout, done.stderr) if part.strip())
+    return Ran(done.exit, said.replace(folder, ".")[-SHOWN:])
 
 
-def _limit() -> None:
-    for what, most in (
-        (resource.RLIMIT_AS, MEMORY),
-        (resource.RLIMIT_CPU, SECONDS),
-        (resource.RLIMIT_FSIZE, FILE),
-    ):
-        resource.setrlimit(what, (most, most))
+def _put(folder: str, files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        Path(folder, name).write_text(text, encoding="utf-8")
 
 
 def problem_of(source: str, needs: Mapping[str, Sequence[str]]) -> str:

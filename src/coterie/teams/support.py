@@ -27,7 +27,7 @@ from coterie.patterns.routes import Route
 from coterie.team import Team
 from coterie.teams.library import Excerpt, cited_by, index, problems, search
 from coterie.teams.option import Option
-from coterie.teams.output import text_of, writable, write_files
+from coterie.teams.output import parts_of, text_of, writable, write_files
 from coterie.tool import tool
 from coterie.words.effect import Ask
 from coterie.words.failure import collect_all
@@ -182,9 +182,7 @@ def build(
         name="desks",
     )
     one = Team("ticket", [TRIAGE, desks], _through(desks))
-    every = mapreduce(
-        one, split=lambda task: task.data, at_once=AT_ONCE, name="tickets", on_failure=collect_all
-    )
+    every = mapreduce(one, split=parts_of, at_once=AT_ONCE, name="tickets", on_failure=collect_all)
     return Team("support", [every], play, done_when=partial(_borne_out, source, folder))
 
 

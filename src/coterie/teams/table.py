@@ -11,11 +11,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from coterie.errors import BadInput
 from coterie.teams.output import text_of
 from coterie.tool import tool
+from coterie.tools.query import sql as question
 
 TABLE = "data"
 """What the table is called."""
@@ -23,11 +25,8 @@ MOST = 100_000_000
 """Bytes of a CSV file that are loaded."""
 ROWS = 1_000
 """Rows that a query gives at most."""
-STEPS = 50_000_000
-"""Steps of SQLite's virtual machine that a query may take (about ten seconds)."""
 SHOWN = 12
 """Values of a column of names that its profile lists: all of them, or none."""
-_READS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -102,22 +101,10 @@ def query(database: str, sql: str) -> Rows:
     """What one SELECT gives. Nothing else is allowed: no write, no other file, no pragma.
 
     Raises:
-        ValueError: if SQLite refuses it; the message is SQLite's.
+        ToolFailed: if SQLite refuses it; the message is SQLite's.
     """
-    with closing(_reading(database)) as db:
-        db.set_authorizer(_only_reads)
-        db.set_progress_handler(lambda: 1, STEPS)
-        try:
-            cursor = db.execute(sql)
-            rows = cursor.fetchmany(ROWS + 1)
-        except sqlite3.Error as error:
-            raise ValueError(f"SQLite refuses {sql!r}: {error}") from error
-        columns = tuple(one[0] for one in cursor.description or ())
-    return Rows(columns, tuple(rows[:ROWS]), len(rows) > ROWS)
-
-
-def _only_reads(action: int, *_: Any) -> int:
-    return sqlite3.SQLITE_OK if action in _READS else sqlite3.SQLITE_DENY
+    found = question(database, rows=ROWS)[0].function(sql)
+    return msgspec.convert(found, Rows)
 
 
 def _reading(database: str) -> sqlite3.Connection:
@@ -174,7 +161,7 @@ def _value(cell: str) -> int | float | str | None:
 
 
 def _kind(values: Sequence[Any]) -> str:
-    kinds = {type(value) for value in values if value is not None}
+    kinds: set[type[object]] = {type(value) for value in values if value is not None}
     if kinds and kinds <= {int, float}:
         return "real" if float in kinds else "integer"
     return "text"
