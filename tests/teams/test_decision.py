@@ -15,6 +15,7 @@ TASK = (
     "Where do we eat? Options: the tavern; the bakery. "
     "Facts: The tavern costs 40 euros; The bakery costs 9 euros; The tavern has music"
 )
+FACTS = ("The tavern is near", "The bakery is near")
 LABELS = {
     "The tavern costs 40 euros": ("cost", "negative"),
     "The bakery costs 9 euros": ("cost", "positive"),
@@ -45,6 +46,17 @@ def test_p15_a_judge_against_the_committee_is_unverified() -> None:
     result = build().run_sync(TASK, model=scripted(_script()))
     assert (result.status, result.output.option) == ("unverified", "the bakery")
     assert "the committee for 'the tavern'" in result.message.unverified
+
+
+def test_p15_where_every_perspective_abstains_the_judge_alone_is_not_enough() -> None:
+    """Facts that leave nobody ahead are no vote; the run is unverified and not failed."""
+    script = {
+        "clerk": lambda _: {"about": "cost", "sentiment": "positive"},
+        "judge": lambda _: {"fact": FACTS[0]},
+    }
+    said, _ = rehearse(build(), f"Where? Options: the tavern; the bakery. Facts: {'; '.join(FACTS)}", script)
+    assert (said.output.option, said.output.tally.winner) == ("the tavern", "")
+    assert "the committee for 'nothing'" in said.unverified
 
 
 def test_a_fact_that_is_not_in_the_brief_is_never_a_reason() -> None:

@@ -19,7 +19,7 @@ from msgspec import Struct, defstruct
 
 from coterie.actor import Play
 from coterie.agent import Agent
-from coterie.errors import BadInput
+from coterie.errors import BadInput, NoQuorum
 from coterie.memory.claims import content_words
 from coterie.patterns.choose import decision, fields_in, fitted, one_of
 from coterie.patterns.committee import committee
@@ -103,13 +103,12 @@ def build(brief: str | Path | None = None) -> Team:
         labelled = await clerks(Task(known.question, data=[Task(fact, data=known) for fact in known.facts]))
         marks = tuple(part.output for part in labelled.parts if part.output.about)
         voters = [Team(name, (), _voting(name, marks, known.options)) for name in PERSPECTIVES.values()]
-        voted = await committee(*voters, choices=known.options, rule=first_declared(approval))(known.question)
-        tally: Tally = voted.output
+        tally, voted = await _vote(voters, known)
         judged = await judge(Task(known.question, data=[marks, _best(known, tally)]))
         mark: Mark = judged.output
         other = [one for one in _best(known, tally) if one != mark.about]
         verdict = Verdict(mark.about if mark.weight > 0 else other[0], mark, tally, marks)
-        parts, missing = (labelled, voted, judged), (*labelled.missing, *voted.missing)
+        parts, missing = (labelled, *voted, judged), labelled.missing
         return Message(sender="decision", text=page(verdict), output=verdict, parts=parts, missing=missing)
 
     one = Team("fact", [CLERK], _labelled)
@@ -117,6 +116,16 @@ def build(brief: str | Path | None = None) -> Team:
     judge = Team("judge", [JUDGE], _judged)
     settings = {"brief": given or ""}
     return Team("decision", [clerks, judge], play, settings=settings, done_when=agreed)
+
+
+async def _vote(voters: Sequence[Team], known: Brief) -> tuple[Tally, tuple[Message, ...]]:
+    """What the committee makes of it; where every perspective abstains, that nobody voted."""
+    try:
+        said = await committee(*voters, choices=known.options, rule=first_declared(approval))(known.question)
+    except NoQuorum as error:
+        return Tally(rule="approval", why=error.message), ()
+    tally: Tally = said.output
+    return tally, (said,)
 
 
 async def _labelled(task: Task) -> Message:
@@ -163,9 +172,7 @@ def agreed(message: Message) -> str:
     verdict: Verdict = message.output
     if verdict.option == verdict.tally.winner:
         return ""
-    return (
-        f"the judge is for {verdict.option!r}, the committee for {verdict.tally.winner!r}: people should look"
-    )
+    return f"the judge is for {verdict.option!r}, the committee for {verdict.tally.winner or 'nothing'!r}: people should look"
 
 
 def about(fact: str, options: Sequence[str]) -> str:
