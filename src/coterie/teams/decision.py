@@ -172,7 +172,8 @@ def agreed(message: Message) -> str:
     verdict: Verdict = message.output
     if verdict.option == verdict.tally.winner:
         return ""
-    return f"the judge is for {verdict.option!r}, the committee for {verdict.tally.winner or 'nothing'!r}: people should look"
+    winner = verdict.tally.winner or "nothing"
+    return f"the judge is for {verdict.option!r}, the committee for {winner!r}: people should look"
 
 
 def about(fact: str, options: Sequence[str]) -> str:
