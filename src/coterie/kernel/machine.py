@@ -34,7 +34,7 @@ from coterie.kernel.grants import check
 from coterie.kernel.joins import Join
 from coterie.kernel.shared import PARKED, SETTLES, Shared
 from coterie.kernel.stuck import deadlock, foreign, not_a_message
-from coterie.words.effect import Effect, Sleep, Think, Use
+from coterie.words.effect import Ask, Effect, Sleep, Think, Use
 from coterie.words.event import Asked, Noted, Settled
 from coterie.words.limits import DEFAULT, Limits
 from coterie.words.message import Message
@@ -81,12 +81,17 @@ class Machine:
         parked = self.parked
         return [ask for ask in asked if ask.path in parked]
 
-    def alone(self) -> Asked | None:
-        """The effect that `wants` will give, if it is the only one and nothing else could move the run."""
+    def alone(self, *, people: bool = True) -> Asked | None:
+        """The effect that the run waits for, if it is the only one and nothing else could move it; now it is begun.
+
+        Without `people` a question is nothing that could be begun. None leaves everything as it is.
+        """
         asked = self._asked
         if len(asked) != 1 or len(self.parked) != 1 or self._dropped or self.budget.refused:
             return None
-        return None if self.listening else asked[0]
+        if self._shared is not None and self._shared.listening:
+            return None
+        return asked.pop() if people or asked[0].effect.__class__ is not Ask else None
 
     @property
     def shared(self) -> Shared:

@@ -80,11 +80,12 @@ def replay(machine: Machine, records: Iterable[Record]) -> Resumed:
             since.pop(event.path, None)
             machine.settle(event)
         elif type(event) is Asked:
+            path = event.path
             for asked in machine.wants():
                 wanted[asked.path] = asked
-            compare(event, wanted.get(event.path))
-            if event.path not in refused:
-                since[event.path] = record.time
+            compare(event, wanted.get(path))
+            if path not in refused:
+                since[path] = record.time
         elif type(event) is Noted and event.fact == "refused":
             refused.add(event.path)  # it was not begun, so it is not in doubt
         elif type(event) is Signalled:

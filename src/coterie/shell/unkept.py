@@ -17,7 +17,6 @@ from coterie.shell.ending import ended
 from coterie.shell.job import plain
 from coterie.shell.runner import BREATH, Runner
 from coterie.shell.world import World
-from coterie.words.effect import Ask
 from coterie.words.limits import Limits
 from coterie.words.result import Result
 from coterie.words.task import Task
@@ -35,11 +34,8 @@ async def unkept(actor: Actor, task: Task, world: World, id: str, limits: Limits
 
 async def _one_by_one(machine: Machine, world: World, run: str) -> None:
     """Perform what a machine wants for as long as that is one thing at a time."""
-    bursts = 0
-    while (ask := machine.alone()) is not None:
-        if ask.effect.__class__ is Ask and world.ask is None:
-            return
-        machine.wants()
+    bursts, people = 0, world.ask is not None
+    while (ask := machine.alone(people=people)) is not None:
         machine.settle(await world.perform(ask, run))
         bursts += 1
         if bursts == BREATH:

@@ -62,10 +62,14 @@ class Reader:
 
     def event(self, row: list[Any]) -> Event:
         """The event of a row."""
-        kind = row[0]
+        kind, many = row[0], len(row)
         if kind == 2:
+            if many == 4 and row[3] and row[2].__class__ is not Ext:  # what most steps of a long run are
+                return Settled(row[1], row[2], None, usage_of(*row[3]))
             return self._settled(*row[1:])
         if kind == 1:
+            if many == 4 and row[3].__class__ is bytes:
+                return Asked(row[1], Stored(row[2], row[3]))
             return self._asked(*row[1:])
         if kind == 3:
             return Noted(row[1], row[2], row[3], self.value(row[4]))

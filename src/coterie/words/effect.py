@@ -291,7 +291,7 @@ class Entry(Struct, frozen=True):
     author: str = ""
 
 
-class Stored(Effect[Any], frozen=True):
+class Stored(Effect[Any], frozen=True, gc=False):
     """An effect as a journal remembers it: what kind it was, and its request in canonical bytes.
 
     Of a `Think`, `prompt` is what its thread said beyond the prompts before it.

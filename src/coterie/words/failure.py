@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from msgspec import Struct
 
 
-class Failure(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Failure(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Why somebody did not answer; a value that is never mistaken for an answer.
 
     `kind` is the name of the error's class, `path` where in the run it was raised,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 
-class Usage(Struct, frozen=True, omit_defaults=True):
+class Usage(Struct, frozen=True, omit_defaults=True, gc=False):
     """Tokens, requests, tool calls and money (US dollars) spent; adds with `+`.
 
     `cache_read_tokens` and `cache_write_tokens` are those of the input tokens that a provider read from
