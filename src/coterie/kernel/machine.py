@@ -19,7 +19,6 @@ Theory of operation
 
 from __future__ import annotations
 
-import inspect
 from collections import deque
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -27,6 +26,7 @@ from typing import Any, ClassVar
 from msgspec.structs import replace
 
 from coterie.errors import Cancelled, CoterieError, NoProgress, NotGranted, OverLimit, RunError, error_of
+from coterie.kernel.branches import branch
 from coterie.kernel.budget import Budget
 from coterie.kernel.conclude import conclusion
 from coterie.kernel.frames import Call, Frame, Playable, Strand, narrow, open_frame, played
@@ -383,8 +383,7 @@ class Machine:
     def _branch(self, strand: Strand, part: Any, join: Join, slot: int) -> Strand:
         if type(part) is Call:
             return Strand(played(part), self._enter(strand.frame, part), join, slot)
-        coro = part if inspect.iscoroutine(part) else _wait(part)
-        return Strand(coro, Frame(_name(part), strand.frame), join, slot)
+        return branch(part, strand.frame, join, slot)
 
     handlers: ClassVar[dict[type, Callable[[Machine, Strand, Any], Any]]] = {
         Call: _call,
@@ -393,12 +392,3 @@ class Machine:
         Use: _use,
     }
     """What is handled in a way of its own; all else is asked of the world."""
-
-
-async def _wait(part: Any) -> Any:
-    return await part
-
-
-def _name(part: Any) -> str:
-    """What a branch that is no actor is called: its function, or its effect."""
-    return getattr(part, "__name__", None) or getattr(part, "kind", None) or type(part).__name__.lower()
