@@ -86,17 +86,10 @@ class Run:
 
     async def events(self, after: int = -1) -> AsyncIterator[Record]:
         """Every record of the journal numbered above `after`, in order, each once, to the run's end."""
-        at = 0
-        while True:
-            while at < len(self._records):
-                record = self._records[at]
-                at += 1
-                if record.seq > after:
+        async for batch in self.batches(after):
+            for record in batch:
+                if isinstance(record, Record):
                     yield record
-            if self._task.done():
-                return
-            self._more.clear()
-            await self._more.wait()
 
     def stream(self, after: int = -1) -> AsyncIterator[Record | Shown]:
         """The records numbered above `after`, and between them what models are saying, piece by piece.
@@ -106,27 +99,29 @@ class Run:
         each piece once. A slow watcher gets fewer, longer pieces, and is told what it has `Missed`; the
         run never waits for one. Models are streamed from the first call of this on.
         """
-        world = self._job.world
-        if world.sayings is None:
-            world.sayings = Sayings(self._more.set)
-        return self._stream(Watcher(world.sayings), after)
+        return _each(self.batches(after, live=True))
 
-    async def _stream(self, watcher: Watcher, after: int) -> AsyncIterator[Record | Shown]:
+    def batches(self, after: int = -1, *, live: bool = False) -> AsyncIterator[list[Record | Shown]]:
+        """As `events`, or with `live` as `stream`: all that has come meanwhile at once, never nothing."""
+        world = self._job.world
+        if live and world.sayings is None:
+            world.sayings = Sayings(self._more.set)
+        return self._batches(Watcher(world.sayings) if live and world.sayings else None, after)
+
+    async def _batches(self, watcher: Watcher | None, after: int) -> AsyncIterator[list[Record | Shown]]:
         at, records = 0, self._records
         while True:
-            before = at
-            while at < len(records):
-                record = records[at]
-                at += 1
-                for shown in watcher.before(record):
-                    if record.seq > after:
-                        yield shown
+            batch: list[Record | Shown] = []
+            for record in records[at:]:
+                fresh = [] if watcher is None else list(watcher.before(record))
                 if record.seq > after:
-                    yield record
-            fresh = list(watcher.news())
-            for shown in fresh:
-                yield shown
-            if fresh or at > before:
+                    batch += fresh
+                    batch.append(record)
+            at = len(records)
+            if watcher is not None:
+                batch += watcher.news()
+            if batch:
+                yield batch
                 continue  # more may have come meanwhile
             if self._task.done():
                 return
@@ -186,3 +181,9 @@ class Run:
         self._begun.set()
         self._open.set()
         self._more.set()
+
+
+async def _each(batches: AsyncIterator[list[Record | Shown]]) -> AsyncIterator[Record | Shown]:
+    async for batch in batches:
+        for seen in batch:
+            yield seen

@@ -165,35 +165,44 @@ class Stage:
         Raises:
             UnknownRun: if the store has no such run.
         """
-        while True:
-            run = self._live(id)
-            if run is not None:
-                async for record in run.events(after):
-                    after = record.seq
+        async for batch in self.batches(id, after, on=on):
+            for record in batch:
+                if isinstance(record, Record):
                     yield record
-                await asyncio.sleep(0)  # whoever performed it takes it off the list
-            records = await self.journal(id)
-            for record in records[after + 1 :]:
-                after = record.seq
-                yield record
-            if closed(records) is not None or (not on and state(records) == "waiting"):
-                return
-            if self._live(id) is None:
-                await asyncio.sleep(LOOK)
 
-    async def stream(self, id: str, after: int = -1) -> AsyncIterator[Record | Shown]:
+    async def stream(self, id: str, after: int = -1, *, on: bool = False) -> AsyncIterator[Record | Shown]:
         """As `events`, and between the records what the models of a run that is performed here are saying.
 
         Raises:
             UnknownRun: if the store has no such run.
         """
-        run = self._live(id)
-        if run is not None:
-            async for seen in run.stream(after):
-                after = seen.seq if isinstance(seen, Record) else after
+        async for batch in self.batches(id, after, on=on, live=True):
+            for seen in batch:
                 yield seen
-        async for record in self.events(id, after):
-            yield record
+
+    async def batches(
+        self, id: str, after: int = -1, *, on: bool = False, live: bool = False
+    ) -> AsyncIterator[list[Record | Shown]]:
+        """As `events`, or with `live` as `stream`: all that has come meanwhile at once, never nothing.
+
+        Raises:
+            UnknownRun: if the store has no such run.
+        """
+        while True:
+            run = self._live(id)
+            if run is not None:
+                async for batch in run.batches(after, live=live):
+                    after = max([after, *(seen.seq for seen in batch if isinstance(seen, Record))])
+                    yield batch
+                await asyncio.sleep(0)  # whoever performed it takes it off the list
+            records = await self.journal(id)
+            if len(records) > after + 1:
+                yield [*records[after + 1 :]]
+                after = len(records) - 1
+            if closed(records) is not None or (not on and state(records) == "waiting"):
+                return
+            if self._live(id) is None:
+                await asyncio.sleep(LOOK)
 
     async def cancel(self, id: str, reason: str = "cancelled") -> Result:
         """Stop a run, whoever performs it; what was finished stays, and it can be resumed.

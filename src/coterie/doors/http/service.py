@@ -11,6 +11,7 @@ from typing import Self
 from coterie.doors.http.keys import KeyRing
 from coterie.doors.http.library import Library
 from coterie.doors.http.settings import Settings
+from coterie.doors.http.sse import Encoded
 from coterie.ports import Engine, Model, Store
 from coterie.shell.host import Host
 
@@ -39,6 +40,7 @@ class Service:
         self.settings = settings or Settings()
         self.model = model
         self.stopping = asyncio.Event()
+        self.encoded = Encoded()
         self._stores = stores
         self._tenants = tenants
         self._engine = engine

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncGenerator
 from typing import Any
 
 import msgspec
-from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 
-from coterie.doors.events import event_data
 from coterie.doors.http.api.approvals import question_shown
 from coterie.doors.http.api.shapes import (
     After,
@@ -27,6 +24,7 @@ from coterie.doors.http.api.shapes import (
 from coterie.doors.http.library import UnknownTeam
 from coterie.doors.http.operations import Call, Operations
 from coterie.doors.http.problems import Problem
+from coterie.doors.http.sse import EventStream
 from coterie.errors import Busy
 from coterie.kernel.inquiries import questions
 from coterie.kernel.replay import counted
@@ -37,8 +35,6 @@ from coterie.words.limits import DEFAULT, Limits
 from coterie.words.result import Overview
 
 operations = Operations()
-PING = 15
-"""Seconds between two signs of life on a quiet event stream."""
 STEPS = 10_000
 """Lines of a transcript that one answer has at most."""
 
@@ -109,14 +105,18 @@ async def wait_for_run(call: Call) -> RunShown:
     problems=(404, 503),
     media="text/event-stream",
 )
-async def watch_run(call: Call) -> EventSourceResponse:
-    """The events of a run from number `after` (or `Last-Event-ID`) on, each once and in order, to its end."""
+async def watch_run(call: Call) -> EventStream:
+    """The events of a run from number `after` (or `Last-Event-ID`) on, each once and in order, to its end.
+
+    Between them come `piece`, `retracted` and `missed`, without a number: what its models are saying now.
+    """
     id, after = call.path["id"], call.query.after
     last = call.request.headers.get("last-event-id", "")
     if last.lstrip("-").isdigit():
         after = int(last)
     await _journal(call, id)
-    return EventSourceResponse(_events(call, id, after), ping=PING, send_timeout=call.service.settings.slow)
+    batches = call.host.batches(id, after, on=True, live=call.query.live)
+    return EventStream(id, batches, call.service.encoded, call.service.settings.slow)
 
 
 @operations.add("GET", "/v1/runs/{id}/transcript", needs="viewer", gives=list[Line], problems=(404,))
@@ -167,13 +167,6 @@ async def send_to_run(call: Call) -> None:
     """Send a message to a run, on one of its topics."""
     said: Said = call.body
     await call.host.send(call.path["id"], said.topic, said.message)
-
-
-async def _events(call: Call, id: str, after: int) -> AsyncGenerator[ServerSentEvent, None]:
-    async for record in call.host.events(id, after, on=True):
-        data = event_data(record)
-        body = msgspec.json.encode(to_plain(data)).decode()
-        yield ServerSentEvent(body, event=data["type"], id=str(record.seq))
 
 
 async def _journal(call: Call, id: str) -> list[Record]:

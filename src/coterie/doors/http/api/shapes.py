@@ -139,9 +139,10 @@ class RunFilter(Struct, frozen=True, kw_only=True):
 
 
 class After(Struct, frozen=True, kw_only=True):
-    """From where an event stream goes on."""
+    """From where an event stream goes on, and whether what models are saying is shown between the events."""
 
     after: Annotated[int, Meta(ge=-1)] = -1
+    live: bool = True
 
 
 class OptionShown(Struct, frozen=True, kw_only=True):
