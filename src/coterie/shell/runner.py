@@ -281,7 +281,10 @@ class Runner:
     def _take_on(self, ask: Asked) -> None:
         """Begin one of several things: from memory, by a person, or as a job."""
         effect, path = ask.effect, ask.path
-        if path in self.machine.budget.refused:
+        refused = self.machine.budget.refused
+        if not (refused or self._memo or self._doubts) and type(effect) is not Ask:
+            self._begin(ask)  # nearly always
+        elif path in refused:
             if why := self.machine.budget.petition(path):
                 self._over[path] = ask
                 self._question(path, petition(why))
@@ -304,7 +307,7 @@ class Runner:
             self.machine.note(path, "asks", ask.about, [ask.question, list(ask.choices)])
 
     def _begin(self, ask: Asked) -> None:
-        job = self._do(ask, self._doubts.pop(ask.path, None))
+        job = self._do(ask, self._doubts.pop(ask.path, None) if self._doubts else None)
         self._jobs[ask.path] = asyncio.get_running_loop().create_task(job)
 
     async def _do(self, ask: Asked, doubt: float | None) -> None:
