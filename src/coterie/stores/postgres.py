@@ -34,6 +34,7 @@ from coterie.stores.holder import dead, holder
 from coterie.stores.rows import Rows, fetched
 from coterie.stores.tables import CLAIM, COMMIT, migrate
 from coterie.wire.chain import broken
+from coterie.wire.export import Kept
 from coterie.wire.journal import Reader
 from coterie.words.digest import encode
 from coterie.words.event import Record, Signalled
@@ -173,6 +174,17 @@ class PostgresStore:
             if not pages and not count:
                 return [f"no run {run!r}"]  # claimed once, and never begun
             return broken(run, pages, None if whose else (count, head)) or await rows.unreadable(run, key)
+
+    async def kept(self, run: str, /) -> Kept:
+        """What is kept of a run, for `wire.export`; no pages for an unknown one.
+
+        Raises:
+            Corrupt: if it is not what was written.
+        """
+        await self._flushed()
+        async with self._told() as db:
+            key = await Rows(db, self.tenant).key(run)
+            return Kept((), {}) if key is None else await Rows(db, self.tenant).kept(key)
 
     async def close(self) -> None:
         await self._flushed()

@@ -6,6 +6,7 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from coterie.errors import Corrupt
+from coterie.wire.export import Kept, kept
 from coterie.wire.journal import Reader
 from coterie.wire.pack import Page
 from coterie.words.digest import digest
@@ -72,6 +73,19 @@ class Rows:
             raise Corrupt(f"content {name.hex()[:16]} is mentioned and nowhere to be found")
         body: bytes = row[0]
         return body
+
+    async def kept(self, key: int) -> Kept:
+        """The pages of a run, and the contents that they mention and do not have.
+
+        Raises:
+            Corrupt: if one of them is missing, or cannot be read.
+        """
+        pages, found = await self.pages(key), dict[bytes, bytes]()
+        while True:
+            try:
+                return kept(pages, lambda name: found[name] if name in found else fetched(name))
+            except Missing as missing:
+                found[missing.name] = await self.blob(missing.name)
 
     async def unreadable(self, run: str, key: int) -> list[str]:
         """What keeps a run from being read, a line each."""

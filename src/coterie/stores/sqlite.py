@@ -42,6 +42,7 @@ from coterie.stores.holder import dead
 from coterie.stores.leases import LEASE, Leases
 from coterie.stores.reading import Journals, tail_of, tails
 from coterie.stores.schema import connect, told, transaction
+from coterie.wire.export import Kept, kept
 from coterie.wire.journal import Reader
 from coterie.words.digest import encode
 from coterie.words.event import Record, Signalled
@@ -168,6 +169,19 @@ class SqliteStore:
             return self._journals().problems(
                 run, key, tail_of(self._db, key), None if whose else (pages, head)
             )
+
+    async def kept(self, run: str, /) -> Kept:
+        """What is kept of a run, for `wire.export`; no pages for an unknown one.
+
+        Raises:
+            Corrupt: if it is not what was written.
+        """
+        await self._flushed()
+        with told(self.path):
+            row = self._db.execute("select id from runs where name = ?", (run,)).fetchone()
+            journals = self._journals()
+            pages = [] if row is None else journals.pages(row[0], self._tail(run, row[0]))
+            return kept(pages, journals.blob)
 
     async def close(self) -> None:
         await self._flushed()

@@ -1,4 +1,4 @@
-"""`coterie runs`, `show` and `verify`: reading, which changes nothing."""
+"""`coterie runs` and `show`: reading, which changes nothing."""
 
 from __future__ import annotations
 
@@ -154,25 +154,3 @@ def _usage(records: Sequence[Record]) -> list[str]:
     if hits := spent[""].cache_hits:
         rows.append(f"{hits:,} model calls were answered by a cache, for nothing")
     return rows
-
-
-@click.command()
-@click.argument("names", metavar="[RUN]...", nargs=-1)
-@store_option
-@click.pass_context
-def verify(ctx: click.Context, /, names: tuple[str, ...], store: str) -> None:
-    """Check that the journals of the RUNs, or of all, are what was written: nothing changed, dropped or moved."""
-    count, problems = asyncio.run(_verified(store, names))
-    for problem in problems:
-        click.echo(problem, err=True)
-    if problems:
-        click.echo(f"coterie: {store!r} is not what was written; restore it from a copy", err=True)
-        ctx.exit(1)
-    click.echo(f"{count} runs are what was written")
-
-
-async def _verified(path: str, names: Sequence[str]) -> tuple[int, list[str]]:
-    async with opened_store(path) as store:
-        chosen = names or [seen.id for seen in await store.runs()]
-        found = [problem for name in chosen for problem in await store.verify(name)]
-        return len(chosen), found

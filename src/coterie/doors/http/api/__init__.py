@@ -5,12 +5,13 @@ from coterie.doors.http.operations import Operation, Operations
 
 def table() -> list[Operation]:
     """Every operation there is, in the order in which a reader looks for them."""
-    from coterie.doors.http.api import approvals, health, keys, runs, teams
+    from coterie.doors.http.api import approvals, audit, health, keys, runs, teams
 
     modules: list[Operations] = [
         teams.operations,
         runs.operations,
         approvals.operations,
+        audit.operations,
         keys.operations,
         health.operations,
     ]

@@ -1,0 +1,33 @@
+"""What stands up when somebody asks who did what: exports and compliance reports."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from coterie.doors.http.operations import Call, Operations
+from coterie.kernel.audit import Report, report
+from coterie.shell.audit import exported
+
+operations = Operations()
+
+
+@operations.add(
+    "GET",
+    "/v1/runs/{id}/export",
+    needs="viewer",
+    gives=bytes,
+    problems=(404,),
+    media="application/octet-stream",
+)
+async def export_run(call: Call) -> Response:
+    """A run as one file, which `coterie verify FILE` checks anywhere."""
+    id = call.path["id"]
+    data = await exported(call.host.store, id)
+    return Response(data, media_type="application/octet-stream")
+
+
+@operations.add("GET", "/v1/runs/{id}/report", needs="viewer", gives=Report, problems=(404,))
+async def report_on_run(call: Call) -> Report:
+    """Every side effect of a run: who, why, by which path and version, with which approval, and how it ended."""
+    id = call.path["id"]
+    return report(id, await call.host.journal(id))
