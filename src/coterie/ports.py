@@ -13,6 +13,7 @@ from coterie.words.memory import Query, Recalled, Remembered
 from coterie.words.message import Message
 from coterie.words.principal import Principal
 from coterie.words.result import Overview
+from coterie.words.which import ALL, Which
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,8 +85,8 @@ class Store(Protocol):
         """Give a signal to whoever holds `run` now, or claims it next."""
         ...
 
-    async def runs(self) -> list[Overview]:
-        """Every run there is, the newest first."""
+    async def runs(self, which: Which = ALL, /) -> list[Overview]:
+        """The runs there are, the newest first; a page of a listing costs what it lists."""
         ...
 
     async def close(self) -> None:

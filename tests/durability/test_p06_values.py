@@ -155,7 +155,7 @@ def test_a_store_of_another_version_is_refused(tmp_path: Path) -> None:
     db = sqlite3.connect(path)
     db.execute("pragma user_version = 1")
     db.close()
-    with pytest.raises(Corrupt, match="is a store of version 1; this Coterie reads version 2"):
+    with pytest.raises(Corrupt, match="is a store of version 1; this Coterie reads version 3"):
         SqliteStore(path)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final, get_args
 
 import msgspec
 from msgspec import Struct
@@ -15,10 +16,13 @@ from coterie.words.envelope import Envelope
 from coterie.words.event import Asked, Closed, Noted, Opened, Record, Settled
 from coterie.words.failure import Failure
 from coterie.words.message import Message
-from coterie.words.result import Overview, Result, Status
+from coterie.words.result import TASK, Overview, Result, Status
 from coterie.words.task import Task
 from coterie.words.thread import Thread
 from coterie.words.usage import NOTHING, Usage
+
+ENDED: Final[frozenset[str]] = frozenset(get_args(Status)) - {"running", "waiting"}
+"""Where a run stands whose journal was closed."""
 
 
 def opened(records: Sequence[Record]) -> Opened:
@@ -74,15 +78,26 @@ def state(records: Sequence[Record]) -> Status:
 
 def overview(run: str, records: Sequence[Record]) -> Overview:
     """One run at a glance."""
-    began = opened(records)
+    opened(records)
+    end = closed(records)
+    if end is not None:
+        return listed(run, records[0], records[-1], end.status, end.usage)
+    return listed(run, records[0], records[-1], state(records), usage(records)[""])
+
+
+def listed(run: str, first: Record, last: Record, status: Status, spent: Usage) -> Overview:
+    """How a run is listed, by its first event and its newest."""
+    began = opened([first])
     return Overview(
         id=run,
         actor=began.actor,
-        task=began.task,
-        status=state(records),
-        events=len(records),
-        started=records[0].time,
-        updated=records[-1].time,
+        task=began.task[:TASK],
+        status=status,
+        events=last.seq + 1,
+        started=first.time,
+        updated=last.time,
+        team=str(began.origin.get("name") or began.actor),
+        usage=spent,
     )
 
 

@@ -20,6 +20,7 @@ from coterie.shell.questions import fitting
 from coterie.shell.stage import Stage
 from coterie.words.effect import Answer
 from coterie.words.event import Signalled
+from coterie.words.which import UNFINISHED
 
 HEARD = 2.0
 """Seconds that another process has to take what it is told, before it is looked whether it lives."""
@@ -31,9 +32,8 @@ class Host(Stage):
     async def questions(self) -> list[Inquiry]:
         """Every question that is open in a run of this store, the oldest first."""
         found: list[Inquiry] = []
-        for seen in await self.store.runs():
-            if seen.status in ("running", "waiting", "interrupted"):
-                found += questions(seen.id, counted(await self.journal(seen.id))).values()
+        for seen in await self.store.runs(UNFINISHED):
+            found += questions(seen.id, counted(await self.journal(seen.id))).values()
         return sorted(found, key=lambda one: one.since)
 
     async def inquiry(self, id: str) -> Inquiry:

@@ -36,6 +36,7 @@ from coterie.words.event import Opened, Record
 from coterie.words.limits import DEFAULT, Limits
 from coterie.words.result import Overview, Result
 from coterie.words.task import task_of
+from coterie.words.which import ALL, Which
 
 AT_ONCE = 1_000
 """Runs under way on one stage, unless it says otherwise."""
@@ -112,8 +113,8 @@ class Stage:
         A run whose actor cannot be found, or that somebody else performs, is left alone.
         """
         gone_on: list[str] = []
-        for seen in await self.store.runs():
-            if seen.status in ("running", "interrupted") and seen.id not in self._runs:
+        for seen in await self.store.runs(Which(statuses=("running", "interrupted"))):
+            if seen.id not in self._runs:
                 with contextlib.suppress(CoterieError):
                     await self._go_on_with(seen.id)
                     gone_on.append(seen.id)
@@ -263,9 +264,9 @@ class Stage:
         await self._perform(job)
         return job.id
 
-    async def runs(self) -> list[Overview]:
-        """Every run of the store, the newest first."""
-        return await self.store.runs()
+    async def runs(self, which: Which = ALL) -> list[Overview]:
+        """The runs of the store, the newest first."""
+        return await self.store.runs(which)
 
     async def close(self) -> None:
         """Stop performing, and end nothing: whoever opens the store next goes on."""

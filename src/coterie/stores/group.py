@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from coterie.errors import Fenced
-from coterie.stores.held import Added, Held
+from coterie.stores.held import Added, Held, overview_of
+from coterie.stores.listing import PUT, row
 from coterie.stores.reading import newest
 from coterie.wire.pack import Place, directory
 from coterie.words.event import Record
@@ -117,6 +118,7 @@ class Committer:
             db.executemany("insert or ignore into blobs (name, body) values (?, ?)", group.blobs)
         if ends := _ends(group):
             db.executemany(_END, ends)
+            db.executemany(PUT, _overviews(group))
         return last
 
     def _seen(self) -> int:
@@ -148,6 +150,16 @@ def _packed(number: int, pack: list[Waiting], group: Group) -> tuple[bytes, byte
             parts.append(contents)
         tails[key] = number
     return directory(places), b"".join(parts)
+
+
+def _overviews(group: Group) -> list[tuple[Any, ...]]:
+    """How the runs are listed that end here."""
+    return [
+        row(held.key, held.epoch, seen)
+        for pack in group.packs
+        for page, _ in pack
+        if (held := page.held).key in group.tails and (seen := overview_of(held)) is not None
+    ]
 
 
 def _ends(group: Group) -> list[tuple[Any, ...]]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from coterie.kernel.story import listed
 from coterie.ports import Hear
 from coterie.wire.journal import Writer, packed, sealed
 from coterie.words.event import Closed, Record
+from coterie.words.result import Overview
 
 LARGE = 65536
 """Bytes from which a content is kept once for all runs."""
@@ -36,8 +38,9 @@ class Held:
     """
 
     __slots__ = (
-        "ended",
+        "end",
         "epoch",
+        "first",
         "head",
         "hear",
         "key",
@@ -54,12 +57,18 @@ class Held:
         self.key = key
         self.epoch = epoch
         self.hear = hear
-        self.ended = False
+        self.first: Record | None = None
+        self.end: Record | None = None
         self.seq = self.pages = 0
         self.head = b""
         self.written: tuple[int, int, bytes] = NOWHERE
         self.writer = Writer()
         self.records: list[Record] | None = []
+
+    @property
+    def ended(self) -> bool:
+        """Whether its last event closed it."""
+        return self.end is not None
 
     def add(self, records: Sequence[Record], blobs: list[tuple[bytes, bytes]]) -> Added:
         """The next page. What is large of its contents goes to `blobs`.
@@ -74,9 +83,19 @@ class Held:
         self.seq += count
         self.pages += 1
         self.records = None
-        if type(records[-1].event) is Closed:
-            self.ended = True
+        if seq == 0:
+            self.first = records[0]
+        last = records[-1]
+        self.end = last if type(last.event) is Closed else None
         return Added(self, seq, count, body, contents)
+
+
+def overview_of(held: Held) -> Overview | None:
+    """How a run is listed that has ended; None while it has not."""
+    first, end = held.first, held.end
+    if first is None or end is None or not isinstance(end.event, Closed):
+        return None
+    return listed(held.run, first, end, end.event.status, end.event.usage)
 
 
 def _apart(fresh: dict[bytes, bytes], blobs: list[tuple[bytes, bytes]]) -> bytes:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 from coterie.errors import Busy, Fenced
 from coterie.kernel.story import overview
 from coterie.ports import Hear, Lease
 from coterie.words.event import Record, Signalled
 from coterie.words.result import Overview
+from coterie.words.which import ALL, Which
 
 
 class MemoryStore:
@@ -53,8 +55,12 @@ class MemoryStore:
         else:
             self._signals.setdefault(run, []).append(signal)
 
-    async def runs(self) -> list[Overview]:
-        return [overview(run, records) for run, records in reversed(self._runs.items())]
+    async def runs(self, which: Which = ALL, /) -> list[Overview]:
+        names = list(reversed(self._runs))
+        if which.before:
+            names = names[names.index(which.before) + 1 :] if which.before in self._runs else []
+        seen = (overview(name, self._runs[name]) for name in names)
+        return list(islice((one for one in seen if which.fits(one)), which.limit))
 
     async def close(self) -> None:
         self._held.clear()

@@ -27,11 +27,10 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from coterie.errors import BadInput, Busy, Fenced, StoreError, StoreUnavailable
-from coterie.kernel.story import overview
 from coterie.ports import Hear, Lease
-from coterie.stores.held import Added, Held
+from coterie.stores.held import Added, Held, overview_of
 from coterie.stores.holder import dead, holder
-from coterie.stores.rows import Rows, fetched
+from coterie.stores.rows import Listing, Rows, fetched
 from coterie.stores.tables import CLAIM, COMMIT, migrate
 from coterie.wire.chain import broken
 from coterie.wire.export import Kept
@@ -39,6 +38,7 @@ from coterie.wire.journal import Reader
 from coterie.words.digest import encode
 from coterie.words.event import Record, Signalled
 from coterie.words.result import Overview
+from coterie.words.which import ALL, Which
 
 LEASE = 30.0
 """Seconds for which a lease is good unless it is renewed."""
@@ -97,11 +97,14 @@ class PostgresStore:
             return
         await self._flushed()
         self._held.pop(lease.run, None)
-        async with self._told() as db:
+        async with self._told() as db, db.transaction():
             await db.execute(
-                "update runs set holder = '', expires = 'epoch', pages = %s, head = %s where id = %s and epoch = %s",
+                "update runs set holder = '', expires = 'epoch', pages = %s, head = %s "
+                "where id = %s and epoch = %s",
                 (held.pages, held.head, held.key, held.epoch),
             )
+            if (seen := overview_of(held)) is not None:
+                await Listing(db, self.tenant).put(held.key, held.epoch, seen)
 
     async def append(self, lease: Lease, records: Sequence[Record], /) -> None:
         held = self._held.get(lease.run)
@@ -140,19 +143,10 @@ class PostgresStore:
                 (self.tenant, run, body, f"{self.tenant}/{run}"),
             )
 
-    async def runs(self) -> list[Overview]:
+    async def runs(self, which: Which = ALL, /) -> list[Overview]:
         await self._flushed()
         async with self._told() as db:
-            rows = await db.execute(
-                "select id, name, holder, expires > now() from runs where tenant = %s order by id desc",
-                (self.tenant,),
-            )
-            found: list[Overview] = []
-            for key, name, whose, good in await rows.fetchall():
-                records = await Rows(db, self.tenant).records(key)
-                if records:
-                    found.append(_seen(name, records, whose if good else ""))
-            return found
+            return await Listing(db, self.tenant).page(which)
 
     async def verify(self, run: str, /) -> list[str]:
         """What is wrong with a journal, a line each; empty for one that is what was written.
@@ -256,6 +250,7 @@ class PostgresStore:
         rows = Rows(db, self.tenant)
         pages = await rows.pages(held.key)
         held.records = await rows.records(held.key, reader, pages)
+        held.first = held.records[0] if held.records else None
         held.seq, held.pages = len(held.records), len(pages)
         held.head = pages[-1].hash if pages else b""
         held.writer.contents.update(reader.contents)
@@ -353,11 +348,3 @@ def _unavailable(error: psycopg.Error) -> StoreUnavailable:
     return StoreUnavailable(
         f"PostgreSQL failed: {str(error).strip()}; is the server there, and may this user write?"
     )
-
-
-def _seen(name: str, records: list[Record], whose: str) -> Overview:
-    """One run at a glance; one that says it is running and that nobody holds was interrupted."""
-    seen = overview(name, records)
-    if seen.status == "running" and (not whose or dead(whose)):
-        return msgspec.structs.replace(seen, status="interrupted")
-    return seen

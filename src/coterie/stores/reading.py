@@ -61,6 +61,20 @@ def tails(db: sqlite3.Connection) -> dict[int, int]:
     return found
 
 
+class Ends:
+    """The newest pack of each run, found when the first is asked for."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._found: dict[int, int] | None = None
+
+    def of(self, run: int) -> int:
+        """The newest pack of a run; 0 if none has a page of it."""
+        if self._found is None or run not in self._found:
+            self._found = tails(self._db)
+        return self._found[run]
+
+
 def _oldest(seen: dict[int, int]) -> int:
     return min(seen.values(), default=0)
 

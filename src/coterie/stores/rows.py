@@ -6,11 +6,28 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from coterie.errors import Corrupt
+from coterie.stores.listing import PUT, row, settled, standing, unpacked
 from coterie.wire.export import Kept, kept
 from coterie.wire.journal import Reader
 from coterie.wire.pack import Page
 from coterie.words.digest import digest
 from coterie.words.event import Record
+from coterie.words.result import Overview
+from coterie.words.which import Which
+
+PAGE = 500
+"""Rows of a listing that are fetched at once."""
+SOME = """
+select r.id, r.name, r.epoch, r.holder, r.expires > now(), o.body
+from runs r left join overviews o on o.run = r.id and o.epoch = r.epoch
+where r.tenant = %(tenant)s
+and (o.run is null or (o.started >= %(since)s and (%(team)s = '' or o.team = %(team)s)
+     and (cardinality(%(statuses)s::text[]) = 0 or o.status = any(%(statuses)s::text[]))))
+and (%(id)s = '' or r.name = %(id)s)
+and (%(before)s = '' or r.id < (select b.id from runs b where b.tenant = %(tenant)s and b.name = %(before)s))
+order by r.id desc limit %(page)s
+"""
+"""Runs of a tenant, the newest first."""
 
 
 class Rows:
@@ -94,6 +111,63 @@ class Rows:
         except Corrupt as error:
             return [f"run {run!r}: {error.message}"]
         return []
+
+
+class Listing:
+    """How the runs of one tenant are listed: see `stores.listing`."""
+
+    def __init__(self, db: psycopg.AsyncConnection[TupleRow], tenant: str) -> None:
+        self._db = db
+        self._tenant = tenant
+
+    async def put(self, key: int, epoch: int, seen: Overview) -> None:
+        """Write down how a run stands in its epoch."""
+        await self._db.execute(PUT.replace("?", "%s"), row(key, epoch, seen))
+
+    async def page(self, which: Which) -> list[Overview]:
+        """The runs that are asked for, the newest first."""
+        found: list[Overview] = []
+        before = which.before
+        while which.limit is None or len(found) < which.limit:
+            rows = await self._rows(which, before)
+            for key, name, epoch, whose, good, body in rows:
+                seen = (
+                    unpacked(body)
+                    if body is not None
+                    else await self._read(key, name, epoch, whose, good=good)
+                )
+                if seen is not None and which.fits(seen):
+                    found.append(seen)
+                before = name
+            if len(rows) < PAGE:
+                break
+        return found[: which.limit]
+
+    async def _read(self, key: int, name: str, epoch: int, whose: str, *, good: bool) -> Overview | None:
+        """How a run stands by its journal; written down where nobody changes it any more."""
+        records = await Rows(self._db, self._tenant).records(key)
+        if not records:
+            return None  # claimed, and never begun
+        seen = standing(name, records, whose if good else "")
+        if settled(seen, whose):
+            await self.put(key, epoch, seen)
+        return seen
+
+    async def _rows(self, which: Which, before: str) -> list[TupleRow]:
+        """The next runs whose row fits, and those that have none."""
+        cursor = await self._db.execute(
+            SOME,
+            {
+                "tenant": self._tenant,
+                "since": which.since,
+                "team": which.team,
+                "statuses": list(which.statuses),
+                "id": which.id,
+                "before": before,
+                "page": PAGE,
+            },
+        )
+        return await cursor.fetchall()
 
 
 class Missing(Exception):

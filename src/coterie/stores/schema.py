@@ -9,8 +9,8 @@ from pathlib import Path
 
 from coterie.errors import Corrupt, StoreUnavailable
 
-VERSION = 2
-"""The version of the tables, kept in `user_version`; another one is refused."""
+VERSION = 3
+"""The version of the tables, kept in `user_version`; a later one is refused."""
 APPLICATION = 0x436F7465
 """The mark of a Coterie file, kept in `application_id`."""
 PAGE = 8192
@@ -43,6 +43,19 @@ create table if not exists signals (
     body blob    not null
 );
 """
+LISTING = """
+create table if not exists overviews (
+    run     integer primary key,
+    epoch   integer not null,
+    status  text    not null,
+    team    text    not null,
+    started real    not null,
+    body    blob    not null
+);
+"""
+"""How runs are listed that nobody writes: each is true while its epoch is that of its run."""
+UPGRADES = {2: LISTING}
+"""What makes the tables of a version those of the next."""
 
 
 def connect(path: Path, synchronous: str) -> sqlite3.Connection:
@@ -56,6 +69,8 @@ def connect(path: Path, synchronous: str) -> sqlite3.Connection:
         path.parent.mkdir(parents=True, exist_ok=True)
         db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
         mark, version, tables = _identity(db)
+        if tables and mark == APPLICATION and version in UPGRADES:
+            version = _upgrade(db)
         if tables and (mark != APPLICATION or version != VERSION):
             db.close()
             what = (
@@ -76,10 +91,25 @@ def _create(db: sqlite3.Connection) -> None:
     with transaction(db):
         if _identity(db)[2]:
             return  # another process was quicker
-        for statement in filter(str.strip, SCHEMA.split(";")):
-            db.execute(statement)
+        _execute(db, SCHEMA + LISTING)
         db.execute(f"pragma application_id = {APPLICATION}")
         db.execute(f"pragma user_version = {VERSION}")
+
+
+def _upgrade(db: sqlite3.Connection) -> int:
+    """Bring the tables of an earlier version up to this one; the version they have now."""
+    with transaction(db):
+        version = _identity(db)[1]
+        while version in UPGRADES:
+            _execute(db, UPGRADES[version])
+            version += 1
+        db.execute(f"pragma user_version = {version}")
+    return version
+
+
+def _execute(db: sqlite3.Connection, statements: str) -> None:
+    for statement in filter(str.strip, statements.split(";")):
+        db.execute(statement)
 
 
 def _identity(db: sqlite3.Connection) -> tuple[int, int, int]:

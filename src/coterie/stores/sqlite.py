@@ -34,19 +34,19 @@ from typing import Literal
 import msgspec
 
 from coterie.errors import BadInput, Busy, CoterieError, StoreError
-from coterie.kernel.story import overview
 from coterie.ports import Hear, Lease
 from coterie.stores.group import Committer, Group, fenced
 from coterie.stores.held import Held
-from coterie.stores.holder import dead
 from coterie.stores.leases import LEASE, Leases
-from coterie.stores.reading import Journals, tail_of, tails
+from coterie.stores.listing import page
+from coterie.stores.reading import Ends, Journals, tail_of
 from coterie.stores.schema import connect, told, transaction
 from coterie.wire.export import Kept, kept
 from coterie.wire.journal import Reader
 from coterie.words.digest import encode
 from coterie.words.event import Record, Signalled
 from coterie.words.result import Overview
+from coterie.words.which import ALL, Which
 
 Durability = Literal["full", "normal", "relaxed"]
 _SYNCHRONOUS = {"full": "full", "normal": "normal", "relaxed": "off"}
@@ -145,13 +145,11 @@ class SqliteStore:
         with told(self.path):
             self._db.execute("insert into signals (run, body) values (?, ?)", (run, body))
 
-    async def runs(self) -> list[Overview]:
+    async def runs(self, which: Which = ALL, /) -> list[Overview]:
         await self._flushed()
         with told(self.path):
-            rows = self._db.execute("select id, name, holder from runs order by id desc").fetchall()
-            journals, ends = self._journals(), tails(self._db)
-            found = [(name, self._read(journals, key, ends[key]), whose) for key, name, whose in rows]
-        return [_seen(name, records, whose) for name, records, whose in found if records]
+            journals, ends = self._journals(), Ends(self._db)
+            return page(self._db, which, lambda _, key: self._read(journals, key, ends.of(key)))
 
     async def verify(self, run: str, /) -> list[str]:
         """What is wrong with a journal, a line each; empty for one that is what was written.
@@ -201,6 +199,7 @@ class SqliteStore:
         tail = held.written[0]
         pages = journals.pages(held.key, tail)
         held.records = journals.records(pages, reader)
+        held.first = held.records[0] if held.records else None
         held.seq, held.pages = len(held.records), len(pages)
         held.head = pages[-1].hash if pages else b""
         held.written = (tail, held.pages, held.head)
@@ -319,11 +318,3 @@ def _said(error: sqlite3.Error | OSError, path: Path) -> StoreError:
             raise error
     except StoreError as said:
         return said
-
-
-def _seen(name: str, records: list[Record], whose: str) -> Overview:
-    """One run at a glance; one that says it is running and that nobody holds was interrupted."""
-    seen = overview(name, records)
-    if seen.status == "running" and (not whose or dead(whose)):
-        return msgspec.structs.replace(seen, status="interrupted")
-    return seen

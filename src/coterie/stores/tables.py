@@ -45,6 +45,16 @@ MIGRATIONS: Final = (
     );
     create index signals_by_run on signals (tenant, run, id);
     """,
+    """
+    create table overviews (
+        run     bigint primary key references runs (id) on delete cascade,
+        epoch   bigint not null,
+        status  text not null,
+        team    text not null,
+        started double precision not null,
+        body    bytea not null
+    );
+    """,
 )
 """What makes each version of the tables from the one before."""
 CLAIM: Final = """

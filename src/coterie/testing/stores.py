@@ -13,14 +13,17 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from coterie.errors import Busy, Fenced, StoreError, Unstorable
+from coterie.kernel.story import overview
 from coterie.ports import Lease, Store
 from coterie.words.brief import Brief
 from coterie.words.effect import Ask, Effect, Sleep, Think, Use, body_of, kind_of
 from coterie.words.event import Asked, Closed, Event, Noted, Opened, Record, Settled, Signalled
 from coterie.words.failure import Failure
 from coterie.words.message import File, Message, Thought, ToolCall
+from coterie.words.result import Status
 from coterie.words.thread import Thread
 from coterie.words.usage import Usage
+from coterie.words.which import Which
 
 P = TypeVar("P", bound="StorePromises")
 TIME = 1_700_000_000.25
@@ -187,6 +190,63 @@ class StorePromises:
         assert {(one.actor, one.task, one.status, one.events) for one in listed} == {
             ("team", "a task", "running", 1)
         }
+
+    @in_loop
+    async def test_a_listing_comes_in_pages(self, store: Store) -> None:
+        """A page goes on after the run that the one before it ended with; after an unknown run comes nothing."""
+        for n in range(5):
+            await store.release(await written(store, f"r{n}"))
+        first = await store.runs(Which(limit=2))
+        assert [one.id for one in first] == ["r4", "r3"]
+        rest = await store.runs(Which(before="r3", limit=10))
+        assert [one.id for one in rest] == ["r2", "r1", "r0"]
+        assert await store.runs(Which(before="nobody")) == []
+
+    @in_loop
+    async def test_runs_are_listed_as_their_journals_are(self, store: Store) -> None:
+        """What a listing says of a run, ended or given back or held, is what a reading of its journal says."""
+        spent = Usage(1, 2, 3, 4, 0.5)
+        said = Message(sender="t", text="done", usage=spent)
+        closing = Closed(status="succeeded", message=said, usage=spent)
+        await store.release(await written(store, "ended", [Settled("t/think.1", said, None, spent), closing]))
+        await store.release(await written(store, "parked", MOMENTS[:4]))
+        await written(store, "held", MOMENTS)
+        for _ in range(2):  # what the first listing learnt, the second knows
+            for one in await store.runs():
+                told = overview(one.id, await store.read(one.id))
+                assert replace(one, status="") == replace(told, status="")
+        ended, held = await store.runs(Which(id="ended")), await store.runs(Which(id="held"))
+        assert [(one.status, one.usage) for one in ended] == [("succeeded", spent)]
+        assert [(one.status, one.events) for one in held] == [("running", len(MOMENTS) + 1)]
+
+    @in_loop
+    async def test_a_listing_fits_what_is_asked(self, store: Store) -> None:
+        """Runs are found by status, team, name and age, together."""
+        ends: list[Status] = ["succeeded", "failed", "succeeded"]
+        for n, status in enumerate(ends):
+            await store.release(await written(store, f"r{n}", [Closed(status=status)]))
+        asked = [
+            Which(statuses=("succeeded",)),
+            Which(statuses=("failed", "stuck"), team="team"),
+            Which(statuses=("succeeded",), limit=1, before="r2"),
+            Which(team="another"),
+            Which(since=TIME + 1),
+            Which(id="r1"),
+        ]
+        found = [[one.id for one in await store.runs(which)] for which in asked]
+        assert found == [["r2", "r0"], ["r1"], ["r0"], [], [], ["r1"]]
+
+    @in_loop
+    async def test_a_run_that_is_gone_on_with_is_listed_anew(self, store: Store) -> None:
+        """What was listed of a run before it was claimed again is not said of it afterwards."""
+        await store.release(await written(store, "r", [Closed(status="failed")]))
+        assert [one.status for one in await store.runs()] == ["failed"]
+        lease = await store.claim("r")
+        await store.append(lease, numbered([Signalled("resume", value=[1]), Settled("step.1")], 2))
+        assert [one.events for one in await store.runs(Which(statuses=("running",)))] == [4]
+        await store.append(lease, numbered([Closed(status="succeeded")], 4))
+        await store.release(lease)
+        assert [(one.status, one.events) for one in await store.runs()] == [("succeeded", 5)]
 
     @in_loop
     async def test_p03_a_held_run_is_busy(self, store: Store) -> None:

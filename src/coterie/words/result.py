@@ -52,7 +52,10 @@ class Result(Struct, frozen=True, kw_only=True):
 
 
 class Overview(Struct, frozen=True, kw_only=True):
-    """One run at a glance, as a store lists it; times are seconds since the epoch."""
+    """One run at a glance, as a store lists it; times are seconds since the epoch.
+
+    `team` is what it was asked for as, and `task` is the first of it, `TASK` characters at most.
+    """
 
     id: str
     actor: str
@@ -61,3 +64,9 @@ class Overview(Struct, frozen=True, kw_only=True):
     events: int
     started: float
     updated: float
+    team: str = ""
+    usage: Usage = NOTHING
+
+
+TASK = 1_000
+"""Characters of a task that a listing has."""

@@ -20,6 +20,7 @@ from coterie.kernel.story import closed, graph, mail, opened, result, state, tra
 from coterie.shell.run import journal
 from coterie.words.event import Record
 from coterie.words.result import Overview
+from coterie.words.which import Which
 
 
 @click.command()
@@ -29,19 +30,19 @@ from coterie.words.result import Overview
 @store_option
 def runs(count: int, store: str) -> None:
     """List the runs in a store, the newest first."""
-    found = asyncio.run(_runs(store))
+    found = asyncio.run(_runs(store, Which(limit=count + 1)))
     width = look_of(sys.stdout).width
     for overview in found[:count]:
         click.echo(_row(overview, width))
     if not found:
         click.echo("no runs yet", err=True)
     elif len(found) > count:
-        click.echo(f"and {len(found) - count} older: -n {len(found)} shows them", err=True)
+        click.echo(f"and older ones: -n {count * 2} shows more", err=True)
 
 
-async def _runs(path: str) -> list[Overview]:
+async def _runs(path: str, which: Which) -> list[Overview]:
     async with opened_store(path) as store:
-        return await store.runs()
+        return await store.runs(which)
 
 
 def _row(seen: Overview, width: int) -> str:
@@ -105,7 +106,7 @@ async def _journal(path: str, run: str) -> tuple[list[Record], str]:
         records = await journal(store, run)
         if closed(records) is not None:
             return records, state(records)
-        return records, next(seen.status for seen in await store.runs() if seen.id == run)
+        return records, (await store.runs(Which(id=run)))[0].status
 
 
 def _show(name: str, records: Sequence[Record], status: str, look: Look, store: str) -> None:

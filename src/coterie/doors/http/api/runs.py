@@ -33,6 +33,7 @@ from coterie.kernel.values import to_plain
 from coterie.words.event import Record
 from coterie.words.limits import DEFAULT, Limits
 from coterie.words.result import Overview
+from coterie.words.which import Which
 
 operations = Operations()
 STEPS = 10_000
@@ -43,10 +44,13 @@ STEPS = 10_000
 async def list_runs(call: Call) -> RunPage:
     """Runs, the newest first, a page at a time."""
     wanted: RunFilter = call.query
-    seen = [one for one in await call.host.runs() if _wanted(one, wanted)]
-    if wanted.before is not None:
-        ids = [one.id for one in seen]
-        seen = seen[ids.index(wanted.before) + 1 :] if wanted.before in ids else []
+    which = Which(
+        statuses=() if wanted.status is None else (wanted.status,),
+        team=wanted.team or "",
+        before=wanted.before or "",
+        limit=wanted.limit + 1,
+    )
+    seen = await call.host.runs(which)
     page, more = seen[: wanted.limit], len(seen) > wanted.limit
     return RunPage(runs=[_seen(one) for one in page], next=page[-1].id if more else None)
 
@@ -202,17 +206,14 @@ def _run(id: str, records: list[Record]) -> RunShown:
 def _seen(one: Overview) -> RunSeen:
     return RunSeen(
         id=one.id,
-        team=one.actor,
+        team=one.team,
         task=one.task[:200],
         status=one.status,
         events=one.events,
         started=one.started,
         updated=one.updated,
+        usage=one.usage,
     )
-
-
-def _wanted(one: Overview, wanted: RunFilter) -> bool:
-    return wanted.status in (None, one.status) and wanted.team in (None, one.actor)
 
 
 def _limits(new: NewRun) -> Limits:

@@ -85,6 +85,7 @@ class RunSeen(Struct, frozen=True, kw_only=True):
     events: int
     started: float
     updated: float
+    usage: Usage
 
 
 class RunShown(Struct, frozen=True, kw_only=True):
