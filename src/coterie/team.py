@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Coroutine, Sequence
 from typing import Any, cast
 
@@ -56,6 +57,11 @@ class Team(Actor):
     def pattern(self) -> str:
         """The function that built it, such as `debate`; for a plain play the play itself."""
         return self._play.__qualname__.partition(".")[0]
+
+    @property
+    def purpose(self) -> str:
+        """What a plain play says that it is for, in its docstring; empty for a pattern."""
+        return "" if "<locals>" in self._play.__qualname__ else inspect.getdoc(self._play) or ""
 
     def play(self, task: Task, /) -> Coroutine[Any, Any, Message]:
         played = self._play(task)

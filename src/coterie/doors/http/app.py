@@ -56,7 +56,10 @@ def _protocols(service: Service) -> list[BaseRoute]:
     return found
 
 
-PROTOCOLS = (("ag_ui", "coterie.doors.agui.door", "agui_routes"),)
+PROTOCOLS = (
+    ("ag_ui", "coterie.doors.agui.door", "agui_routes"),
+    ("a2a", "coterie.doors.a2a.door", "a2a_routes"),
+)
 """The kit that a protocol needs, the module of its door, and what makes its routes."""
 
 

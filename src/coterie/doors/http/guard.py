@@ -24,6 +24,8 @@ COOKIE = "coterie"
 """The cookie of a page that was let in."""
 OPEN = ("/healthz", "/readyz", "/login", "/static/", "/.well-known/")
 """What anybody may see."""
+CARD = "/.well-known/agent-card.json"
+"""The card of an agent, which anybody may see wherever it lies."""
 SECRETS = {"token", "access_token", "api_key", "key"}
 HEADERS = {
     "x-content-type-options": "nosniff",
@@ -190,7 +192,9 @@ def _token(headers: Headers) -> tuple[str, bool]:
 
 
 def _is_open(path: str) -> bool:
-    return any(path == one or (one.endswith("/") and path.startswith(one)) for one in OPEN)
+    return path.endswith(CARD) or any(
+        path == one or (one.endswith("/") and path.startswith(one)) for one in OPEN
+    )
 
 
 def _dressed(send: Send) -> Send:

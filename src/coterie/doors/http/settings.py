@@ -29,6 +29,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Names that the service is called by, without the port: anything else is somebody's rebinding."""
     origins: tuple[str, ...] = ()
     """Pages of other origins that may call it; none."""
+    url: str = ""
+    """Where others reach it, as https://agents.example: for what is published. Empty: where they asked."""
     body: int = 4 * 1024 * 1024
     slow: float = 30.0
     """How long a client may take to send what it has begun."""
