@@ -19,8 +19,8 @@ demo: $(LOCAL) ## see teams at work
 demo-all: $(ALL) ## see the eight ready-made teams at work, one after the other
 	@$(BIN)/python -m examples.demo_all
 
-test: $(DEV) ## run the tests
-	@$(BIN)/python -m pytest
+test: $(DEV) ## run the tests, a file a core
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: $(DEV) ## style, types, floors, spelling, the map and the links
 	@$(BIN)/ruff check --quiet .
