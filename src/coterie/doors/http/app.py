@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -17,11 +18,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from coterie.doors.http.api import table
-from coterie.doors.http.guard import Guard
+from coterie.doors.http.guard import Guard, for_people
 from coterie.doors.http.openapi import document
 from coterie.doors.http.operations import routes
 from coterie.doors.http.problems import Problem, on_error, on_problem
 from coterie.doors.http.service import Service
+from coterie.doors.page.door import page_routes, trouble
 from coterie.errors import CoterieError
 from coterie.words.principal import LOCAL, Principal
 
@@ -29,6 +31,7 @@ from coterie.words.principal import LOCAL, Principal
 def application(service: Service, *, token: str = "") -> Starlette:
     """The application of `service`. Who has `token` comes in as this machine's own; all others need a key."""
     operations = table()
+    known = knowing(service, token)
     described = msgspec.json.encode(document(operations))
 
     async def openapi(_: Request) -> Response:
@@ -40,8 +43,13 @@ def application(service: Service, *, token: str = "") -> Starlette:
             yield
 
     return Starlette(
-        routes=[*routes(service, operations), Route("/openapi.json", openapi), *_protocols(service)],
-        middleware=[Middleware(Guard, settings=service.settings, known=knowing(service, token))],
+        routes=[
+            *routes(service, operations),
+            Route("/openapi.json", openapi),
+            *_protocols(service),
+            *page_routes(service, known),
+        ],
+        middleware=[Middleware(Guard, settings=service.settings, known=known)],
         exception_handlers={Problem: on_problem, CoterieError: on_error, 404: _nothing_here, 405: _not_so},
         lifespan=lifespan,
     )
@@ -75,7 +83,8 @@ def knowing(service: Service, token: str) -> Callable[[str], Principal | None]:
 
 
 async def _nothing_here(request: Request, _: Exception) -> Response:
-    return Problem(404, f"there is nothing at {request.url.path!r}").response()
+    problem = Problem(404, f"there is nothing at {request.url.path!r}")
+    return trouble(request, problem) if for_people(Headers(scope=request.scope)) else problem.response()
 
 
 async def _not_so(request: Request, error: Exception) -> Response:

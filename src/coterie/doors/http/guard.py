@@ -10,10 +10,11 @@ import asyncio
 import time
 from collections.abc import Callable
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.authentication import BaseUser
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from coterie.doors.http.problems import Problem
@@ -83,7 +84,10 @@ class Guard:
         try:
             self._let_in(scope)
         except Problem as problem:
-            await _refuse(problem, scope, receive, send)
+            if problem.status == 401 and for_people(Headers(scope=scope)):
+                await _to_the_entrance(scope, receive, send)
+            else:
+                await _refuse(problem, scope, receive, send)
             return
         if scope["type"] == "websocket":
             await self._app(scope, receive, send)
@@ -189,6 +193,19 @@ def _token(headers: Headers) -> tuple[str, bool]:
     except CookieError:
         return "", False
     return ("", False) if found is None else (found.value, True)
+
+
+def for_people(headers: Headers) -> bool:
+    """Whether a browser asks, to show the answer to somebody."""
+    return "text/html" in headers.get("accept", "")
+
+
+async def _to_the_entrance(scope: Scope, receive: Receive, send: Send) -> None:
+    """Have a browser ask who it is, and come back to where it wanted to go."""
+    query = scope["query_string"].decode("latin-1")
+    wanted = scope["path"] + (f"?{query}" if query else "") if scope.get("method") == "GET" else "/"
+    place = "/login" if wanted == "/" else f"/login?{urlencode({'next': wanted})}"
+    await RedirectResponse(place, 303)(scope, receive, _dressed(send))
 
 
 def _is_open(path: str) -> bool:

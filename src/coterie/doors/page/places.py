@@ -1,0 +1,27 @@
+"""Every view of the page: its address, the role that it needs, and what answers."""
+
+from __future__ import annotations
+
+from coterie.doors.page.approvals import decide, inbox
+from coterie.doors.page.deeds import cancel, fork, resume
+from coterie.doors.page.door import View
+from coterie.doors.page.run import show_run
+from coterie.doors.page.runs import list_runs
+from coterie.doors.page.teams import draw_team, list_agents, list_teams, show_team, start
+from coterie.words.principal import Role
+
+VIEWS: tuple[tuple[str, str, Role, View], ...] = (
+    ("GET", "/", "viewer", list_runs),
+    ("GET", "/runs/{id}", "viewer", show_run),
+    ("POST", "/runs/{id}/cancel", "operator", cancel),
+    ("POST", "/runs/{id}/resume", "operator", resume),
+    ("POST", "/runs/{id}/fork", "operator", fork),
+    ("GET", "/teams", "viewer", list_teams),
+    ("GET", "/teams/{id}", "viewer", show_team),
+    ("GET", "/teams/{id}/graph.svg", "viewer", draw_team),
+    ("POST", "/teams/{id}/start", "operator", start),
+    ("GET", "/agents", "viewer", list_agents),
+    ("GET", "/approvals", "viewer", inbox),
+    ("POST", "/approvals/{id}", "operator", decide),
+)
+"""Method, path, role, view."""
