@@ -18,7 +18,7 @@ KINDS = {
 """What a question is about, in words."""
 USUAL = {"approval": ("approve", "deny"), "limit": ("stop",)}
 """Answers that are offered as buttons where others are taken too."""
-NOES = ("deny", "no", "stop", "reject", "give up")
+REFUSALS = ("deny", "no", "stop", "reject", "give up")
 """Answers that refuse."""
 
 
@@ -84,4 +84,4 @@ def _form(one: Inquiry, *fields: Html) -> Html:
 
 
 def _tone(at: int, choice: str) -> str:
-    return "danger" if choice in NOES else "quiet" if at else "good"
+    return "danger" if choice in REFUSALS else "quiet" if at else "good"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from coterie.doors.letters import cropped
 from coterie.doors.page.addresses import to_run, to_team
@@ -65,7 +66,7 @@ async def show_run(visit: Visit) -> Html:
 
 def _about(seen: Moment) -> Html:
     used = seen.usage
-    forked = seen.began.origin.get("fork")
+    forked: dict[str, Any] | None = seen.began.origin.get("fork")
     rows: list[tuple[str, Child]] = [
         ("Team", el("a", seen.team, href=to_team(seen.team))),
         ("Time", span(seen.now - seen.start)),
@@ -75,7 +76,7 @@ def _about(seen: Moment) -> Html:
         ("Cost", money(used.usd)),
         ("Started", clock(seen.start)),
     ]
-    if isinstance(forked, dict):
+    if forked is not None:
         at = forked.get("at")
         place = "" if at is None else f", event {at}"
         rows.append(("Fork of", el("a", f"{forked['run']}{place}", href=to_run(str(forked["run"]), at=at))))
