@@ -54,6 +54,16 @@ async def fails(task: Task) -> str:
     return "never"
 
 
+def count() -> dict[str, int]:
+    """Counts."""
+    return {"n": 2}
+
+
+async def counts(task: Task) -> str:
+    """Says what was counted."""
+    return str((await do(count))["n"])
+
+
 async def blocked(task: Task) -> str:
     """Calls something in a thread that nothing can stop."""
     await do(block)

@@ -181,6 +181,38 @@ def test_a_fork_does_only_what_depends_on_the_change() -> None:
     assert "My own words." in say("show", "g", "--transcript").stdout
 
 
+def test_a_fork_remembers_what_was_set_and_diff_shows_it_beside_the_other() -> None:
+    """The fork is replayed with its own instructions; side by side, both part at the judge."""
+    say("run", "team.py:panel", "Rust?", "--id", "r")
+    say("fork", "r", "--set", "judge.instructions=Be brief.", "--id", "f")
+    assert say("replay", "f").stdout == "identical: 16 events, succeeded\n"
+    shown = say("diff", "r", "f")
+    assert shown.exit_code == 0
+    assert "other versions of debate/judge\nthey part at debate/judge/think.1; 1 steps" in shown.stdout
+    assert "the outcome is the same" in shown.stdout
+    found = json.loads(say("diff", "r", "f", "--json").stdout)
+    assert [found["here"]["usage"]["requests"], found["there"]["usage"]["requests"]] == [3, 1]
+    assert [found["first"]["how"], found["there"]["reused"]] == ["asked otherwise", 2]
+    assert "every step is the same" in say("diff", "r", "r").stdout
+    assert say("diff", "r", "nobody").exit_code == 2
+
+
+def test_a_fork_can_change_what_a_tool_and_a_person_said() -> None:
+    """A result of a tool is given as JSON, an answer as it is given; what it cannot be is refused."""
+    say("run", "team.py:counts", "go", "--id", "c")
+    records = [json.loads(line) for line in say("show", "c", "--json").stdout.splitlines()]
+    at = {one["path"]: str(one["seq"]) for one in records if one["type"] == "settled"}
+    assert say("fork", "c", "--at", at["counts/count.1"], "--set", 'value={"n": 5}').stdout == "5\n"
+    bad = say("fork", "c", "--at", at["counts/count.1"], "--set", "value=many")
+    assert [bad.exit_code, "came out as JSON" in bad.stderr] == [2, True]
+    assert "say which with --at N" in say("fork", "c", "--set", "value=1").stderr
+    say("run", "team.py:asks", "go", "--id", "a")
+    say("resume", "a", "--answer", "asks/ask.1=yes")
+    asked = [json.loads(line) for line in say("show", "a", "--json").stdout.splitlines()]
+    answer = next(str(one["seq"]) for one in asked if one["type"] == "settled")
+    assert say("fork", "a", "--at", answer, "--set", "value=no").stdout == "you said no\n"
+
+
 def test_replay_says_whether_it_is_the_same(tmp_path: Path) -> None:
     """The journal of a run is identical to its team's, until the team is changed."""
     say("run", "team.py:panel", "Rust?", "--id", "r")

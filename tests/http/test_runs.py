@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
+from coterie.wire.export import problems, read
 from tests.http.serving import served, service_at
 
 
@@ -132,6 +133,32 @@ def test_a_fork_takes_from_the_journal_what_does_not_change(tmp_path):
     assert (status, name, forked["status"]) == (201, "debate", "succeeded")
     assert forked["usage"]["requests"] < 5
     assert forked["origin"]["fork"]["change"] == {"value": "No."}
+
+
+def test_a_fork_with_another_prompt_is_shown_beside_the_run_reported_on_and_exported(tmp_path):
+    """Over HTTP: new instructions for the judge, both runs side by side, who began it, and a file that is checked."""
+
+    async def scene(client):
+        run = await begun(client)
+        await client.get(f"/v1/runs/{run}/wait")
+        change = {"set": {"judge.instructions": "Be brief."}}
+        id = (await client.post(f"/v1/runs/{run}/fork", json=change)).json()["id"]
+        await client.get(f"/v1/runs/{id}/wait")
+        bad = await client.post(f"/v1/runs/{run}/fork", json={"set": {"nobody.model": "x"}})
+        diff = (await client.get(f"/v1/runs/{run}/diff/{id}")).json()
+        report = (await client.get(f"/v1/runs/{id}/report")).json()
+        data = (await client.get(f"/v1/runs/{id}/export")).content
+        gone = [
+            (await client.get(f"/v1/runs/nobody/{what}")).status_code
+            for what in ("export", "report", f"diff/{run}")
+        ]
+        return diff, report, data, bad.status_code, gone
+
+    diff, report, data, bad, gone = over_http(tmp_path, scene)
+    assert (diff["first"]["path"], diff["there"]["usage"]["requests"]) == ("debate/judge/think.1", 1)
+    assert (report["by"], report["origin"]["set"]) == ("local", {"judge.instructions": "Be brief."})
+    assert (problems(data), read(data).header.run) == ([], report["run"])
+    assert (bad, gone) == (422, [404, 404, 404])
 
 
 def test_the_same_key_gives_the_same_run(tmp_path):

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from coterie.actor import Actor
+from coterie.doors.alter import altered
 from coterie.errors import BadInput, BadPlan
 from coterie.patterns.orchestrator import Orchestrator
 from coterie.teamfile import load
@@ -92,19 +93,20 @@ def team_file(team: str) -> tuple[Path, str] | None:
 
 
 def team_of_run(began: Opened, team: str | None = None) -> Actor:
-    """The team of a run: the one it remembers, unless another is named here.
+    """The team of a run: the one it remembers, unless another is named here, with what its fork has changed.
 
     Raises:
         BadInput: if it remembers none, or there is none of that name.
     """
     if team is not None:
-        return team_of({"team": team, "options": began.origin.get("options", {})})
+        options = began.origin.get("options", {})
+        return altered(team_of({"team": team, "options": options}), began.origin.get("set", {}))
     if "team" not in began.origin:
         raise BadInput(
             f"run {began.run!r} was not started by `coterie run`, so it does not say where its team is: "
             "name it with --team FILE.py:NAME"
         )
-    return team_of(began.origin)
+    return altered(team_of(began.origin), began.origin.get("set", {}))
 
 
 def _no_such_team(team: str) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import click
+import msgspec
 from msgspec.structs import replace
 
-from coterie.actor import Actor
-from coterie.agent import Agent
 from coterie.doors.cli.outcome import command, told
 from coterie.doors.cli.store import opened_store, store_option
 from coterie.doors.teams import team_of_run
@@ -20,6 +19,8 @@ from coterie.models.find import find
 from coterie.shell import run as shell
 from coterie.shell.job import new_id
 from coterie.testing.sockets import block_sockets
+from coterie.words.event import Asked, Record, Settled
+from coterie.words.message import Message
 from coterie.words.result import Result
 
 TEAM = "The team, where the run does not remember it."
@@ -45,8 +46,9 @@ def fork(
 ) -> None:
     """Run RUN again from event N under a new id, with something changed.
 
-    KEY is `task`, `value` (what event N comes out as), `AGENT.instructions` or `AGENT.model`.
-    Only what depends on the change is done again. `coterie show RUN --events` has the numbers.
+    KEY is `task`, `value` (what event N comes out as: the answer of a model or a person, or the result of a
+    tool), `AGENT.instructions` or `AGENT.model`. Only what depends on the change is done again.
+    `coterie show RUN --events` has the numbers, and `coterie diff RUN FORK` shows both side by side.
     """
     given = dict(_change(change) for change in changes)
     ctx.exit(asyncio.run(_forked(store, name, new or new_id(), at, given, team)))
@@ -56,43 +58,42 @@ async def _forked(
     path: str, name: str, new: str, at: int | None, changes: dict[str, str], team: str | None
 ) -> int:
     async with opened_store(path) as store:
-        began = opened(await shell.journal(store, name))
-        actor = team_of_run(began, team)
-        for key in [key for key in changes if key not in ("task", "value")]:
-            alter(actor, key, changes.pop(key))
+        records = await shell.journal(store, name)
+        began = opened(records)
+        change: dict[str, Any] = {key: changes.pop(key) for key in ("task", "value") if key in changes}
+        if "value" in change:
+            change["value"] = _outcome(change["value"], records, at)
+        origin = {**began.origin, "set": {**began.origin.get("set", {}), **changes}}
+        actor = team_of_run(replace(began, origin=origin), team)
         model = began.origin.get("model")
-        options: dict[str, Any] = {**changes, "model": None if model is None else find(model)}
+        options: dict[str, Any] = {**change, "model": None if model is None else find(model)}
+        if changes:
+            options["origin"] = {"set": origin["set"]}
         click.echo(f"forking run {name} as {new}", err=True)
         result = await shell.fork(actor, name, store=store, at=at, new=new, **options)
+    click.echo(f"see what it changed: {command('diff', name, path, new)}", err=True)
     return told(result, store=path)
 
 
-def alter(actor: Actor, key: str, value: str) -> None:
-    """Change the instructions or the model of every agent of one name in a team that was just built.
+def _outcome(text: str, records: Sequence[Record], at: int | None) -> Any:
+    """What event `at` is to come out as: a text where it was one or a message, and JSON where it was something else.
 
     Raises:
-        BadInput: if there is no such agent, or nothing of it is called that.
+        BadInput: if it is no event of a step, or the text is no JSON where it has to be.
     """
-    name, _, what = key.rpartition(".")
-    found = [agent for agent in _agents(actor, frozenset()) if agent.name == name]
-    if not found or what not in ("instructions", "model"):
-        names = sorted({agent.name for agent in _agents(actor, frozenset())})
-        keys = "task, value, AGENT.instructions or AGENT.model"
-        raise BadInput(f"cannot set {key!r}: a key is {keys}, and the agents are {names}")
-    for agent in found:
-        if what == "model":
-            agent.model_name, agent.model = value, find(value)
-        else:
-            agent.instructions = value
-            agent.brief = replace(agent.brief, instructions=value)
-
-
-def _agents(actor: Actor, above: frozenset[int]) -> Iterator[Agent]:
-    if isinstance(actor, Agent):
-        yield actor
-    if id(actor) not in above:
-        for member in actor.members:
-            yield from _agents(member, above | {id(actor)})
+    event = records[at].event if at is not None and at < len(records) else None
+    if at is None or (event is not None and not isinstance(event, (Asked, Settled))):
+        raise BadInput(
+            "value= is what a step comes out as: say which with --at N, an event that asks or gives"
+        )
+    settled = [one.event for one in records if isinstance(one.event, Settled)]
+    was = [one.value for one in settled if event is not None and one.path == event.path]
+    if not was or was[-1] is None or isinstance(was[-1], (str, Message)):
+        return text
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise BadInput(f"event {at} came out as JSON, and {text!r} is none: {error}") from error
 
 
 def _change(text: str) -> tuple[str, str]:

@@ -23,6 +23,7 @@ COMMANDS = {
     "show": ("look", "Show what happened in a run."),
     "resume": ("run", "Go on with a run that stopped, or waits for answers."),
     "fork": ("change", "Run it again from an event, with one thing changed."),
+    "diff": ("diff", "Show two runs side by side: outcome, path, cost and time."),
     "replay": ("change", "Live a journal again, and say whether it comes out the same."),
     "cancel": ("change", "Stop a run, whichever process works on it."),
     "approvals": ("approvals", "List what runs wait for people to decide."),

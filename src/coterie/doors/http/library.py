@@ -81,7 +81,15 @@ class Library:
             return None
 
     def of_run(self, began: Opened) -> Actor:
-        """The team of a run that is in a store."""
+        """The team of a run that is in a store.
+
+        Raises:
+            BadInput: if there is none, or its fork changes something of a team that other runs use, too.
+        """
+        if began.origin.get("set") and team_of(began.origin) is team_of(began.origin):
+            raise BadInput(
+                f"{began.origin['team']!r} is not built anew for every run, so a fork cannot change it"
+            )
         return team_of_run(began)
 
 

@@ -1,4 +1,4 @@
-"""What stands up when somebody asks who did what: exports and compliance reports."""
+"""What is asked of runs afterwards: exports, compliance reports, and two runs side by side."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from coterie.doors.http.operations import Call, Operations
 from coterie.kernel.audit import Report, report
+from coterie.kernel.difference import Difference, difference
 from coterie.shell.audit import exported
 
 operations = Operations()
@@ -31,3 +32,10 @@ async def report_on_run(call: Call) -> Report:
     """Every side effect of a run: who, why, by which path and version, with which approval, and how it ended."""
     id = call.path["id"]
     return report(id, await call.host.journal(id))
+
+
+@operations.add("GET", "/v1/runs/{id}/diff/{other}", needs="viewer", gives=Difference, problems=(404,))
+async def diff_runs(call: Call) -> Difference:
+    """Two runs side by side: what each came to, where they part, and what each took."""
+    here, there = call.path["id"], call.path["other"]
+    return difference(here, await call.host.journal(here), there, await call.host.journal(there))

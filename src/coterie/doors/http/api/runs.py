@@ -6,6 +6,7 @@ import hashlib
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 from starlette.responses import Response
 
 from coterie.doors.http.api.approvals import question_shown
@@ -160,7 +161,12 @@ async def fork_run(call: Call) -> RunShown:
     """Run it again under a new id from an event on, with one thing changed; the rest is taken from its journal."""
     fork: Fork = call.body
     change = {fork.changed: getattr(fork, fork.changed)} if fork.changed != "nothing" else {}
-    new = await call.host.fork(call.path["id"], at=fork.at, origin={"by": call.by.name}, **change)
+    id, origin, actor = call.path["id"], dict[str, Any](by=call.by.name), None
+    if fork.set:
+        began = opened(await _journal(call, id))
+        origin["set"] = {**began.origin.get("set", {}), **fork.set}
+        actor = call.service.library.of_run(replace(began, origin={**began.origin, **origin}))
+    new = await call.host.fork(id, actor, at=fork.at, origin=origin, **change)
     return await _shown(call, new)
 
 

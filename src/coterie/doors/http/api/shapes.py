@@ -42,9 +42,13 @@ class NewRun(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Fork(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is to be another way: from which event, and the new task or what that event comes out as."""
+    """What is to be another way: from which event, and the new task or what that event comes out as.
+
+    `set` has new instructions and models of agents, as `AGENT.instructions` and `AGENT.model`.
+    """
 
     at: Annotated[int, Meta(ge=1)] | None = None
+    set: dict[str, Text] = {}
     task: Text | None = None
     value: Any = None
     changed: Literal["task", "value", "nothing"] = "nothing"
