@@ -20,6 +20,7 @@ from coterie.doors.agui.translator import Translator
 from coterie.doors.http.library import UnknownTeam
 from coterie.doors.http.problems import Problem
 from coterie.doors.http.service import Service
+from coterie.doors.refusal import refuse
 from coterie.errors import Busy, NotOpen
 from coterie.kernel.inquiries import questions
 from coterie.kernel.replay import counted
@@ -29,9 +30,6 @@ from coterie.words.event import Record
 from coterie.words.message import Message
 from coterie.words.task import Task
 from coterie.words.thread import Thread
-
-NO = {"approval": "deny", "in_doubt": "give up", "limit": "stop"}
-"""What an abandoned interrupt comes out as, by what it was about."""
 
 
 def agui_routes(service: Service) -> list[Route]:
@@ -84,10 +82,8 @@ async def _answered(host: Host, given: RunAgentInput, by: str) -> tuple[str, int
                 raise Problem(422, "the interrupts are of several runs")
             if entry.status == "resolved":
                 await host.answer(asked.id, entry.payload, by)
-            elif asked.ask.about in NO:
-                await host.answer(asked.id, NO[asked.ask.about], by)
             else:
-                await host.cancel(run, f"{asked.ask.about} was abandoned")
+                await refuse(host, asked, by)
         except NotOpen as error:
             raise Problem(409, error.message) from error
     return run, after

@@ -36,6 +36,7 @@ COMMANDS = {
     "key": ("audit", "Make a key that exports are signed with."),
     "memory": ("memory", "Add to what is remembered, search it, and forget it."),
     "serve": ("serve", "Serve teams over HTTP."),
+    "mcp": ("mcp", "Offer teams as tools to an MCP client, over stdio."),
     "worker": ("worker", "Perform the runs of a queue, beside others."),
     "keys": ("serve", "Make, list and revoke the keys of a service."),
     "doctor": ("doctor", "Say what this installation has, and what it lacks."),

@@ -73,7 +73,8 @@ def serve(
     except ModuleNotFoundError as error:
         raise MissingExtra.of("server", "`coterie serve`") from error
     token = token or _kept_token(home_of(store) / "token")
-    app = application(_service(store, teams, names, origins, model, engine), token=token)
+    service = service_of(store, teams, names=names, origins=origins, model=model, engine=engine)
+    app = application(service, token=token)
     where = f"{'https' if tls_cert else 'http'}://{host}:{port}"
     click.echo(f"serving on {where}; the token is {token}", err=True)
     uvicorn.run(
@@ -88,14 +89,16 @@ def serve(
     )
 
 
-def _service(
+def service_of(
     store: str,
     teams: tuple[str, ...],
-    names: tuple[str, ...],
-    origins: tuple[str, ...],
-    model: str | None,
-    engine: str | None,
+    *,
+    names: tuple[str, ...] = (),
+    origins: tuple[str, ...] = (),
+    model: str | None = None,
+    engine: str | None = None,
 ) -> Service:
+    """The service of a store, whose keys and secrets lie beside it."""
     from coterie.doors.http.keys import KeyRing
     from coterie.doors.http.library import Library
     from coterie.doors.http.service import Service
@@ -111,11 +114,12 @@ def _service(
         model=model,
         tenants=tenants_at(store),
         engine=None if engine is None else engine_at(engine),
+        secret=_kept_token(home_of(store) / "secret").encode(),
     )
 
 
 def _kept_token(path: Path) -> str:
-    """The token of this machine: made once, and readable by nobody else."""
+    """A token of this machine: made once, and readable by nobody else."""
     if path.is_file():
         return path.read_text().strip()
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -67,6 +67,7 @@ def _protocols(service: Service) -> list[BaseRoute]:
 PROTOCOLS = (
     ("ag_ui", "coterie.doors.agui.door", "agui_routes"),
     ("a2a", "coterie.doors.a2a.door", "a2a_routes"),
+    ("mcp", "coterie.doors.mcp.door", "mcp_routes"),
 )
 """The kit that a protocol needs, the module of its door, and what makes its routes."""
 

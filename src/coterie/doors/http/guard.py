@@ -27,6 +27,10 @@ OPEN = ("/healthz", "/readyz", "/login", "/static/", "/.well-known/")
 """What anybody may see."""
 CARD = "/.well-known/agent-card.json"
 """The card of an agent, which anybody may see wherever it lies."""
+METADATA = "/.well-known/oauth-protected-resource"
+"""Where a resource says who gives tokens for it (RFC 9728): here, and then its own path."""
+RESOURCES = ("/mcp",)
+"""What says so."""
 SECRETS = {"token", "access_token", "api_key", "key"}
 HEADERS = {
     "x-content-type-options": "nosniff",
@@ -115,7 +119,7 @@ class Guard:
             raise Problem(
                 401,
                 "who are you? Send a key as `Authorization: Bearer ...`",
-                {"WWW-Authenticate": "Bearer"},
+                {"WWW-Authenticate": _challenge(scope, headers)},
             )
         if principal is not None:
             scope["user"] = Visitor(principal)
@@ -206,6 +210,14 @@ async def _to_the_entrance(scope: Scope, receive: Receive, send: Send) -> None:
     wanted = scope["path"] + (f"?{query}" if query else "") if scope.get("method") == "GET" else "/"
     place = "/login" if wanted == "/" else f"/login?{urlencode({'next': wanted})}"
     await RedirectResponse(place, 303)(scope, receive, _dressed(send))
+
+
+def _challenge(scope: Scope, headers: Headers) -> str:
+    """How to come in, and for a resource that says more, where."""
+    if scope["path"] not in RESOURCES:
+        return "Bearer"
+    where = f"{scope['scheme']}://{headers.get('host', '')}{METADATA}{scope['path']}"
+    return f'Bearer resource_metadata="{where}"'
 
 
 def _is_open(path: str) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from coterie.doors.http.keys import KeyRing
 from coterie.doors.http.library import Library
@@ -21,7 +22,8 @@ class Service:
 
     `stores` makes the store of a tenant, which no other tenant's calls can reach. Used as a context manager, it
     goes on with what was interrupted, and parks what is under way on the way out. With an `engine`, its workers
-    perform what is begun here.
+    perform what is begun here. `secret` seals what a client carries for the service and brings back; one that is
+    kept lets it do so after a restart.
     """
 
     def __init__(
@@ -34,11 +36,13 @@ class Service:
         model: Model | str | None = None,
         tenants: tuple[str, ...] = ("default",),
         engine: Engine | None = None,
+        secret: bytes = b"",
     ) -> None:
         self.library = library
         self.keys = keys
         self.settings = settings or Settings()
         self.model = model
+        self.secret = secret or secrets.token_bytes(32)
         self.stopping = asyncio.Event()
         self.encoded = Encoded()
         self._stores = stores
@@ -46,6 +50,8 @@ class Service:
         self._engine = engine
         self._hosts: dict[str, Host] = {}
         self._kept: list[Store] = []
+        self._beside: list[Callable[[], AbstractAsyncContextManager[Any]]] = []
+        self._doors = AsyncExitStack()
 
     def host(self, tenant: str) -> Host:
         """The runs of a tenant."""
@@ -63,9 +69,15 @@ class Service:
             )
         return host
 
+    def alongside(self, keeps: Callable[[], AbstractAsyncContextManager[Any]]) -> None:
+        """Have what a door keeps going opened after the hosts, and closed before them."""
+        self._beside.append(keeps)
+
     async def __aenter__(self) -> Self:
         for tenant in self._tenants:
             await self.host(tenant).go_on()
+        for keeps in self._beside:
+            await self._doors.enter_async_context(keeps())
         return self
 
     async def __aexit__(
@@ -79,3 +91,4 @@ class Service:
                 stack.push_async_callback(store.close)
             for host in self._hosts.values():
                 stack.push_async_callback(host.close)
+            stack.push_async_callback(self._doors.aclose)
