@@ -130,7 +130,7 @@ class NotGranted(EffectFailed):
 
 
 class Denied(EffectFailed):
-    """A person did not approve the use of a tool; it did not run."""
+    """A policy, or a person, did not allow a step; it did not run."""
 
 
 class InDoubt(EffectFailed):

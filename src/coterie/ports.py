@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from msgspec import Struct
@@ -11,6 +11,7 @@ from coterie.words.effect import Think
 from coterie.words.event import Record, Signalled
 from coterie.words.memory import Query, Recalled, Remembered
 from coterie.words.message import Message
+from coterie.words.permit import Decision
 from coterie.words.principal import Principal
 from coterie.words.result import Overview
 from coterie.words.which import ALL, Which
@@ -136,6 +137,21 @@ class Memory(Protocol):
 
     async def drop(self, query: Query, /) -> int:
         """Delete what the query's filters fit and is one's own; how many entries that were."""
+        ...
+
+
+class Policy(Protocol):
+    """Says who may do what: it is asked before anything is begun, and what it says is in the journal."""
+
+    def __call__(
+        self, principal: Principal, action: str, resource: str, context: Mapping[str, Any], /
+    ) -> Decision:
+        """Whether `principal` may do `action` (one of `words.permit.ACTIONS`) to `resource`.
+
+        `context` has the `run` and the `path` of the step; of a tool its `arguments`, `tags` and whether it is
+        `sensitive`, of a model call at most how many `tokens` and how much `usd`, of memories their `tags`
+        and `source`. Whatever it raises counts as a no. It is asked on the event loop: it waits for nothing.
+        """
         ...
 
 

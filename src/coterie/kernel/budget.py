@@ -150,6 +150,10 @@ class Budget:
         refused = self.refused.get(path)
         return refused[2].why if refused and refused[2].account.limits.at_cap == "ask" else ""
 
+    def account(self, strand: Strand | None) -> Account:
+        """What counts whatever a strand asks for."""
+        return self.root if strand is None else strand.frame.account or self.root
+
     def owner(self, path: str) -> str:
         """The path of the frame whose limit refuses the effect at `path`."""
         return self.refused[path][2].account.path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from coterie.errors import RunError
 from coterie.kernel.frames import Frame
 from coterie.words.brief import Brief
 from coterie.words.effect import Think
@@ -40,3 +41,10 @@ def _newest(said: tuple[Message, ...], letters: int) -> list[Message]:
     left_out = len(said) - len(kept)
     note = [Message(sender="user", text=f"[{left_out} earlier messages are left out]")] if left_out else []
     return [*note, *reversed(kept)]
+
+
+def keep(root: Frame, error: Exception) -> None:
+    """What branches further down had answered is finished too, and rides on the error that ends the run."""
+    known = {id(message) for message in root.finished}
+    if isinstance(error, RunError):
+        root.finished += [one for one in error.finished if isinstance(one, Message) and id(one) not in known]

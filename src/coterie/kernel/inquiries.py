@@ -12,13 +12,14 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 from msgspec import Struct
 
+from coterie.kernel.replay import PERMISSION
 from coterie.words.digest import digest, encode
 from coterie.words.effect import Answer, Ask, Effect, body_of, kind_of
 from coterie.words.event import Asked, Closed, Noted, Record, Settled, Signalled
 
 State: TypeAlias = Literal["open", "answered", "over"]
 """An inquiry that is over was not answered: it expired, another answer was enough, or the run has ended."""
-DECIDED = ("in_doubt", "limit")
+DECIDED = ("in_doubt", "limit", PERMISSION)
 """Questions about a step that goes on after the answer, so that the answer alone ends them."""
 
 

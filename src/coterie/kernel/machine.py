@@ -20,15 +20,15 @@ Theory of operation
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar
 
 from msgspec.structs import replace
 
-from coterie.errors import Cancelled, CoterieError, NoProgress, NotGranted, OverLimit, RunError, error_of
+from coterie.errors import Cancelled, CoterieError, NoProgress, NotGranted, OverLimit, error_of
 from coterie.kernel.branches import branch
 from coterie.kernel.budget import Budget
-from coterie.kernel.conclude import conclusion
+from coterie.kernel.conclude import conclusion, keep
 from coterie.kernel.frames import Call, Frame, Playable, Strand, narrow, open_frame, played
 from coterie.kernel.grants import check
 from coterie.kernel.joins import Join
@@ -68,10 +68,19 @@ class Machine:
         self.root = Frame(name, None, Call(actor, task), self.budget.root)
         if noting:
             self.note(name, "entered", task.text[:80])
-        self._top = Strand(actor.play(task), self.root)
+        self._top = Strand(self.begin(actor, task), self.root)
         self._move(self._top, None, None)
         if self._ready or not self.parked:
             self._spin()
+
+    def begin(self, actor: Playable, task: Task) -> Coroutine[Any, Any, Message]:
+        """The work of the run."""
+        return actor.play(task)
+
+    @staticmethod
+    def played(call: Call) -> Coroutine[Any, Any, Message]:
+        """The work of a call."""
+        return played(call)
 
     def wants(self) -> list[Asked]:
         """Effects asked for since the last call, oldest first, that somebody still waits for."""
@@ -155,7 +164,7 @@ class Machine:
         if not wanted or self._concluding or self._last is None:
             return False
         self._concluding = True
-        self._keep(error)
+        keep(self.root, error)
         self.budget.root.open_up()
         said = conclusion(self.root, self._last, str(error))
         self._top = Strand(said, self.root)
@@ -178,7 +187,7 @@ class Machine:
 
     def _move(self, strand: Strand, value: Any, error: Exception | None) -> int:
         """Move one strand until it parks or ends, or the others should have a turn; the turns it took."""
-        handlers = self.handlers
+        handlers, settles = self.handlers, self.settles
         for turn in TURNS:
             if strand.closed:
                 return turn
@@ -192,7 +201,7 @@ class Machine:
             else:
                 error = None
                 try:
-                    settle = SETTLES.get(wait.__class__)
+                    settle = settles.get(wait.__class__)
                     value = (
                         handlers.get(wait.__class__, Machine._ask)(self, strand, wait)
                         if settle is None
@@ -259,17 +268,10 @@ class Machine:
         if join is None:
             if not self._concludes(error):
                 self.error, self.done = error, True
-                self._keep(error)
+                keep(self.root, error)
         elif join.fail(strand.slot, error, frame.path):
             self._decide(join)
         return PARKED, None
-
-    def _keep(self, error: Exception) -> None:
-        """What branches further down had answered is finished too, and rides on the error that ends the run."""
-        finished = self.root.finished
-        known = {id(message) for message in finished}
-        if isinstance(error, RunError):
-            finished += [one for one in error.finished if isinstance(one, Message) and id(one) not in known]
 
     def _decide(self, join: Join) -> None:
         """A join is decided: close what is left of it and wake who waits for it."""
@@ -363,7 +365,7 @@ class Machine:
 
     def _call(self, strand: Strand, call: Call) -> Any:
         frame = self._enter(strand.frame, call)
-        strand.push(played(call), frame)
+        strand.push(self.played(call), frame)
         return None
 
     def _fork(self, strand: Strand, join: Join) -> Any:
@@ -382,9 +384,10 @@ class Machine:
 
     def _branch(self, strand: Strand, part: Any, join: Join, slot: int) -> Strand:
         if type(part) is Call:
-            return Strand(played(part), self._enter(strand.frame, part), join, slot)
+            return Strand(self.played(part), self._enter(strand.frame, part), join, slot)
         return branch(part, strand.frame, join, slot)
 
+    settles: ClassVar[dict[type, Callable[[Shared, Strand, Any], Any]]] = SETTLES
     handlers: ClassVar[dict[type, Callable[[Machine, Strand, Any], Any]]] = {
         Call: _call,
         Join: _fork,

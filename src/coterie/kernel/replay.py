@@ -14,6 +14,8 @@ from coterie.words.digest import encode
 from coterie.words.effect import Effect, Stored, body_of, kind_of
 from coterie.words.event import Asked, Closed, Noted, Record, Settled, Signalled
 
+PERMISSION = "permission"
+"""What a question is about that a person is asked before a step is begun."""
 STOPS = ("cancel", "limit")
 """Signals that end what a run is doing."""
 
@@ -73,6 +75,7 @@ def replay(machine: Machine, records: Iterable[Record]) -> Resumed:
     wanted: dict[str, Asked] = {}
     since: dict[str, float] = {}
     refused: set[str] = set()
+    held: set[str] = set()
     for record in records:
         event = record.event
         if type(event) is Settled:
@@ -84,12 +87,20 @@ def replay(machine: Machine, records: Iterable[Record]) -> Resumed:
             for asked in machine.wants():
                 wanted[asked.path] = asked
             compare(event, wanted.get(path))
-            if path not in refused:
+            if path not in refused and path not in held:
                 since[path] = record.time
         elif type(event) is Noted and event.fact == "refused":
             refused.add(event.path)  # it was not begun, so it is not in doubt
+        elif type(event) is Noted and event.about == PERMISSION and event.fact == "asks":
+            held.add(event.path)  # nor was what waits for a person's permission
+        elif type(event) is Signalled and event.kind == "answer":
+            if event.about in held:
+                held.discard(event.about)
+                since[event.about] = record.time
         elif type(event) is Signalled:
             signal(machine, event)
+            if event.kind != "raised":
+                continue
             begun = [
                 path for path in refused if path in machine.parked and path not in machine.budget.refused
             ]

@@ -8,19 +8,25 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
+
 from coterie.actor import Actor
-from coterie.errors import Busy, Diverged, NotOpen, Unfit, UnknownRun, failure_of
-from coterie.kernel.machine import Machine
+from coterie.errors import BadInput, Busy, Denied, Diverged, NotOpen, Unfit, UnknownRun, failure_of
+from coterie.kernel.budget import Account
+from coterie.kernel.governed import machine_of
 from coterie.kernel.replay import Resumed, counted, reopening, replay, signal
 from coterie.kernel.story import closed, opened, result_of, task_of_run, usage
-from coterie.kernel.values import storable
-from coterie.ports import Lease, Store
+from coterie.kernel.values import storable, to_plain
+from coterie.ports import Lease, Policy, Store
+from coterie.shell.gate import Gate
 from coterie.shell.reuse import Memo
 from coterie.shell.runner import Runner
 from coterie.shell.world import World
 from coterie.team import manifest
-from coterie.words.event import Event, Opened, Record, Signalled
+from coterie.words.event import Asked, Event, Opened, Record, Signalled
 from coterie.words.limits import DEFAULT
+from coterie.words.permit import GOVERNED, Permit
+from coterie.words.principal import LOCAL, Principal
 from coterie.words.result import Result
 from coterie.words.task import Task
 
@@ -46,6 +52,19 @@ def plain(task: Task, name: str) -> Task:
     return task if task.data is None else Task(task.text, task.context, storable(task.data, name))
 
 
+def may_run(policy: Policy | None, job: Job) -> None:
+    """See that the policy of a door lets a run begin; what it leaves to a person is asked when it has begun.
+
+    Raises:
+        Denied: if it does not.
+    """
+    if policy is not None:
+        asked = Asked(job.actor.name, Permit("run", job.actor.name))
+        said = Gate(policy, job.by, job.id).verdict(asked, Account(job.limits, job.actor.name, None))
+        if said.decision == "deny":
+            raise Denied(said.why)
+
+
 class Job:
     """One run to be performed: the actor, the task, and what it is performed with.
 
@@ -66,6 +85,8 @@ class Job:
         self.origin: Mapping[str, Any] = {}
         self.limits = DEFAULT
         self.raised: Mapping[str, Any] = {}
+        self.policy: Policy | None = None
+        self.by = LOCAL
         self._heard: list[Signalled] = []
         self._runner: Runner | None = None
         self.attach: Callable[[Runner, list[Record]], None] | None = None
@@ -138,6 +159,7 @@ class Job:
 
     def _begun(self, lease: Lease, task: Task) -> tuple[Runner, list[Event], None]:
         task = plain(task, self.actor.name)
+        self.origin = self._origin()
         return self._made(lease, task, 0), [self._opening(task)], None
 
     def _opening(self, task: Task) -> Opened:
@@ -149,8 +171,15 @@ class Job:
             context=None if task.context is None else tuple(task.context),
             manifest=manifest(self.actor),
             limits=self.limits,
-            origin=dict(self.origin),
+            origin=self._origin(),
         )
+
+    def _origin(self) -> dict[str, Any]:
+        """What is kept of where the run comes from; of a governed one, for whom it is."""
+        if GOVERNED in self.origin:
+            self._is_governed()
+        origin = dict(self.origin)
+        return origin if self.policy is None else {**origin, GOVERNED: to_plain(self.by)}
 
     def _resumed(self, lease: Lease, records: list[Record]) -> tuple[Runner, list[Event], Resumed]:
         """A runner that stands where the journal ends.
@@ -164,6 +193,10 @@ class Job:
         self._fits(began.manifest)
         task = task_of_run(began)
         self.limits = began.limits
+        self.origin = began.origin
+        if (by := began.origin.get(GOVERNED)) is not None:
+            self.by = msgspec.convert(by, Principal)
+            self._is_governed()
         runner = self._made(lease, task, len(records), records[0].time)
         events: list[Event] = []
         kept = counted(records)
@@ -184,7 +217,8 @@ class Job:
         return runner, events, standing
 
     def _made(self, lease: Lease, task: Task, seq: int, opened: float | None = None) -> Runner:
-        machine = Machine(self.actor, task, limits=self.limits)
+        machine = machine_of(self.actor, task, self.origin, limits=self.limits)
+        gate = None if self.policy is None else Gate(self.policy, self.by, self.id)
         return Runner(
             machine,
             self.world,
@@ -195,7 +229,14 @@ class Job:
             attended=self.attended,
             memo=self.memo,
             answers=self.answers,
+            gate=gate,
         )
+
+    def _is_governed(self) -> None:
+        if self.policy is None:
+            raise BadInput(
+                f"run {self.id!r} is governed: go on with it under a policy, with policy= or --policy"
+            )
 
     def _fits(self, then: Mapping[str, str]) -> None:
         now = manifest(self.actor)

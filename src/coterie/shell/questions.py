@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from coterie.errors import RunError
+from coterie.kernel.replay import PERMISSION
 from coterie.words.effect import Ask, Use
 from coterie.words.limits import parsed
 
@@ -13,6 +17,26 @@ def petition(why: str) -> Ask:
     """Whether a limit that refuses a step may be raised."""
     question = f"{why}. Raise it (say for example usd=2.5, or requests=50), or stop?"
     return Ask(question, "limit")
+
+
+def leave(why: str) -> Ask:
+    """Whether a step may be begun that a policy, or what it follows from, leaves to a person."""
+    return Ask(f"{why}. May it be done?", PERMISSION, ("approve", "deny"))
+
+
+async def put(
+    asker: Callable[[str, Ask], Awaitable[Any]],
+    path: str,
+    waiting: Mapping[str, Ask],
+    answer: Callable[[str, Any], None],
+) -> None:
+    """Put the question at `path` to a person, until it is answered."""
+    problem = ""
+    while (ask := waiting.get(path)) is not None:
+        try:
+            answer(path, await asker(path, replace(ask, question=problem + ask.question)))
+        except RunError as error:
+            problem = f"{error.message}\n"
 
 
 def fitting(question: Ask, answer: Any, path: str) -> Any:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from coterie.actor import Actor, Given, Play
 from coterie.errors import BadInput, Busy, Diverged, UnknownRun
-from coterie.kernel.machine import Machine
+from coterie.kernel.governed import machine_of
 from coterie.kernel.replay import counted
 from coterie.kernel.replay import replay as lived
 from coterie.kernel.story import closed, opened, result, task_of_run, usage
-from coterie.ports import Lease, Memory, Model, Store
+from coterie.ports import Lease, Memory, Model, Policy, Store
 from coterie.shell.handle import Run
 from coterie.shell.job import Job, new_id
 from coterie.shell.reuse import Memo
@@ -24,6 +24,7 @@ from coterie.team import actor_of
 from coterie.words.event import Closed, Record, Signalled
 from coterie.words.failure import Failure
 from coterie.words.limits import DEFAULT, Limits
+from coterie.words.principal import LOCAL, Principal
 from coterie.words.result import Result
 from coterie.words.task import Task, task_of
 
@@ -46,6 +47,8 @@ async def run(
     origin: Mapping[str, Any] | None = None,
     limits: Limits = DEFAULT,
     session: Session | str | None = None,
+    policy: Policy | None = None,
+    by: Principal = LOCAL,
 ) -> Result:
     """Give `task` to `actor` and wait for what it comes to.
 
@@ -59,6 +62,8 @@ async def run(
     With a `session` the task is the next message of a conversation in `store`: the actor is given what was
     said before, and a message that was killed half-way goes on when it is sent again.
 
+    With a `policy` the run is governed: it is asked whether `by` may do each thing before that is begun.
+
     A failure of the work is in the result (`status`, `failure`), with what was finished and
     spent; errors of the store or of the programmer are raised.
 
@@ -70,11 +75,14 @@ async def run(
     actor, task = actor_of(actor), task_of(task)
     if session is not None and (store is None or id is not None):
         raise BadInput("a session needs a store=, and names its runs itself: leave id= out")
-    if store is None:
+    if store is None and policy is None:
         return await unkept(actor, task, world, id or new_id(), limits)
 
+    kept = store or MemoryStore()
+
     def made(actor: Actor, id: str, task: Task | None) -> Job:
-        job = Job(actor, task, world, store, id)
+        job = Job(actor, task, world, kept, id)
+        job.policy, job.by = policy, by
         job.limits = limits
         job.origin = origin or {}
         return job
@@ -83,7 +91,7 @@ async def run(
         return await made(actor, id or new_id(), task).perform()
     from coterie.shell.session import Turns  # it knows how to cancel a run, so it stands above this
 
-    return await Turns(session, store, actor, made).say(task)
+    return await Turns(session, kept, actor, made).say(task)
 
 
 def run_sync(actor: Actor | Play, task: Given = "", /, **options: Any) -> Result:
@@ -114,6 +122,8 @@ def start(
     origin: Mapping[str, Any] | None = None,
     limits: Limits = DEFAULT,
     attended: bool = True,
+    policy: Policy | None = None,
+    by: Principal = LOCAL,
 ) -> Run:
     """Begin to perform `actor` on `task`, and go on at once; takes the options of `run`.
 
@@ -123,6 +133,7 @@ def start(
     job = Job(actor_of(actor), task_of(task), world, store or MemoryStore(), id or new_id())
     job.origin = origin or {}
     job.limits = limits
+    job.policy, job.by = policy, by
     return Run(job, attended=attended)
 
 
@@ -138,12 +149,14 @@ async def resume(
     ask: Asker | None = None,
     memory: Memory | None = None,
     limits: Mapping[str, Any] | None = None,
+    policy: Policy | None = None,
 ) -> Result:
     """Go on with a run that was interrupted, waits for `answers`, was cancelled, or failed.
 
     A cancelled run goes on where it was stopped. A failed one goes on from just before the
     step whose failure ended it. A run that succeeded gives its result again. `limits` are put in
-    the place of those that the run has: what they refused is done now.
+    the place of those that the run has: what they refused is done now. A governed run goes on for whom
+    it was begun, and needs a `policy`.
 
     Raises:
         ValueError: if one of `limits` is no limit.
@@ -154,6 +167,7 @@ async def resume(
     job.raised = limits or {}
     DEFAULT.raised(dict(job.raised))
     job.again = True
+    job.policy = policy
     return await job.perform()
 
 
@@ -170,6 +184,8 @@ async def fork(
     ask: Asker | None = None,
     memory: Memory | None = None,
     origin: Mapping[str, Any] | None = None,
+    policy: Policy | None = None,
+    by: Principal = LOCAL,
     **change: Any,
 ) -> Result:
     """Run `id` again under a new id, with one thing changed; only what depends on it is done again.
@@ -188,6 +204,7 @@ async def fork(
     job = forked(actor_of(actor), id, records, world, store, at=at, change=change)
     job.id = new or job.id
     job.origin = {**job.origin, **(origin or {})}
+    job.policy, job.by = policy, by
     return await job.perform()
 
 
@@ -229,7 +246,7 @@ async def replay(actor: Actor | Play, id: str, /, *, store: Store) -> Result:
     """
     records = await journal(store, id)
     began = opened(records)
-    machine = Machine(actor_of(actor), task_of_run(began))
+    machine = machine_of(actor_of(actor), task_of_run(began), began.origin)
     lived(machine, counted(records))
     then = result(id, records)
     said = machine.value.text if machine.value is not None else ""

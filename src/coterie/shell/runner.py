@@ -22,14 +22,15 @@ from typing import Any
 
 import msgspec
 
-from coterie.errors import InDoubt, NotOpen, RunError, failure_of
+from coterie.errors import Denied, InDoubt, NotOpen, RunError, failure_of
 from coterie.kernel.machine import Machine
-from coterie.kernel.replay import STOPS, Resumed, signal
+from coterie.kernel.replay import PERMISSION, STOPS, Resumed, signal
 from coterie.kernel.story import result_of
 from coterie.kernel.values import storable
 from coterie.ports import Lease, Store
 from coterie.shell.ending import ended
-from coterie.shell.questions import doubtful, fitting, petition
+from coterie.shell.gate import Gate, Verdict
+from coterie.shell.questions import doubtful, fitting, leave, petition, put
 from coterie.shell.reuse import Memo
 from coterie.shell.world import World
 from coterie.words.effect import Answer, Ask, Use, answer_of
@@ -56,12 +57,13 @@ class Runner:
         attended: bool = False,
         memo: Memo | None = None,
         answers: Mapping[str, Any] | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self.machine = machine
         self.world = world
         self.waiting: dict[str, Ask] = {}
         self.watch: Callable[[list[Record]], None] | None = None
-        self.begun: Callable[[], None] = _nothing
+        self.begun: Callable[[], object] = bool
         """Called when what led here is in the store."""
         self._store = store
         self._lease = lease
@@ -77,6 +79,9 @@ class Runner:
         self._waker: asyncio.Future[None] | None = None
         self._in_doubt: dict[str, Asked] = {}
         self._over: dict[str, Asked] = {}
+        self._gate = gate
+        self._denied: dict[str, Verdict] = {}
+        self._held: dict[str, Asked] = {}
         self._task: asyncio.Task[Any] | None = None
         self._alone = False
         self._interrupted = False
@@ -94,6 +99,7 @@ class Runner:
         self._watch_the_clock()
         asked = machine.wants() if standing is None else standing.asked
         self._doubts = {} if standing is None else dict(standing.since)
+        self._screen(asked)
         try:
             if store is not None:
                 await self._write(store, events, asked)
@@ -108,6 +114,7 @@ class Runner:
                 for event in events:
                     self._settle(event)
                 asked = machine.wants()
+                self._screen(asked)
                 if store is not None and (records := self._burst(events, asked)):
                     await store.append(lease, records)
                     self._show(records)
@@ -167,6 +174,9 @@ class Runner:
         if self._over.pop(path, None) is not None:
             self._refuse(path)
             return
+        if (asked := self._held.pop(path, None)) is not None:
+            self._decide(asked, approved=plain == "approve", by=by)
+            return
         asked = self._in_doubt.pop(path, None)
         if asked is None:
             self.arrive(Settled(path, plain))
@@ -209,6 +219,29 @@ class Runner:
             signal(self.machine, event)
             if event.kind == "raised":
                 self._go_on()
+
+    def _screen(self, asked: list[Asked]) -> None:
+        """Have what is asked pass the gate; what it denies or leaves to a person is noted, and not begun."""
+        if self._gate is None:
+            return
+        for ask in asked:
+            if ask.path in self._doubts:  # it was begun before a crash
+                continue
+            verdict = self._gate.verdict(ask, self.machine.budget.account(self.machine.parked.get(ask.path)))
+            if verdict.decision == "deny":
+                self._denied[ask.path] = verdict
+                self.machine.note(ask.path, "refused", verdict.why)
+            elif verdict.decision == "ask":
+                self._held[ask.path] = ask
+                self._question(ask.path, leave(verdict.why))
+
+    def _decide(self, asked: Asked, *, approved: bool, by: str) -> None:
+        """Begin a step that a person lets pass, or let it fail."""
+        if approved:
+            self._take_on(asked)
+        else:
+            error = Denied(f"{by or 'a person'} did not allow {asked.path!r}")
+            self.arrive(Settled(asked.path, failure=failure_of(error, asked.path)))
 
     def _go_on(self) -> None:
         """Begin what a raised limit allows now."""
@@ -255,6 +288,7 @@ class Runner:
             or self.waiting
             or self._memo
             or self._doubts
+            or self._gate
             or self.machine.budget.refused
         )
         return not (busy or self.machine.listening) and not (
@@ -282,8 +316,13 @@ class Runner:
         """Begin one of several things: from memory, by a person, or as a job."""
         effect, path = ask.effect, ask.path
         refused = self.machine.budget.refused
-        if not (refused or self._memo or self._doubts) and type(effect) is not Ask:
+        if not (refused or self._gate or self._memo or self._doubts) and type(effect) is not Ask:
             self._begin(ask)  # nearly always
+        elif path in self._held:
+            self._put(path)
+        elif (denied := self._denied.pop(path, None)) is not None:
+            failure = failure_of(denied.error(denied.why), path)
+            self._arrived.append(Settled(path, failure=failure))
         elif path in refused:
             if why := self.machine.budget.petition(path):
                 self._over[path] = ask
@@ -300,10 +339,16 @@ class Runner:
         else:
             self._begin(ask)
 
+    def _put(self, path: str) -> None:
+        """Put a question about a step to whoever is here, if somebody is; else it stays open."""
+        if self.world.ask is not None and path in self.waiting and path not in self._answers:
+            asking = put(self.world.ask, path, self.waiting, self.answer)
+            self._jobs[path] = asyncio.get_running_loop().create_task(asking)
+
     def _question(self, path: str, ask: Ask) -> None:
         """Ask a person about a step that is no question itself; the journal says that it is open."""
         self.waiting[path] = ask
-        if path not in self._answers:
+        if path not in self._answers or ask.about == PERMISSION:
             self.machine.note(path, "asks", ask.about, [ask.question, list(ask.choices)])
 
     def _begin(self, ask: Asked) -> None:
@@ -318,6 +363,7 @@ class Runner:
         for path in paths:
             self.waiting.pop(path, None)
             self._over.pop(path, None)
+            self._held.pop(path, None)
             job = self._jobs.pop(path, None)
             if job is not None:
                 job.cancel()
@@ -345,7 +391,3 @@ class Runner:
         parts = tuple(self.machine.root.finished)
         spent = self.machine.root.usage
         return Result(id=self._lease.run, status="waiting", waiting=waiting, parts=parts, usage=spent)
-
-
-def _nothing() -> None:
-    """Tell nobody."""

@@ -26,16 +26,17 @@ from coterie.errors import Busy, CoterieError, Overloaded
 from coterie.kernel.inquiries import questions
 from coterie.kernel.replay import counted
 from coterie.kernel.story import closed, opened, result, state
-from coterie.ports import Engine, Model, Store
+from coterie.ports import Engine, Model, Policy, Store
 from coterie.shell import run as shell
 from coterie.shell.handle import Run
-from coterie.shell.job import Job, new_id
+from coterie.shell.job import Job, may_run, new_id
 from coterie.shell.world import World
 from coterie.words.delta import Shown
 from coterie.words.event import Opened, Record
 from coterie.words.limits import DEFAULT, Limits
+from coterie.words.principal import Principal
 from coterie.words.result import Overview, Result
-from coterie.words.task import task_of
+from coterie.words.task import Task, task_of
 from coterie.words.which import ALL, Which
 
 AT_ONCE = 1_000
@@ -61,10 +62,12 @@ class Stage:
         at_once: int = AT_ONCE,
         engine: Engine | None = None,
         tenant: str = "default",
+        policy: Policy | None = None,
     ) -> None:
         self.store = store
         self.tenant = tenant
         self._engine = engine
+        self._policy = policy
         self._actor_of = actor_of
         self._model = model
         self._at_once = at_once
@@ -88,18 +91,22 @@ class Stage:
         id: str | None = None,
         origin: Mapping[str, Any] | None = None,
         limits: Limits = DEFAULT,
+        by: Principal | None = None,
     ) -> str:
-        """Begin to perform `actor` on `task`; the id of the run, once its journal is open.
+        """Begin to perform `actor` on `task`, for `by`; the id of the run, once its journal is open.
 
         Raises:
+            Denied: if the policy does not let `by` run it. Nothing was begun.
             Busy: if there is a run of that id.
             Overloaded: if as many runs are under way as may be.
         """
         if id is not None and (id in self._runs or await self.store.read(id)):
             raise Busy(f"there is a run {id!r} already; give the new one another id, or none")
-        job = Job(actor, task_of(task), self._world(origin or {}), self.store, id or new_id())
+        job = self._job(actor, task_of(task), origin or {}, id or new_id())
         job.origin = origin or {}
         job.limits = limits
+        job.by = by or job.by
+        may_run(self._policy, job)
         if self._engine is None:
             await self._perform(job)
         else:
@@ -237,6 +244,7 @@ class Stage:
         at: int | None = None,
         new: str | None = None,
         origin: Mapping[str, Any] | None = None,
+        by: Principal | None = None,
         **change: Any,
     ) -> str:
         """Begin `id` again under a new id, with one thing changed (see `coterie.fork`); the new id.
@@ -261,6 +269,8 @@ class Stage:
         if new is not None and (new in self._runs or await self.store.read(new)):
             raise Busy(f"there is a run {new!r} already; give the fork another id, or none")
         job.origin = {**job.origin, **(origin or {})}
+        job.policy, job.by = self._policy, by or job.by
+        may_run(self._policy, job)
         await self._perform(job)
         return job.id
 
@@ -278,6 +288,11 @@ class Stage:
     def _world(self, origin: Mapping[str, Any]) -> World:
         return World(self._model(origin))
 
+    def _job(self, actor: Actor, task: Task | None, origin: Mapping[str, Any], id: str) -> Job:
+        job = Job(actor, task, self._world(origin), self.store, id)
+        job.policy = self._policy
+        return job
+
     async def _go_on_with(self, id: str) -> None:
         """Have a run gone on with: here, or by whichever worker the engine finds."""
         if self._engine is None:
@@ -288,7 +303,7 @@ class Stage:
     async def _again(self, id: str, raised: Mapping[str, Any] | None = None) -> Run:
         """Go on with a run here."""
         began = opened(await self.journal(id))
-        job = Job(self._actor_of(began), None, self._world(began.origin), self.store, id)
+        job = self._job(self._actor_of(began), None, began.origin, id)
         job.raised = raised or {}
         job.again = True
         return await self._perform(job)

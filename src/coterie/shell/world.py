@@ -23,6 +23,7 @@ from coterie.words.digest import encode
 from coterie.words.effect import Ask, Draw, Effect, Forget, Now, Recall, Remember, Sleep, Think, Use
 from coterie.words.event import Asked, Settled
 from coterie.words.message import Message, ToolCall
+from coterie.words.permit import Permit
 from coterie.words.usage import NOTHING, ONE_REQUEST, ONE_TOOL_CALL
 
 Asker: TypeAlias = Callable[[str, Ask], Awaitable[Any]]
@@ -103,6 +104,9 @@ class World:
         value = await _call(tool, args, kwargs)
         return Settled(path, storable(value, path), None, ONE_TOOL_CALL)
 
+    async def _permit(self, path: str, permit: Permit, run: str, doubt: float | None) -> Settled:
+        return Settled(path)  # the gate has let it pass
+
     async def _sleep(self, path: str, sleep: Sleep, run: str, doubt: float | None) -> Settled:
         passed = 0.0 if doubt is None else self.clock() - doubt
         await asyncio.sleep(max(0.0, sleep.seconds - passed))
@@ -141,6 +145,7 @@ class World:
     performers: ClassVar[dict[type[Effect[Any]], Callable[..., Awaitable[Settled]]]] = {
         Think: _think,
         Use: _use,
+        Permit: _permit,
         Sleep: _sleep,
         Now: _now,
         Draw: _draw,

@@ -65,7 +65,7 @@ async def _begun(service: Service, request: Request, host: Host, given: RunAgent
     origin |= {"by": request.user.principal.name, "agui": {"thread": given.thread_id, "run": given.run_id}}
     actor, task = service.library.actor(origin), task_of_input(given)
     try:
-        return await host.begin(actor, task, origin=origin)
+        return await host.begin(actor, task, origin=origin, by=request.user.principal)
     except Busy as error:
         raise Problem(409, error.message) from error
 

@@ -10,11 +10,14 @@ from typing import Any
 import click
 import msgspec
 
+from coterie.doors.cli.governance import policy_of
 from coterie.doors.cli.store import opened_store, store_option
 from coterie.doors.letters import cropped, harmless
 from coterie.doors.teams import team_of_run
 from coterie.errors import BadInput
 from coterie.kernel.inquiries import Inquiry
+from coterie.kernel.replay import PERMISSION
+from coterie.kernel.story import opened
 from coterie.kernel.values import to_plain
 from coterie.shell.host import Host
 from coterie.words.effect import Ask
@@ -86,9 +89,14 @@ async def _answer(path: str, id: str, value: Any, by: str, *, approval: bool) ->
     Gives what it came to, and the questions that are left.
     """
     async with opened_store(path) as store:
-        host = Host(store, actor_of=team_of_run)
+        run = id.rpartition(".")[0]
+        records = await store.read(run)
+        policy = policy_of(opened(records)) if records else None
+        host = Host(store, actor_of=team_of_run, policy=policy)
         asked = await host.inquiry(id)
-        if approval and asked.ask.about != "approval":
+        if approval and asked.ask.about == PERMISSION:
+            value = str(value).partition(":")[0]
+        elif approval and asked.ask.about != "approval":
             raise BadInput(
                 f"{id!r} is a {asked.ask.about}, no approval: `coterie answer {id} ...` answers it"
             )

@@ -10,6 +10,7 @@ import click
 import msgspec
 from msgspec.structs import replace
 
+from coterie.doors.cli.governance import policy_of
 from coterie.doors.cli.outcome import command, told
 from coterie.doors.cli.store import opened_store, store_option
 from coterie.doors.teams import team_of_run
@@ -70,7 +71,9 @@ async def _forked(
         if changes:
             options["origin"] = {"set": origin["set"]}
         click.echo(f"forking run {name} as {new}", err=True)
-        result = await shell.fork(actor, name, store=store, at=at, new=new, **options)
+        result = await shell.fork(
+            actor, name, store=store, at=at, new=new, policy=policy_of(began), **options
+        )
     click.echo(f"see what it changed: {command('diff', name, path, new)}", err=True)
     return told(result, store=path)
 

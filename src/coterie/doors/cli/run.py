@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from coterie.actor import Actor
+from coterie.doors.cli.governance import policy_called, policy_of, policy_option
 from coterie.doors.cli.outcome import told
 from coterie.doors.cli.perform import INTERRUPTED, Desk, attended
 from coterie.doors.cli.plan import read
@@ -89,6 +90,7 @@ def _click_option(option: Option) -> click.Option:
     "--plan", "plan", type=_KINDS["file"], help="The plan of an orchestrator, as `coterie plan` writes it."
 )
 @click.option("--limit", "caps", multiple=True, metavar="NAME=VALUE", help=_CAPS)
+@policy_option
 @click.option("--at-cap", type=click.Choice(["stop", "finalize", "ask"]), help="What happens at a limit.")
 @click.option("--json", "as_json", is_flag=True, help=_EVENTS)
 @click.option("--quiet", is_flag=True, help=_QUIET)
@@ -106,6 +108,7 @@ def run(
     plan: str | None,
     caps: tuple[str, ...],
     at_cap: str | None,
+    policy: str | None,
     as_json: bool,
     quiet: bool,
     **options: Any,
@@ -123,7 +126,9 @@ def run(
         origin["memory"] = str(Path(memory).resolve())
     if plan:
         origin["plan"] = to_plain(read(Path(plan)))
-    actor, models = team_of(origin), _model(model)
+    if policy:
+        origin["policy"] = str(Path(policy).resolve())
+    actor, models, governs = team_of(origin), _model(model), policy_called(policy)
     limits = DEFAULT.raised(_limits(caps) | ({"at_cap": at_cap} if at_cap else {}))
 
     if session and name:
@@ -134,7 +139,7 @@ def run(
 
         def made(actor: Actor, id: str, task: Task | None) -> Job:
             job = Job(actor, task, world, kept, id)
-            job.origin, job.limits = origin, limits
+            job.origin, job.limits, job.policy = origin, limits, governs
             return job
 
         if session:
@@ -151,6 +156,7 @@ def run(
 @click.option("--team", metavar="TEAM", help="The team, where the run does not remember it.")
 @click.option("--memory", metavar="PATH", help=_MEMORY)
 @click.option("--model", help=_MODEL)
+@policy_option
 @store_option
 @click.option("--json", "as_json", is_flag=True, help=_EVENTS)
 @click.option("--quiet", is_flag=True, help=_QUIET)
@@ -164,6 +170,7 @@ def resume(
     team: str | None,
     memory: str | None,
     model: str | None,
+    policy: str | None,
     store: str,
     as_json: bool,
     quiet: bool,
@@ -179,7 +186,7 @@ def resume(
         remembers = _memory(memory or began.origin.get("memory"))
         world = World(_model(model or began.origin.get("model")), ask=ask, memory=remembers)
         made = _again(team_of_run(began, team), began, world, kept, answered)
-        made.raised = raised
+        made.raised, made.policy = raised, policy_called(policy) or policy_of(began)
         return made
 
     ctx.exit(asyncio.run(_performed(job, store, as_json=as_json, quiet=quiet)))
@@ -202,7 +209,9 @@ async def _performed(
         while result.waiting and ask is not None:  # steps in doubt: only a person can tell
             answers = {question: await ask(question, asked) for question, asked in result.waiting.items()}
             began = opened(await journal(store, job.id))
-            result = await desk.perform(_again(job.actor, began, job.world, store, answers))
+            again = _again(job.actor, began, job.world, store, answers)
+            again.policy = job.policy
+            result = await desk.perform(again)
     code = told(result, store=path, quiet=quiet, answer=not as_json)
     return INTERRUPTED if desk.interrupted and result.status == "cancelled" else code
 

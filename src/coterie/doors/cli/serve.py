@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from coterie.doors.cli.governance import policy_called, policy_option
 from coterie.doors.cli.store import store_option
 from coterie.doors.cli.worker import engine_option
 from coterie.errors import BadInput, MissingExtra
@@ -16,6 +17,7 @@ from coterie.stores.places import home_of, store_at, tenants_at
 
 if TYPE_CHECKING:
     from coterie.doors.http.service import Service
+    from coterie.ports import Policy
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 GRACE = 10
@@ -44,6 +46,7 @@ GRACE = 10
     "--tls-cert", type=click.Path(exists=True, dir_okay=False), help="A certificate, to serve HTTPS."
 )
 @click.option("--tls-key", type=click.Path(exists=True, dir_okay=False), help="The certificate's key.")
+@policy_option
 @engine_option
 @store_option
 def serve(
@@ -58,6 +61,7 @@ def serve(
     tls_key: str | None,
     engine: str | None,
     store: str,
+    policy: str | None,
 ) -> None:
     """Serve TEAMS (all ready-made ones, unless some are named) over HTTP: API, page and protocols.
 
@@ -73,7 +77,9 @@ def serve(
     except ModuleNotFoundError as error:
         raise MissingExtra.of("server", "`coterie serve`") from error
     token = token or _kept_token(home_of(store) / "token")
-    service = service_of(store, teams, names=names, origins=origins, model=model, engine=engine)
+    service = service_of(
+        store, teams, names=names, origins=origins, model=model, engine=engine, policy=policy_called(policy)
+    )
     app = application(service, token=token)
     where = f"{'https' if tls_cert else 'http'}://{host}:{port}"
     click.echo(f"serving on {where}; the token is {token}", err=True)
@@ -97,6 +103,7 @@ def service_of(
     origins: tuple[str, ...] = (),
     model: str | None = None,
     engine: str | None = None,
+    policy: Policy | None = None,
 ) -> Service:
     """The service of a store, whose keys and secrets lie beside it."""
     from coterie.doors.http.keys import KeyRing
@@ -115,6 +122,7 @@ def service_of(
         tenants=tenants_at(store),
         engine=None if engine is None else engine_at(engine),
         secret=_kept_token(home_of(store) / "secret").encode(),
+        policy=policy,
     )
 
 

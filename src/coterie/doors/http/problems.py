@@ -16,6 +16,7 @@ MEDIA = "application/problem+json"
 STATUS: dict[type[Exception], int] = {
     errors.UnknownRun: 404,
     errors.NotAsked: 404,
+    errors.Denied: 403,
     errors.Answered: 409,
     errors.Busy: 409,
     errors.Expired: 410,

@@ -13,7 +13,7 @@ from coterie.doors.http.keys import KeyRing
 from coterie.doors.http.library import Library
 from coterie.doors.http.settings import Settings
 from coterie.doors.http.sse import Encoded
-from coterie.ports import Engine, Model, Store
+from coterie.ports import Engine, Model, Policy, Store
 from coterie.shell.host import Host
 
 
@@ -24,6 +24,7 @@ class Service:
     goes on with what was interrupted, and parks what is under way on the way out. With an `engine`, its workers
     perform what is begun here. `secret` seals what a client carries for the service and brings back; one that is
     kept lets it do so after a restart.
+    perform what is begun here. A `policy` says who may do what.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Service:
         tenants: tuple[str, ...] = ("default",),
         engine: Engine | None = None,
         secret: bytes = b"",
+        policy: Policy | None = None,
     ) -> None:
         self.library = library
         self.keys = keys
@@ -48,6 +50,7 @@ class Service:
         self._stores = stores
         self._tenants = tenants
         self._engine = engine
+        self._policy = policy
         self._hosts: dict[str, Host] = {}
         self._kept: list[Store] = []
         self._beside: list[Callable[[], AbstractAsyncContextManager[Any]]] = []
@@ -66,6 +69,7 @@ class Service:
                 at_once=self.settings.at_once,
                 engine=self._engine,
                 tenant=tenant,
+                policy=self._policy,
             )
         return host
 

@@ -72,7 +72,7 @@ async def start_run(call: Call) -> Any:
     origin |= {"by": call.by.name, "asked": asked}
     actor = call.service.library.actor(origin)
     try:
-        id = await call.host.begin(actor, new.task, id=id, origin=origin, limits=_limits(new))
+        id = await call.host.begin(actor, new.task, id=id, origin=origin, limits=_limits(new), by=call.by)
     except Busy:
         if not key or id is None:
             raise
@@ -166,7 +166,7 @@ async def fork_run(call: Call) -> RunShown:
         began = opened(await _journal(call, id))
         origin["set"] = {**began.origin.get("set", {}), **fork.set}
         actor = call.service.library.of_run(replace(began, origin={**began.origin, **origin}))
-    new = await call.host.fork(id, actor, at=fork.at, origin=origin, **change)
+    new = await call.host.fork(id, actor, at=fork.at, origin=origin, by=call.by, **change)
     return await _shown(call, new)
 
 

@@ -1,0 +1,125 @@
+"""The gate: what an effect has to pass before it is begun.
+
+1. It is asked about each effect once, before the journal says that the effect is asked. What it denies is noted
+   there as refused, and what a person decides is noted as a question: so neither is in doubt after a crash.
+2. What a policy says is not asked again by whoever replays the run. What is still open is: a rule that has
+   changed since holds for what has not been begun.
+3. A policy that raises, or says what is no decision, has said no.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from coterie.errors import CoterieError, Denied
+from coterie.kernel.budget import Account, prompted
+from coterie.kernel.values import to_plain
+from coterie.ports import Policy
+from coterie.words.effect import Effect, Forget, Recall, Remember, Think, Use
+from coterie.words.event import Asked
+from coterie.words.permit import DECISIONS, Decision, Permit
+from coterie.words.principal import Principal
+
+
+class Verdict(Struct, frozen=True):
+    """What is to be done with an effect: `deny` and `ask` say `why`; `error` is what a denial is."""
+
+    decision: Decision
+    why: str = ""
+    error: type[CoterieError] = Denied
+
+
+ALLOWED = Verdict("allow")
+
+
+class Gate:
+    """What may be begun in one run, for `principal`."""
+
+    def __init__(self, policy: Policy, principal: Principal, run: str) -> None:
+        self._policy = policy
+        self._principal = principal
+        self._run = run
+
+    def verdict(self, asked: Asked, account: Account) -> Verdict:
+        """What is to be done with an effect that counts against `account`."""
+        found = subject(asked.effect, account)
+        if found is None:
+            return ALLOWED
+        action, resource, about = found
+        who = f"{self._principal.name!r} ({self._principal.role} in {self._principal.tenant!r})"
+        what = f"{action} {resource!r}"
+        try:
+            context = {"run": self._run, "path": asked.path, **about}
+            said = self._policy(self._principal, action, resource, context)
+        except Exception as error:  # somebody's rules meet the shell here, and may throw anything
+            return Verdict(
+                "deny", f"the policy failed, so {who} may not {what}: {type(error).__name__}: {error}"
+            )
+        if said == "allow":
+            return ALLOWED
+        if said == "ask":
+            return Verdict("ask", f"{who} wants to {what}, which the policy leaves to a person{_with(about)}")
+        wrong = "" if said in DECISIONS else f" (it said {said!r})"
+        return Verdict("deny", f"the policy does not let {who} {what}{wrong}")
+
+
+def subject(effect: Effect[Any], account: Account) -> tuple[str, str, dict[str, Any]] | None:
+    """What a policy is asked about an effect: action, resource and context; None for what needs no leave."""
+    look = _SUBJECTS.get(type(effect))
+    return None if look is None else look(effect, account)
+
+
+def _permit(permit: Permit, _: Account) -> tuple[str, str, Mapping[str, Any]]:
+    return permit.action, permit.resource, {}
+
+
+def _spend(think: Think, account: Account) -> tuple[str, str, Mapping[str, Any]]:
+    most = dict(prompted(think, account))
+    return "spend", think.model, {"usd": most[0], "tokens": int(most[1])}
+
+
+def _use(use: Use, _: Account) -> tuple[str, str, Mapping[str, Any]] | None:
+    tool = use.by
+    if not hasattr(tool, "tags"):  # a step of the play itself is no tool
+        return None
+    about = {"arguments": to_plain(use.arguments), "tags": sorted(tool.tags), "sensitive": tool.sensitive}
+    return "use", use.tool, about
+
+
+def _remember(remember: Remember, _: Account) -> tuple[str, str, Mapping[str, Any]]:
+    entry = remember.entry
+    return (
+        "remember",
+        entry.key,
+        {"tags": list(entry.tags), "source": entry.source, "shared": list(entry.shared)},
+    )
+
+
+def _query(effect: Recall | Forget, _: Account) -> tuple[str, str, Mapping[str, Any]]:
+    query = effect.query
+    return effect.kind, ",".join(query.keys), {"tags": list(query.tags), "source": query.source}
+
+
+_SUBJECTS: dict[type, Callable[..., Any]] = {
+    Permit: _permit,
+    Think: _spend,
+    Use: _use,
+    Remember: _remember,
+    Recall: _query,
+    Forget: _query,
+}
+
+
+def _with(about: Mapping[str, Any]) -> str:
+    """What a person is told beside who wants what."""
+    known = {name: value for name, value in about.items() if name in SHOWN and value}
+    return "".join(f"; {name}: {str(value)[:MOST]}" for name, value in known.items())
+
+
+SHOWN = ("arguments", "usd", "tokens", "source")
+"""What of a context a question shows."""
+MOST = 2_000
+"""Letters of each that it shows."""
