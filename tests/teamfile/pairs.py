@@ -18,6 +18,7 @@ from coterie.patterns import (
     call,
     cascade,
     chat,
+    claimed,
     committee,
     consensus,
     debate,
@@ -27,6 +28,7 @@ from coterie.patterns import (
     hub,
     mapreduce,
     merge,
+    merging,
     on,
     orchestrator,
     parallel,
@@ -71,6 +73,10 @@ PAIRS = {
     "chat": (
         "chat: [a, b], next_speaker: c, stop: c, summary: a, turns: 5",
         chat(A, B, next_speaker=C, stop=C, summary=A, turns=5),
+    ),
+    "claimed": (
+        "claimed: a, resource: memo, strategy: {merging: b}, write: true, priority: 2, conflicts: c",
+        claimed(A, "memo", strategy=merging(B), write=True, priority=2, conflicts=C),
     ),
     "committee": (
         "committee: [a, b, c], choices: [yes, no, off], rule: {at_least: 2, rule: plurality}, on_failure: {quorum: 2}",

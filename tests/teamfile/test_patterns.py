@@ -9,6 +9,7 @@ from coterie import Agent, Limits, patterns
 from coterie.calls import Calls
 from coterie.context import Last
 from coterie.recollect import Recollect
+from coterie.roles import role
 from coterie.team import Team, manifest
 from coterie.teamfile import load, schema
 from coterie.teamfile.forms import agent_form, form_of, pattern_forms
@@ -66,7 +67,7 @@ def test_the_table_is_the_catalogue():
     """What `coterie.patterns` exports and what builds a team is in the table, and nothing else."""
     exported = {name for name in patterns.__all__ if name in PAIRS}
     assert set(pattern_forms()) == exported
-    assert len(exported) == 24
+    assert len(exported) == 25
 
 
 def test_a_new_pattern_appears_by_being_exported(tmp_path, monkeypatch):
@@ -133,11 +134,12 @@ def test_nesting(tmp_path):
 
 
 def test_an_agent_has_all_that_an_agent_has(tmp_path):
-    """Model, output, limits, settings, checks: each is in the agent that comes of it."""
+    """Model, role, output, limits, settings, checks: each is in the agent that comes of it."""
     text = """
 model: embedded
 agents:
   a:
+    role: critic
     instructions: Be kind.
     output: {type: object, properties: {score: {type: number, minimum: 0}}, required: [score]}
     turns: 3
@@ -153,13 +155,22 @@ agents:
     assert [agent.model_name, agent.turns, agent.repairs] == ["embedded", 3, 0]
     assert agent.context == Last(n=3, budget=4000)
     assert agent.grant == Grant.of("#read", "look")
-    assert agent.instructions == "Be kind."
+    assert agent.instructions == f"{role('critic').instructions}\n\nBe kind."
     assert agent.limits == Limits(requests=4, prices={"embedded": (1, 2)})
     assert agent.brief.output["required"] == ["score"]
     assert agent.brief.settings == {"temperature": 0, "max_tokens": 9}
     with pytest.raises(Exception, match="score is less than 0"):
         rehearse(agent, "x", '{"score": -1}')
     assert rehearse(agent, "x", '{"score": 1, "why": "good"}')[0].output == {"score": 1, "why": "good"}
+
+
+def test_a_role_with_parts_of_its_own(tmp_path):
+    """Parts stand in the place of the library's, as in Python; the schema knows them."""
+    text = "agents: {a: {role: {name: judge, does: [Decide.], answer: One word.}}}\n"
+    agent = load(written(tmp_path, text))
+    assert agent.instructions == role("judge", does=("Decide.",), answer="One word.").instructions
+    assert list(VALIDATOR.iter_errors(core(text))) == []
+    assert list(VALIDATOR.iter_errors(core(text.replace("judge", "juge")))) != []
 
 
 def test_an_agent_with_memory(tmp_path):

@@ -13,11 +13,12 @@ from coterie.models import scripted
 from coterie.patterns import blackboard, debate, events, handoff, hub, on, pipeline, workqueue
 from coterie.patterns.blackboard import Source
 from coterie.stores import MemoryStore
-from coterie.teamfile import load
+from coterie.teamfile import load, opened
 from coterie.teamfile.findings import findings
 from coterie.teamfile.survey import bound, spend, survey, walk
 from coterie.teamfile.templates import FOLDER
 from coterie.testing import rehearse, simulate
+from coterie.tools import as_tool, restricted
 from coterie.words.task import Task
 from tests.teamfile.pairs import PAIRS
 
@@ -141,6 +142,40 @@ def test_survey_marks_who_is_there_twice():
 def test_findings(team, expected):
     """Who is never reached, and what nothing bounds, by where it is in the team."""
     assert expected in [str(one) for one in findings(team)]
+
+
+def look() -> str:
+    """Look."""
+    return "x"
+
+
+def test_tools_that_nobody_granted_are_findings():
+    """By the grants of everybody above, and of who calls an actor as a tool; a tool that is denied is meant so."""
+    scout = Agent("scout", tools=[look])
+    boss = Agent("boss", tools=[as_tool(scout)])
+    lacking = (
+        "its tools 'look' are not granted: add them to `grant: {allow: [...]}` here and above, or remove them"
+    )
+    given = Agent("boss", tools=[as_tool(scout, edge=["look"])])
+    assert [str(one) for one in findings(boss) if one.kind == "grants"] == [f"boss/scout: {lacking}"]
+    assert [one.kind for one in findings(given)] == ["unbounded"]
+    assert [str(one) for one in findings(restricted(pipeline(scout), "other"))] == [
+        f"pipeline/scout: {lacking}"
+    ]
+    assert (
+        findings(restricted(pipeline(scout), "l*"))
+        == findings(restricted(pipeline(scout), deny=["look"]))
+        == []
+    )
+
+
+def test_grants_of_a_file_are_checked_by_what_its_tools_are_called(tmp_path):
+    """Nothing is imported, so a tag may mean any tool; a name that is not there is found."""
+    (tmp_path / "mine.py").write_text("def look(): ...\n")
+    path = tmp_path / "team.yaml"
+    for allow, kinds in (("look", []), ("'#read'", []), ("write", ["grants"])):
+        path.write_text(f"agents: {{a: {{tools: ['mine.py:look'], grant: {{allow: [{allow}]}}}}}}\n")
+        assert [one.kind for one in findings(opened(path).actor)] == kinds
 
 
 def test_a_team_in_itself_is_a_finding():

@@ -22,7 +22,7 @@ def claimed(
     write: bool = True,
     priority: int = 1,
     conflicts: Check | None = None,
-) -> Actor:
+) -> Team:
     """`actor`, under its own name, as one who works on what others may be working on, too.
 
     It is shown what `resource` says, and with `write` its answer (output, or else text) is what it says then.

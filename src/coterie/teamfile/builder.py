@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from coterie.actor import Actor
 from coterie.agent import Agent
 from coterie.errors import BadInput, CoterieError
+from coterie.roles import library, role
 from coterie.team import Team
 from coterie.teamfile.forms import agent_form, pattern_forms
 from coterie.teamfile.kinds import ACheck, AnActor, AType, Either, Kind, Plain, Python
@@ -52,12 +53,31 @@ class Builder:
         if any(key in pattern_forms() for key in node.entries):
             return self.bad(node.line, f"{name!r} is a team: put it under `teams`")
         form = agent_form()
-        given = self.document.reader.parameters(form, node, also=also)
-        if given is BAD:
+        given = self.document.reader.parameters(form, node, also=("role", *also))
+        told = self._role(node)
+        if given is BAD or told is BAD:
             return BAD
+        instructions = "\n\n".join(filter(None, [told, given.pop("instructions", "")]))
         default = self.document.root.entries.get("model")
         given.setdefault("model", default.value if default is not None else None)
-        return self._guarded(lambda: form.build(name, **given), node.line)
+        return self._guarded(lambda: form.build(name, instructions, **given), node.line)
+
+    def _role(self, node: Node) -> Any:
+        """What an agent is told of its role: one of the library, or one with parts of its own."""
+        said = node.entries.get("role")
+        if said is None:
+            return ""
+        told = plain(said)
+        parts: dict[str, Any] = dict(told) if isinstance(told, dict) else {"name": told}
+        name = parts.pop("name", None)
+        if not isinstance(name, str):
+            return self.bad(
+                said.line, "a role is a name of the library, or a mapping with that `name` and parts"
+            )
+        if name not in library():
+            hint = nearest(name, library()) or f"; there are {', '.join(library())}"
+            return self.bad(said.line, f"there is no role {name!r}{hint}")
+        return self._guarded(lambda: role(name, **parts).instructions, said.line)
 
     def team(self, node: Node, name: str) -> Any:
         """A team: one pattern and its options, or one that is used from elsewhere."""

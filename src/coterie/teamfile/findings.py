@@ -12,7 +12,10 @@ from coterie.actor import Actor
 from coterie.agent import Agent
 from coterie.kernel.topics import matches
 from coterie.team import Team
+from coterie.teamfile.imports import stand_in
 from coterie.teamfile.survey import bound
+from coterie.tool import Tool
+from coterie.words.grant import Grant, both, exactly, fits
 
 
 class Finding(Struct, frozen=True, order=True):
@@ -28,7 +31,7 @@ class Finding(Struct, frozen=True, order=True):
 
 def findings(actor: Actor) -> list[Finding]:
     """Everything that can be seen to be wrong with a team that was built, from the top."""
-    found = list(_unbounded(actor))
+    found = [*_unbounded(actor), *_ungranted(actor, actor.name, None, ())]
     for path, one, above in _everybody(actor, actor.name, ()):
         if any(each is one for each in above):
             names = " -> ".join([each.name for each in above[above.index(one) :]] + [one.name])
@@ -69,6 +72,38 @@ def _unbounded(actor: Actor, path: str = "", above: tuple[Actor, ...] = ()) -> I
         message = f"{why}: give it, or a team above it, `limits: {{requests: N}}`"
         yield Finding(path, "unbounded", message)
     yield from below
+
+
+def _ungranted(actor: Actor, path: str, above: Grant | None, seen: tuple[Actor, ...]) -> Iterator[Finding]:
+    """Agents with tools that a grant on them or above does not name; what one denies by name is meant so."""
+    if any(one is actor for one in seen):
+        return
+    grant = both(above, actor.grant)
+    below: list[tuple[Actor, Grant | None]] = [(one, grant) for one in actor.members]
+    if isinstance(actor, Agent):
+        tools = actor.tools
+        lost = ", ".join(repr(name) for name, one in tools.items() if not _named(grant, one))
+        if lost:
+            mend = "add them to `grant: {allow: [...]}` here and above, or remove them"
+            yield Finding(path, "grants", f"its tools {lost} are not granted: {mend}")
+        own = Grant(tuple(map(exactly, tools)))
+        below = [
+            (one, both(grant, own.along(*getattr(each, "edge", ()))))
+            for each in tools.values()
+            for one in each.members
+        ]
+    for member, granted in below:
+        yield from _ungranted(member, f"{path}/{member.name}", granted, (*seen, actor))
+
+
+def _named(grant: Grant | None, tool: Tool) -> bool:
+    """Whether all that a grant is made of name a tool; the tags of one that was only looked for are not known."""
+    if grant is None:
+        return True
+    unseen = tool.function.__module__ == stand_in.__module__
+    allowed = any(fits(tool, one) or (unseen and one.startswith("#")) for one in grant.allow)
+    denied = any(fits(tool, one) for one in grant.deny)
+    return (allowed or denied) and all(_named(one, tool) for one in grant.within)
 
 
 def _handoff(team: Team) -> Iterator[tuple[str, str]]:

@@ -147,13 +147,17 @@ class Scope:
             yield Plain(part.head)
 
     def _of_function(self, alias: str) -> Iterator[Kind]:
+        yield from self._known(alias)
+        if alias in CHECKED:
+            yield ACheck()
+        yield Python()
+
+    def _known(self, alias: str) -> Iterator[Kind]:
+        """What is called by a name where something of that type stands, or made by a function."""
         named = f"{self.module}.{alias}"
         if named in NAMED:
             yield Word(NAMED[named])
         yield from (Call(form_of(function)) for function in CALLED.get(named, ()))
-        if alias in CHECKED:
-            yield ACheck()
-        yield Python()
 
     def _of_class(self, found: type[Any]) -> Iterator[Kind]:
         if found is Any:
@@ -166,6 +170,8 @@ class Scope:
             yield APolicy()
         elif found is type:
             yield AType()
+        elif f"{self.module}.{found.__name__}" in CALLED:
+            yield from self._known(found.__name__)
         elif found.__module__ == "builtins":
             yield Plain(found)
         elif f"{self.module}.Choose" in NAMED and found.__name__ == "Scored":

@@ -8,6 +8,7 @@ from typing import Any, cast, get_args
 import msgspec
 from msgspec import Struct
 
+from coterie.roles import Role, library
 from coterie.teamfile.builder import COMMON
 from coterie.teamfile.forms import agent_form, pattern_forms
 from coterie.teamfile.kinds import (
@@ -102,7 +103,14 @@ def _common() -> dict[str, Any]:
 
 
 def _agent() -> dict[str, Any]:
-    return {one.name: _param(one) for one in agent_form().params}
+    return {"role": _role(), **{one.name: _param(one) for one in agent_form().params}}
+
+
+def _role() -> dict[str, Any]:
+    """A role of the library by name, or with parts in the place of its own."""
+    names = {"enum": [*library()], "description": "Its role in the library."}
+    whole = _object({**_struct(Role)["properties"], "name": names}, ["name"])
+    return {"anyOf": [names, whole]}
 
 
 def _pattern(form: Form) -> dict[str, Any]:

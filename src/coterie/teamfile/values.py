@@ -250,7 +250,7 @@ def _possible(_: Reader, kind: Kind, node: Node) -> bool:
 
 
 def _agent_keys() -> dict[str, Any]:
-    return agent_form().others
+    return {**agent_form().others, "role": None}
 
 
 def _fits(kind: Any, node: Node) -> bool:

@@ -64,11 +64,17 @@ NAMED: dict[str, dict[str, Any]] = {
     "debate.Stop": _by_name(patterns.agreed),
     "auction.Score": _by_name(patterns.worth),
     "router.Choose": {"scored": patterns.scored()},
+    "claimed.Strategy": {
+        "by_priority": patterns.by_priority,
+        "in_order": patterns.in_order(),
+        "escalating": patterns.escalating(),
+    },
 }
-"""By pattern and type: what the functions of that type are called."""
+"""By pattern and type: what the functions or values of that type are called."""
 CALLED: dict[str, tuple[Callable[..., Any], ...]] = {
     "committee.Rule": (votes.weighted, votes.at_least, votes.first_declared),
     "blackboard.Done": (has,),
+    "claimed.Strategy": (patterns.merging, patterns.escalating, patterns.in_order),
 }
 """By pattern and type: functions that make one of that type."""
 MADE: dict[str, type] = {"Answers": patterns.Cache, "Record": patterns.TrackRecord}
