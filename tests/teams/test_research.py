@@ -112,6 +112,8 @@ def test_a_folder_without_text_is_refused_before_anything_runs(tmp_path: Path) -
             build(tmp_path / place)
 
 
+@pytest.mark.slow
+@pytest.mark.weights
 def test_the_embedded_model_answers_from_the_documents(docs: Path) -> None:
     """The real model and embeddings, end to end: a cited answer whose every citation holds."""
     store = MemoryStore()

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -49,6 +50,8 @@ def ruff_command() -> list[str]:
     Raises:
         MissingExtra: if it is not installed.
     """
+    if beside := shutil.which("ruff", path=sysconfig.get_path("scripts")):
+        return [beside]  # five times as fast as a Python that begins it
     if importlib.util.find_spec("ruff"):
         return [sys.executable, "-m", "ruff"]
     if found := shutil.which("ruff"):
