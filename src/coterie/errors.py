@@ -45,6 +45,7 @@
     + Corrupt             the bytes are not what was written
     + UnknownRun          there is no such run
     + EngineUnavailable   nobody can be told that a run is to be performed
+    + ServiceFailed       a service that was asked over HTTP failed, refused, or cannot be reached
     + StoreUnavailable    the disk is full, the file is locked or is not a store
 """
 
@@ -288,6 +289,10 @@ class UnknownRun(StoreError):
 
 class EngineUnavailable(StoreError):
     """Nobody can be told that a run is to be performed; it is in the store, and nothing of it is lost."""
+
+
+class ServiceFailed(StoreError):
+    """A service that was asked over HTTP failed, refused, or cannot be reached."""
 
 
 class StoreUnavailable(StoreError):

@@ -70,10 +70,10 @@ def service_at(folder, *, settings=None, model=None):
 
 
 @asynccontextmanager
-async def served(service, **options):
+async def served(service, *, port=0, **options):
     """A client of `service`, which listens on a port of its own until the client is left."""
     config = uvicorn.Config(
-        application(service, token=TOKEN), port=0, log_level="error", timeout_graceful_shutdown=1
+        application(service, token=TOKEN), port=port, log_level="error", timeout_graceful_shutdown=1
     )
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())

@@ -1,6 +1,11 @@
 """What the API offers, a module a kind of thing. Importing one puts its operations on the table."""
 
-from coterie.doors.http.operations import Operation, Operations
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from coterie.doors.http.operations import Operation, Operations
 
 
 def table() -> list[Operation]:

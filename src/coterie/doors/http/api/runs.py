@@ -63,7 +63,7 @@ async def start_run(call: Call) -> Any:
     """Begin a run; its journal is open when this returns. The same `Idempotency-Key` gives the same run."""
     new: NewRun = call.body
     key = call.request.headers.get("idempotency-key", "")
-    asked = hashlib.sha256(await call.request.body()).hexdigest()
+    asked = hashlib.sha256(key.encode() + b"\n" + await call.request.body()).hexdigest()
     id = new.id or (f"key-{hashlib.sha256(key.encode()).hexdigest()[:24]}" if key else None)
     try:
         origin = call.service.library.origin(new.team, new.options, new.model)
@@ -77,6 +77,8 @@ async def start_run(call: Call) -> Any:
         if not key or id is None:
             raise
         if opened(await _journal(call, id)).origin.get("asked") != asked:
+            if new.id is not None:
+                raise
             raise Problem(409, "another run was asked for with this Idempotency-Key") from None
     return await _shown(call, id)
 

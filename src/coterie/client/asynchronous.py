@@ -1,0 +1,300 @@
+"""The asynchronous client."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import msgspec
+
+from coterie.client.problem import error_of
+from coterie.client.seen import Happened, happened, sent
+from coterie.doors.http.api.shapes import (
+    Caps,
+    Health,
+    QuestionShown,
+    RunPage,
+    RunShown,
+    TeamShown,
+)
+from coterie.errors import BadInput, MissingExtra, ServiceFailed
+from coterie.kernel.story import Branch, Line
+
+try:
+    import httpx
+except ModuleNotFoundError as missing:
+    raise MissingExtra.of("client", "a client of a service") from missing
+
+T = TypeVar("T")
+PATIENCE = 60.0
+"""Seconds for which a service may be gone before a client gives up on what can be asked again."""
+PAUSE = 0.2
+"""Seconds before the first try to reconnect; each further pause is twice as long, to 5 seconds."""
+RETRIED = (502, 503, 504)
+"""Answers of a service that is about to be there again."""
+
+
+class AsyncClient:
+    """What the service at `url` offers to whoever has `token`.
+
+    What only reads, and what has a key of its own, is asked again while the service is away for at most
+    `patience` seconds. Everything raises the errors that the same thing raises at home, and `ServiceFailed`.
+    """
+
+    def __init__(
+        self, url: str, token: str = "", *, patience: float = PATIENCE, verify: bool | str = True
+    ) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise BadInput(f"the address of a service begins with http:// or https://, not {url!r}")
+        self.url = url.rstrip("/")
+        self.patience = patience
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        self._http = httpx.AsyncClient(
+            base_url=self.url, headers=headers, timeout=httpx.Timeout(30, read=None), verify=verify
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close every connection; runs go on."""
+        await self._http.aclose()
+
+    async def start(
+        self,
+        team: str,
+        task: str,
+        *,
+        options: Mapping[str, Any] | None = None,
+        model: str | None = None,
+        limits: Mapping[str, Any] | None = None,
+        id: str | None = None,
+    ) -> RunShown:
+        """Begin a run; its journal is open when this returns, once, however often the connection broke.
+
+        Raises:
+            BadInput: if no such team is offered, or it cannot be told that.
+            Busy: if there is a run of that id.
+        """
+        body = {"team": team, "task": task, "options": dict(options or {}), "limits": _caps(limits)}
+        body |= {name: value for name, value in (("model", model), ("id", id)) if value is not None}
+        return await self._ask(
+            "POST", "/v1/runs", RunShown, body=body, headers={"idempotency-key": uuid.uuid4().hex}
+        )
+
+    async def runs(
+        self,
+        *,
+        status: str | None = None,
+        team: str | None = None,
+        before: str | None = None,
+        limit: int = 50,
+    ) -> RunPage:
+        """A page of the runs, the newest first; `next` is where the next page begins."""
+        query = {"status": status, "team": team, "before": before, "limit": limit}
+        return await self._ask("GET", "/v1/runs", RunPage, query=query)
+
+    async def run(self, id: str) -> RunShown:
+        """One run, as it is now.
+
+        Raises:
+            UnknownRun: if there is none.
+        """
+        return await self._ask("GET", f"/v1/runs/{id}", RunShown)
+
+    async def wait(self, id: str) -> RunShown:
+        """One run, once it has ended or only people can move it; the service may restart meanwhile.
+
+        Raises:
+            UnknownRun: if there is none.
+        """
+        return await self._ask("GET", f"/v1/runs/{id}/wait", RunShown)
+
+    async def events(
+        self, id: str, after: int = -1, *, to: int | None = None
+    ) -> AsyncGenerator[Happened, None]:
+        """What happens in a run, from number `after` on, each once and in order, to its end or to number `to`.
+
+        A stream that breaks is taken up where it was.
+
+        Raises:
+            UnknownRun: if there is none.
+            ServiceFailed: if the service is away for longer than `patience`.
+        """
+        trial = Trial(self.patience)
+        while to is None or after < to:
+            try:
+                async with aclosing(self._events(id, after)) as stream:
+                    async for one in stream:
+                        trial.works()
+                        after = one.seq
+                        yield one
+                        if after == to:
+                            return
+                if await self._over(id, after):
+                    return
+            except httpx.TransportError as error:
+                await trial.failed(error)
+
+    async def _events(self, id: str, after: int) -> AsyncGenerator[Happened, None]:
+        """One connection's worth of events."""
+        headers = {"last-event-id": str(after), "accept": "text/event-stream"}
+        async with self._http.stream("GET", f"/v1/runs/{id}/events", headers=headers) as answer:
+            if answer.status_code in RETRIED:
+                raise httpx.ReadError(f"the service answered {answer.status_code}")
+            if answer.status_code != 200:
+                raise error_of(answer.status_code, await answer.aread())
+            async for one in sent(answer.aiter_lines()):
+                seen = happened(one)
+                if seen is not None and seen.seq > after:
+                    yield seen
+
+    async def _over(self, id: str, after: int) -> bool:
+        """Whether a stream that ended quietly has given all there is."""
+        shown = await self.run(id)
+        return shown.events <= after + 1 and shown.status not in ("running", "waiting")
+
+    async def transcript(self, id: str) -> list[Line]:
+        """What was said in a run, oldest first."""
+        return await self._ask("GET", f"/v1/runs/{id}/transcript", list[Line])
+
+    async def tree(self, id: str) -> Branch:
+        """The frames of a run, each below the one that called it."""
+        return await self._ask("GET", f"/v1/runs/{id}/tree", Branch)
+
+    async def cancel(self, id: str, reason: str = "cancelled") -> RunShown:
+        """Stop a run; what was finished stays, and it can be resumed."""
+        return await self._ask("POST", f"/v1/runs/{id}/cancel", RunShown, body={"reason": reason})
+
+    async def resume(self, id: str, limits: Mapping[str, Any] | None = None) -> RunShown:
+        """Go on with a run that was stopped, failed or interrupted, with other limits if some are given.
+
+        Raises:
+            Busy: if it is under way.
+        """
+        return await self._ask("POST", f"/v1/runs/{id}/resume", RunShown, body={"limits": _caps(limits)})
+
+    async def fork(self, id: str, *, at: int | None = None, **change: Any) -> RunShown:
+        """Begin a run again from event `at` on, with another `task`, or with `value` as what that event comes to."""
+        if set(change) - {"task", "value"} or len(change) > 1:
+            raise BadInput(f"a fork changes its task or one value, not {sorted(change)}")
+        changed = next(iter(change), "nothing")
+        body = {"at": at, "changed": changed, **change}
+        return await self._ask("POST", f"/v1/runs/{id}/fork", RunShown, body=body)
+
+    async def send(self, id: str, topic: str, message: Any) -> None:
+        """Send a message to a run, on one of its topics; it is in the journal when this returns."""
+        body = {"topic": topic, "message": message}
+        await self._ask("POST", f"/v1/runs/{id}/messages", None, body=body)
+
+    async def approvals(self) -> list[QuestionShown]:
+        """The questions that wait for people, the oldest first."""
+        return await self._ask("GET", "/v1/approvals", list[QuestionShown])
+
+    async def approval(self, id: str) -> QuestionShown:
+        """One question, open or not.
+
+        Raises:
+            NotAsked: if nobody ever asked it.
+        """
+        return await self._ask("GET", f"/v1/approvals/{id}", QuestionShown)
+
+    async def answer(self, id: str, value: Any) -> QuestionShown:
+        """Answer a question; the answer is in the journal of its run when this returns.
+
+        Raises:
+            NotOpen: if it is not open (any more).
+        """
+        return await self._ask("POST", f"/v1/approvals/{id}", QuestionShown, body={"value": value})
+
+    async def teams(self) -> list[TeamShown]:
+        """The teams that are offered."""
+        return await self._ask("GET", "/v1/teams", list[TeamShown])
+
+    async def health(self) -> Health:
+        """Whether the service lives."""
+        return await self._ask("GET", "/healthz", Health)
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        gives: type[T] | Any,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> T:
+        """Ask once, or again and again where asking twice does no harm."""
+        again = method == "GET" or headers is not None
+        trial = Trial(self.patience if again else 0)
+        asked = {name: value for name, value in (query or {}).items() if value is not None}
+        content = None if body is None else msgspec.json.encode(body)
+        while True:
+            try:
+                answer = await self._http.request(
+                    method, path, params=asked, content=content, headers=dict(headers or {})
+                )
+            except httpx.TransportError as error:
+                await trial.failed(error)
+                continue
+            if answer.status_code in RETRIED and again and trial.left:
+                await trial.failed(httpx.ReadError(f"the service answered {answer.status_code}"))
+                continue
+            if answer.is_error:
+                raise error_of(answer.status_code, answer.content)
+            given: T = None if gives is None else msgspec.json.decode(answer.content, type=gives)  # type: ignore[assignment]
+            return given
+
+
+class Trial:
+    """How long a service has been away, and how long to wait before it is asked again."""
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+        self.works()
+
+    def works(self) -> None:
+        """Begin anew: the service has answered."""
+        self.left = self._patience
+        self._pause = PAUSE
+
+    async def failed(self, error: httpx.TransportError) -> None:
+        """Wait before the next try.
+
+        Raises:
+            ServiceFailed: if it has been away for too long.
+        """
+        if self.left <= 0:
+            raise ServiceFailed(
+                f"the service cannot be reached: {str(error) or type(error).__name__}; is it running?"
+            ) from error
+        await asyncio.sleep(self._pause)
+        self.left -= self._pause
+        self._pause = min(self._pause * 2, 5.0)
+
+
+def _caps(limits: Mapping[str, Any] | None) -> Any:
+    """Limits as the API takes them.
+
+    Raises:
+        BadInput: if one is none.
+    """
+    try:
+        return msgspec.to_builtins(msgspec.convert(dict(limits or {}), Caps))
+    except msgspec.ValidationError as error:
+        raise BadInput(f"the limits do not fit: {error}") from error
+
+
+async def collected(stream: AsyncIterator[Happened]) -> list[Happened]:
+    """Everything of a stream, where it ends."""
+    return [one async for one in stream]
