@@ -45,6 +45,8 @@ class Actor:
     """The tools that may be used in it and below it; None for whatever its caller grants."""
     versions: dict[str, str] | None = None
     """What `manifest` found, once it has looked."""
+    accepts: frozenset[str] = frozenset()
+    """Older versions of it whose runs may go on with this one (see `team.accepting`)."""
 
     def play(self, task: Task, /) -> Coroutine[Any, Any, Message]:
         """The work itself, as a coroutine of effects."""

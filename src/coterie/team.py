@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Coroutine, Sequence
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from coterie.actor import Actor, Play, named
 from coterie.calls import Calls
@@ -15,6 +16,9 @@ from coterie.words.grant import Grant
 from coterie.words.limits import Limits
 from coterie.words.message import Message
 from coterie.words.task import Task
+
+A = TypeVar("A", bound=Actor)
+DIGEST = re.compile("[0-9a-f]{16}")
 
 
 class Team(Actor):
@@ -103,17 +107,44 @@ def actor_of(given: Actor | Play) -> Actor:
 def manifest(actor: Actor) -> dict[str, str]:
     """The version of every actor in a tree: its path from `actor` down, and a digest of what it is."""
     if actor.versions is None:
-        found: dict[str, str] = {}
-        _collect(actor, actor.name, found, frozenset())
-        actor.versions = found
+        actor.versions = {path: _version(member) for path, member in actors(actor).items()}
     return actor.versions
 
 
-def _collect(actor: Actor, path: str, found: dict[str, str], above: frozenset[int]) -> None:
+def _version(actor: Actor) -> str:
+    described = actor.describe() if actor.grant is None else [actor.describe(), actor.grant]
+    return digest_of(described).hex()[:16]
+
+
+def accepting(actor: A, *versions: str) -> A:
+    """`actor`, with which runs go on that were opened with those older `versions` of it.
+
+    A version is a digest, as a run that needs a migration names it. What such a run has done by then stays as it
+    happened; from there on this actor decides.
+
+    Raises:
+        BadInput: if there is no version, or one that is no digest.
+    """
+    for version in versions or ("",):
+        if not DIGEST.fullmatch(version):
+            raise BadInput(
+                f"{version!r} is no version: it is 16 digits, as `coterie check --in-flight` names it"
+            )
+    actor.accepts |= frozenset(versions)
+    return actor
+
+
+def actors(actor: Actor) -> dict[str, Actor]:
+    """Every actor of a tree, by its path in the manifest."""
+    found: dict[str, Actor] = {}
+    _walk(actor, actor.name, found, frozenset())
+    return found
+
+
+def _walk(actor: Actor, path: str, found: dict[str, Actor], above: frozenset[int]) -> None:
     while path in found:
         path += "'"
-    described = actor.describe() if actor.grant is None else [actor.describe(), actor.grant]
-    found[path] = digest_of(described).hex()[:16]
+    found[path] = actor
     if id(actor) not in above:
         for member in actor.members:
-            _collect(member, f"{path}/{member.name}", found, above | {id(actor)})
+            _walk(member, f"{path}/{member.name}", found, above | {id(actor)})

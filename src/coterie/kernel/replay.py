@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -11,8 +11,8 @@ from msgspec import Struct
 from coterie.errors import Diverged, OverLimit
 from coterie.kernel.machine import Machine
 from coterie.words.digest import encode
-from coterie.words.effect import Effect, Stored, body_of, kind_of
-from coterie.words.event import Asked, Closed, Noted, Record, Settled, Signalled
+from coterie.words.effect import Effect, Stored, Think, body_of, kind_of
+from coterie.words.event import Asked, Closed, Noted, Opened, Record, Settled, Signalled
 
 PERMISSION = "permission"
 """What a question is about that a person is asked before a step is begun."""
@@ -59,6 +59,17 @@ def reopening(records: Sequence[Record]) -> Signalled:
     return Signalled("resume", value=sorted(back))
 
 
+def pinned(records: Sequence[Record]) -> dict[str, str]:
+    """The version of every actor that a run goes on with: those it was opened with, or migrated to since."""
+    began = records[0].event
+    versions = began.manifest if isinstance(began, Opened) else {}
+    for record in records:
+        event = record.event
+        if isinstance(event, Signalled) and event.kind == "migrated":
+            versions = event.value
+    return versions
+
+
 class Resumed(Struct, frozen=True):
     """Where a machine stands after a replay: what it wants, and since when the journal knows of it."""
 
@@ -66,8 +77,10 @@ class Resumed(Struct, frozen=True):
     since: dict[str, float]
 
 
-def replay(machine: Machine, records: Iterable[Record]) -> Resumed:
+def replay(machine: Machine, records: Sequence[Record], *, migrating: bool = False) -> Resumed:
     """Settle all that was settled; give what is wanted then.
+
+    Of what was asked before the run was migrated, or of all if it is `migrating` now, only the kind has to be the same.
 
     Raises:
         Diverged: if the journal holds an ask that the machine does not make, or makes otherwise.
@@ -76,7 +89,8 @@ def replay(machine: Machine, records: Iterable[Record]) -> Resumed:
     since: dict[str, float] = {}
     refused: set[str] = set()
     held: set[str] = set()
-    for record in records:
+    eased = len(records) if migrating else _migrated(records)
+    for n, record in enumerate(records):
         event = record.event
         if type(event) is Settled:
             wanted.pop(event.path, None)
@@ -86,8 +100,9 @@ def replay(machine: Machine, records: Iterable[Record]) -> Resumed:
             path = event.path
             for asked in machine.wants():
                 wanted[asked.path] = asked
-            compare(event, wanted.get(path))
-            if path not in refused and path not in held:
+            same = compare(event, wanted.get(path), eased=n < eased)
+            anew = not same and kind_of(event.effect) == Think.kind
+            if path not in refused and path not in held and not anew:
                 since[path] = record.time
         elif type(event) is Noted and event.fact == "refused":
             refused.add(event.path)  # it was not begun, so it is not in doubt
@@ -114,6 +129,16 @@ def replay(machine: Machine, records: Iterable[Record]) -> Resumed:
     return Resumed(asked_now, {path: time for path, time in since.items() if path in machine.parked})
 
 
+def _migrated(records: Sequence[Record]) -> int:
+    """How many records were written before the last migration."""
+    ends = [
+        n
+        for n, one in enumerate(records)
+        if isinstance(one.event, Signalled) and one.event.kind == "migrated"
+    ]
+    return ends[-1] if ends else 0
+
+
 def signal(machine: Machine, event: Signalled) -> None:
     """Let a machine take what came from outside."""
     if event.kind == "message":
@@ -126,8 +151,10 @@ def signal(machine: Machine, event: Signalled) -> None:
         machine.stop(OverLimit(event.about))
 
 
-def compare(then: Asked, now: Asked | None) -> None:
-    """Check that a play asks what its journal says.
+def compare(then: Asked, now: Asked | None, *, eased: bool = False) -> bool:
+    """Check that a play asks what its journal says; `eased`, only that it asks for the same kind of thing there.
+
+    False if it was eased, and the play asks something else. A model is then asked anew.
 
     Raises:
         Diverged: if it does not; the message shows both.
@@ -140,12 +167,13 @@ def compare(then: Asked, now: Asked | None) -> None:
         )
     was, asks = then.effect, now.effect
     if type(was) is Stored and was.was == asks.kind and was.body == encode(asks.request()):
-        return
-    if kind_of(was) != kind_of(asks) or body_of(was) != body_of(asks):
+        return True
+    if kind_of(was) != kind_of(asks) or (not eased and body_of(was) != body_of(asks)):
         raise Diverged(
             f"the play asks something else than its journal.\n  journal: {shown(was)}\n  play:    {shown(asks)}",
             path=then.path,
         )
+    return body_of(was) == body_of(asks)
 
 
 def shown(effect: Effect[Any]) -> str:

@@ -19,6 +19,7 @@ from coterie.kernel.story import closed, opened, result_of, task_of_run, usage
 from coterie.kernel.values import storable, to_plain
 from coterie.ports import Lease, Policy, Store
 from coterie.shell.gate import Gate
+from coterie.shell.inflight import fits
 from coterie.shell.reuse import Memo
 from coterie.shell.runner import Runner
 from coterie.shell.world import World
@@ -190,7 +191,7 @@ class Job:
             NotOpen: if there is an answer to a question that is not open.
         """
         began = opened(records)
-        self._fits(began.manifest)
+        migrating = not fits(self.actor, self.id, records)
         task = task_of_run(began)
         self.limits = began.limits
         self.origin = began.origin
@@ -204,7 +205,9 @@ class Job:
             reopened = reopening(kept)
             events.append(reopened)
             kept = [record for record in kept if record.seq not in reopened.value]
-        standing = replay(runner.machine, kept)
+        standing = replay(runner.machine, kept, migrating=migrating)
+        if migrating:
+            events.append(Signalled("migrated", value=manifest(self.actor)))
         if self.raised:
             raising = Signalled("raised", value=dict(self.raised))
             signal(runner.machine, raising)
@@ -237,15 +240,3 @@ class Job:
             raise BadInput(
                 f"run {self.id!r} is governed: go on with it under a policy, with policy= or --policy"
             )
-
-    def _fits(self, then: Mapping[str, str]) -> None:
-        now = manifest(self.actor)
-        if now == then:
-            return
-        gone = sorted(set(then) - set(now))
-        new = sorted(set(now) - set(then))
-        changed = sorted(path for path in then if path in now and now[path] != then[path])
-        raise Unfit(
-            f"run {self.id!r} was opened with another version of this team: changed {changed}, gone {gone}, "
-            f"new {new}. Resume it with the code that opened it, or fork it to go on with this one"
-        )

@@ -23,6 +23,8 @@ from coterie.shell.run import journal
 from coterie.wire import signature
 from coterie.wire.export import problems, read
 
+SUFFIX = ".coterie"
+"""What the name of an export ends with."""
 WIDE = 100
 """Letters of a value that a report shows on one line."""
 
@@ -43,6 +45,8 @@ def verify(ctx: click.Context, /, names: tuple[str, ...], key: str | None, store
     signer = b"" if key is None else signature.key_of(_bytes(key), where=key).public
     wrong = [line for file in files for line in _checked(file, signer)]
     runs = [name for name in names if name not in files]
+    if gone := [name for name in runs if name.endswith(SUFFIX) or "/" in name]:
+        raise BadInput(f"there is no file {gone[0]!r}")
     if runs or not files:
         wrong += _in_store(store, runs)
     for line in wrong:
@@ -97,7 +101,7 @@ def export(run: str, *, out: str | None, key: str | None, without: tuple[int, ..
     if out == "-":
         sys.stdout.buffer.write(data)
         return
-    path = Path(out or f"{run}.coterie")
+    path = Path(out or f"{run}{SUFFIX}")
     path.write_bytes(data)
     click.echo(f"wrote {path}, {len(data):,} bytes; check it anywhere: coterie verify {path}", err=True)
 

@@ -14,7 +14,9 @@ from msgspec import Struct
 
 from coterie.actor import Actor
 from coterie.doors import drawing
+from coterie.doors.cli.inflight import looked_at
 from coterie.doors.cli.run import TeamCommand
+from coterie.doors.cli.store import store_option
 from coterie.doors.cli.terminal import look_of
 from coterie.doors.folder import Listed, ready_made, teams_in
 from coterie.doors.letters import cut, harmless
@@ -86,7 +88,9 @@ class Report(Struct, frozen=True, kw_only=True):
 
 
 @click.command(cls=TeamCommand, epilog=_TEAM)
-@click.argument("team")
+@click.argument("team", required=False)
+@click.option("--in-flight", "flying", is_flag=True, help="Check the runs of a store instead; see above.")
+@store_option
 @click.option(
     "--price", "prices", multiple=True, metavar="MODEL=IN/OUT", help="US dollars for a million tokens."
 )
@@ -96,13 +100,29 @@ class Report(Struct, frozen=True, kw_only=True):
 @click.option("--json", "as_json", is_flag=True, help="Say it as JSON.")
 @click.pass_context
 def check(
-    ctx: click.Context, /, team: str, prices: tuple[str, ...], prompt: int, *, as_json: bool, **options: Any
+    ctx: click.Context,
+    /,
+    team: str | None,
+    prices: tuple[str, ...],
+    prompt: int,
+    *,
+    flying: bool,
+    store: str,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Say what is wrong with TEAM, and what it may cost at most. Nothing is run, and no model is asked.
 
     Exits with 1 if there are findings: mistakes in the file, members that are not there or are never reached,
     teams in themselves, loops that nothing bounds, tools that cannot be found.
+
+    With --in-flight, before code is deployed: every run that has not ended is lived through with the teams as they
+    are now (or with TEAM, for its runs). Exits with 1 if there are any that could not go on, and says why.
     """
+    if flying:
+        ctx.exit(looked_at(store, team, as_json=as_json))
+    if team is None:
+        raise BadInput("say which TEAM to check, or --in-flight for the runs of a store")
     known = dict(map(price_of, prices))
     actor, found = checked(team, options)
     if actor is None:
