@@ -3,3 +3,5 @@
 from coterie.client.asynchronous import AsyncClient
 from coterie.client.seen import Happened
 from coterie.client.synchronous import Client
+
+__all__ = ["AsyncClient", "Client", "Happened"]

@@ -290,7 +290,7 @@ def _caps(limits: Mapping[str, Any] | None) -> Any:
         BadInput: if one is none.
     """
     try:
-        return msgspec.to_builtins(msgspec.convert(dict(limits or {}), Caps))
+        return msgspec.to_builtins(msgspec.convert(dict(limits or {}), Caps, strict=False))
     except msgspec.ValidationError as error:
         raise BadInput(f"the limits do not fit: {error}") from error
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import getpass
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
+from coterie.doors.cli import remote
 from coterie.doors.cli.governance import policy_of
+from coterie.doors.cli.remote import over, server_option
 from coterie.doors.cli.store import opened_store, store_option
 from coterie.doors.letters import cropped, harmless
 from coterie.doors.teams import team_of_run
@@ -23,15 +25,19 @@ from coterie.shell.host import Host
 from coterie.words.effect import Ask
 from coterie.words.result import Result
 
-_AS = "Who answers; kept with the answer."
+if TYPE_CHECKING:
+    from coterie.client import AsyncClient
+
+_AS = "Who answers; kept with the answer. A service knows by the token."
 
 
 @click.command()
 @store_option
+@server_option
 @click.option("--json", "as_json", is_flag=True, help="Each as a line of JSON.")
-def approvals(store: str, *, as_json: bool) -> None:
+def approvals(store: str, server: str | None, *, as_json: bool) -> None:
     """List what runs wait for people to approve, answer or decide, the oldest first."""
-    for asked in asyncio.run(_open(store)):
+    for asked in over(server, store, _there) if server else asyncio.run(_open(store)):
         click.echo(msgspec.json.encode(to_plain(asked)).decode() if as_json else _shown(asked))
 
 
@@ -40,10 +46,13 @@ def approvals(store: str, *, as_json: bool) -> None:
 @click.option("--with", "arguments", metavar="JSON", help="Other arguments for the tool, as an object.")
 @click.option("--as", "by", default=getpass.getuser, help=_AS)
 @store_option
+@server_option
 @click.pass_context
-def approve(ctx: click.Context, /, id: str, arguments: str | None, by: str, store: str) -> None:
+def approve(
+    ctx: click.Context, /, id: str, arguments: str | None, by: str, store: str, server: str | None
+) -> None:
     """Approve the use of a tool, as it is asked or with other arguments; the run goes on."""
-    ctx.exit(_answered(store, id, _object(arguments) if arguments else "approve", by, approval=True))
+    ctx.exit(_answered(store, server, id, _object(arguments) if arguments else "approve", by, approval=True))
 
 
 @click.command()
@@ -51,10 +60,11 @@ def approve(ctx: click.Context, /, id: str, arguments: str | None, by: str, stor
 @click.argument("why", default="")
 @click.option("--as", "by", default=getpass.getuser, help=_AS)
 @store_option
+@server_option
 @click.pass_context
-def deny(ctx: click.Context, /, id: str, why: str, by: str, store: str) -> None:
+def deny(ctx: click.Context, /, id: str, why: str, by: str, store: str, server: str | None) -> None:
     """Deny the use of a tool; its agent is told WHY, and the run goes on without it."""
-    ctx.exit(_answered(store, id, f"deny: {why}" if why else "deny", by, approval=True))
+    ctx.exit(_answered(store, server, id, f"deny: {why}" if why else "deny", by, approval=True))
 
 
 @click.command()
@@ -62,20 +72,30 @@ def deny(ctx: click.Context, /, id: str, why: str, by: str, store: str) -> None:
 @click.argument("value")
 @click.option("--as", "by", default=getpass.getuser, help=_AS)
 @store_option
+@server_option
 @click.pass_context
-def answer(ctx: click.Context, /, id: str, value: str, by: str, store: str) -> None:
+def answer(ctx: click.Context, /, id: str, value: str, by: str, store: str, server: str | None) -> None:
     """Answer a question, or decide about a step in doubt or a limit; the run goes on."""
-    ctx.exit(_answered(store, id, value, by))
+    ctx.exit(_answered(store, server, id, value, by))
 
 
-def _answered(store: str, id: str, value: Any, by: str, *, approval: bool = False) -> int:
-    result, left = asyncio.run(_answer(store, id, value, by, approval=approval))
+def _answered(store: str, server: str | None, id: str, value: Any, by: str, *, approval: bool = False) -> int:
+    if server:
+        result, left = over(
+            server, store, lambda client: remote.answered(client, id, value, approval=approval)
+        )
+    else:
+        result, left = asyncio.run(_answer(store, id, value, by, approval=approval))
     if result.message is not None:
         click.echo(harmless(result.text))
     click.echo(f"{result.status}, run {result.id}", err=True)
     for asked in left:
         click.echo(_shown(asked), err=True)
     return {"succeeded": 0, "waiting": 0}.get(result.status, 1)
+
+
+async def _there(client: AsyncClient) -> list[Inquiry]:
+    return [remote.inquiry(one) for one in await client.approvals()]
 
 
 async def _open(path: str) -> list[Inquiry]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 from msgspec.structs import replace
 
+from coterie.doors.cli import remote
 from coterie.doors.cli.governance import policy_of
 from coterie.doors.cli.outcome import command, told
+from coterie.doors.cli.remote import over, server_option
 from coterie.doors.cli.store import opened_store, store_option
+from coterie.doors.cli.terminal import Nothing
 from coterie.doors.teams import team_of_run
 from coterie.errors import BadInput, Diverged
 from coterie.kernel.story import opened
@@ -24,6 +27,9 @@ from coterie.words.event import Asked, Record, Settled
 from coterie.words.message import Message
 from coterie.words.result import Result
 
+if TYPE_CHECKING:
+    from coterie.client import AsyncClient
+
 TEAM = "The team, where the run does not remember it."
 
 
@@ -34,6 +40,7 @@ TEAM = "The team, where the run does not remember it."
 @click.option("--id", "new", metavar="RUN", help="What the fork is to be called.")
 @click.option("--team", metavar="TEAM", help=TEAM)
 @store_option
+@server_option
 @click.pass_context
 def fork(
     ctx: click.Context,
@@ -44,6 +51,7 @@ def fork(
     new: str | None,
     team: str | None,
     store: str,
+    server: str | None,
 ) -> None:
     """Run RUN again from event N under a new id, with something changed.
 
@@ -52,7 +60,16 @@ def fork(
     `coterie show RUN --events` has the numbers, and `coterie diff RUN FORK` shows both side by side.
     """
     given = dict(_change(change) for change in changes)
+    remote.refuse(server, id=new, team=team)
+    if server:
+        ctx.exit(over(server, store, lambda client: _forked_there(client, name, at, given)))
     ctx.exit(asyncio.run(_forked(store, name, new or new_id(), at, given, team)))
+
+
+async def _forked_there(client: AsyncClient, name: str, at: int | None, given: dict[str, str]) -> int:
+    run = await client.fork(name, at=at, **remote.changes(given.items()))
+    click.echo(f"forking run {name} as {run.id}", err=True)
+    return await remote.performed(client, run, Nothing(), quiet=False, answer=True)
 
 
 async def _forked(
@@ -137,8 +154,13 @@ async def _replayed(path: str, name: str, team: str | None) -> tuple[Result, int
 @click.argument("names", metavar="RUN...", nargs=-1, required=True)
 @click.option("--reason", default="cancelled", show_default=True, help="Why; it is kept in the journal.")
 @store_option
-def cancel(names: Sequence[str], reason: str, store: str) -> None:
+@server_option
+def cancel(names: Sequence[str], reason: str, store: str, server: str | None) -> None:
     """Stop the RUNs, whichever process works on them. What was finished stays, and they can be resumed."""
+    if server:
+        for result in over(server, store, lambda client: remote.stopped(client, names, reason)):
+            click.echo(_stopped(result, server))
+        return
     asyncio.run(_cancelled(store, names, reason))
 
 

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 import click
 import msgspec
 
+from coterie.doors.cli import remote
 from coterie.doors.cli.outcome import command, told
+from coterie.doors.cli.remote import over, server_option
 from coterie.doors.cli.store import opened_store, store_option
 from coterie.doors.cli.terminal import grown, look_of
 from coterie.doors.events import event_data, event_line
@@ -28,9 +30,13 @@ from coterie.words.which import Which
     "-n", "count", type=click.IntRange(1), default=20, show_default=True, help="How many, the newest first."
 )
 @store_option
-def runs(count: int, store: str) -> None:
-    """List the runs in a store, the newest first."""
-    found = asyncio.run(_runs(store, Which(limit=count + 1)))
+@server_option
+def runs(count: int, store: str, server: str | None) -> None:
+    """List the runs in a store, or of a service, the newest first."""
+    if server:
+        found = over(server, store, lambda client: remote.listed(client, count))
+    else:
+        found = asyncio.run(_runs(store, Which(limit=count + 1)))
     width = look_of(sys.stdout).width
     for overview in found[:count]:
         click.echo(_row(overview, width))
@@ -67,6 +73,7 @@ def cropped_row(row: str, width: int) -> str:
 @click.option("--events", is_flag=True, help="Every event, a line each.")
 @click.option("--json", "as_json", is_flag=True, help="Every event, a line of JSON each.")
 @store_option
+@server_option
 def show(
     name: str,
     *,
@@ -78,9 +85,13 @@ def show(
     events: bool,
     as_json: bool,
     store: str,
+    server: str | None,
 ) -> None:
     """Show what happened in RUN: its tree and its result, or what the options ask for."""
-    records, status = asyncio.run(_journal(store, name))
+    if server:
+        records, status = over(server, store, lambda client: remote.journal(client, name))
+    else:
+        records, status = asyncio.run(_journal(store, name))
     look = look_of(sys.stdout)
     if as_json:
         lines = [msgspec.json.encode(event_data(record)).decode() for record in records]
@@ -95,7 +106,7 @@ def show(
     elif times:
         lines = timeline(grown(records).root, records[-1].time, look)
     else:
-        _show(name, records, status, look, store)
+        _show(name, records, status, look, server or store)
         return
     click.echo("\n".join(lines))
 

@@ -29,6 +29,8 @@ def told(result: Result, *, store: str, quiet: bool = False, answer: bool = True
 def command(verb: str, run: str, store: str, *options: str) -> str:
     """The command that goes on with a run, as it can be typed."""
     where = () if store == ".coterie/runs.db" else ("--store", store)
+    if store.startswith(("http://", "https://")):
+        where = ("--server", store)
     return shlex.join(["coterie", verb, run, *where, *options])
 
 

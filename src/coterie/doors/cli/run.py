@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from coterie.actor import Actor
+from coterie.doors.cli import remote
 from coterie.doors.cli.governance import policy_called, policy_of, policy_option
 from coterie.doors.cli.outcome import told
 from coterie.doors.cli.perform import INTERRUPTED, Desk, attended
 from coterie.doors.cli.plan import read
+from coterie.doors.cli.remote import over, server_option
 from coterie.doors.cli.store import opened_store, store_option
 from coterie.doors.cli.terminal import view_of
 from coterie.doors.teams import options_of, origin_of, team_of, team_of_run
@@ -31,6 +33,9 @@ from coterie.teams.option import Option
 from coterie.words.event import Opened
 from coterie.words.limits import CAPS, DEFAULT, parsed
 from coterie.words.task import Task
+
+if TYPE_CHECKING:
+    from coterie.client import AsyncClient
 
 _KINDS: dict[str, Any] = {
     "text": str,
@@ -83,6 +88,7 @@ def _click_option(option: Option) -> click.Option:
 @click.argument("task")
 @click.option("--model", help=_MODEL)
 @store_option
+@server_option
 @click.option("--id", "name", metavar="RUN", help="What the run is to be called; one that is there goes on.")
 @click.option("--session", metavar="NAME", help="The conversation that it is the next message of.")
 @click.option("--memory", metavar="PATH", help=_MEMORY)
@@ -102,6 +108,7 @@ def run(
     task: str,
     model: str | None,
     store: str,
+    server: str | None,
     name: str | None,
     session: str | None,
     memory: str | None,
@@ -121,6 +128,17 @@ def run(
     Exits with 0 if the run succeeded, 1 if it did not, 2 for a mistake in the command, 3 if it
     waits for answers, 130 if it was interrupted.
     """
+    remote.refuse(server, session=session, memory=memory, plan=plan, policy=policy)
+    if server:
+        given = {key: value for key, value in options.items() if value is not None}
+        capped = _limits(caps) | ({"at_cap": at_cap} if at_cap else {})
+        view = view_of(as_json=as_json, quiet=quiet)
+
+        async def there(client: AsyncClient) -> int:
+            begun = await client.start(team, task, options=given, model=model, limits=capped, id=name)
+            return await remote.performed(client, begun, view, quiet=quiet, answer=not as_json)
+
+        ctx.exit(over(server, store, there))
     origin = origin_of(team, _given(team, options, store), model)
     if memory:
         origin["memory"] = str(Path(memory).resolve())
@@ -158,6 +176,7 @@ def run(
 @click.option("--model", help=_MODEL)
 @policy_option
 @store_option
+@server_option
 @click.option("--json", "as_json", is_flag=True, help=_EVENTS)
 @click.option("--quiet", is_flag=True, help=_QUIET)
 @click.pass_context
@@ -172,6 +191,7 @@ def resume(
     model: str | None,
     policy: str | None,
     store: str,
+    server: str | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -180,6 +200,15 @@ def resume(
     What its journal says is done is not done again. A run that succeeded gives its answer again.
     """
     answered, raised = dict(_pair(answer) for answer in answers), _limits(caps)
+    remote.refuse(server, team=team, memory=memory, model=model, policy=policy)
+    if server:
+        view = view_of(as_json=as_json, quiet=quiet)
+
+        async def there(client: AsyncClient) -> int:
+            run = await remote.resumed(client, name, answered, raised)
+            return await remote.performed(client, run, view, quiet=quiet, answer=not as_json)
+
+        ctx.exit(over(server, store, there))
 
     async def job(kept: Store, ask: Asker | None) -> Job:
         began = opened(await journal(kept, name))
