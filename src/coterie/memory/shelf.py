@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from coterie.errors import BadInput, StoreUnavailable
 from coterie.memory.passages import Passage
+from coterie.memory.transaction import transaction
 
 QUERY_WORDS = 64
 """Different words of a query that full text looks for."""
@@ -181,14 +182,8 @@ class Shelf:
     @contextmanager
     def _transaction(self, kind: str) -> Generator[None, None, None]:
         """All or nothing, and alone on the connection."""
-        with self._lock, self._told():
-            self._db.execute(f"begin {kind}")
-            try:
-                yield
-            except BaseException:  # whatever happened, half a change must not stay
-                self._db.execute("rollback")
-                raise
-            self._db.execute("commit")
+        with self._lock, self._told(), transaction(self._db, kind):
+            yield
 
     @contextmanager
     def _told(self) -> Generator[None, None, None]:

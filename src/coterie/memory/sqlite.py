@@ -29,6 +29,7 @@ from coterie.memory import rows
 from coterie.memory.index import DEPTH, fused
 from coterie.memory.matrix import Matrix
 from coterie.memory.meaning import Embedding, Meaning
+from coterie.memory.transaction import transaction
 from coterie.words.memory import Query, Recalled, Remembered
 from coterie.words.principal import Principal
 
@@ -148,14 +149,8 @@ class SqliteKnowledge:
     @contextmanager
     def _transaction(self, kind: str) -> Generator[None, None, None]:
         """All or nothing, and alone on the connection."""
-        with self._lock, self._told():
-            self._db.execute(f"begin {kind}")
-            try:
-                yield
-            except BaseException:  # whatever happened, half a change must not stay
-                self._db.execute("rollback")
-                raise
-            self._db.execute("commit")
+        with self._lock, self._told(), transaction(self._db, kind):
+            yield
 
     @contextmanager
     def _told(self) -> Generator[None, None, None]:
