@@ -79,7 +79,7 @@ def measured(known: Brief, concerned: Mapping[str, str]) -> list[Mark]:
     or that are in several currencies, say nothing.
     """
     sums = {fact: found for fact in known.facts if (found := _sum(fact))}
-    times = {fact: found for fact, whose in concerned.items() if whose == "work" and (found := _hours(fact))}
+    times = {fact: hours for fact, whose in concerned.items() if whose == "work" and (hours := _hours(fact))}
     bare = {fact: value for fact, (value, _) in sums.items()}
     alike = len({unit for _, unit in sums.values()}) == 1
     return [*_compared("money", bare if alike else {}, known), *_compared("work", times, known)]
