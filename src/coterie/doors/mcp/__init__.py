@@ -1,5 +1,6 @@
 """MCP: the offered teams as tools of a Model Context Protocol server, over stdio and streamable HTTP."""
 
+from coterie.doors.mcp.desk import Desk
 from coterie.doors.mcp.server import mcp_server
 
-__all__ = ["mcp_server"]
+__all__ = ["Desk", "mcp_server"]

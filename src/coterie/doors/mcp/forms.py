@@ -36,15 +36,16 @@ def schema_of(asked: Inquiry) -> dict[str, Any]:
 async def filled_in(host: Host, asked: Inquiry, given: ElicitResult, by: str) -> str:
     """Answer a question with what its form came back with; what was wrong with it, or nothing.
 
-    A question that somebody else has answered meanwhile is none any more.
+    Whatever else was filled in is an answer as a whole, where the question takes any. A question that somebody else
+    has answered meanwhile is none any more.
     """
     try:
         if given.action != "accept":
             await refuse(host, asked, by)
-        elif FIELD not in (given.content or {}):
+        elif not given.content:
             return f"the form has no {FIELD!r}"
         else:
-            await host.answer(asked.id, (given.content or {})[FIELD], by)
+            await host.answer(asked.id, given.content.get(FIELD, given.content), by)
     except NotOpen:
         return ""
     except RunError as error:

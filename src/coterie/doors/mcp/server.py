@@ -11,8 +11,10 @@ from mcp.server.request_state import RequestStateSecurity
 from coterie import __version__
 from coterie.doors.http.service import Service
 from coterie.doors.mcp.call import Calls
+from coterie.doors.mcp.desk import Desk
 from coterie.doors.mcp.prompts import add_prompts
 from coterie.doors.mcp.resources import add_resources
+from coterie.doors.mcp.tasks import Tasks
 from coterie.doors.mcp.tools import add_teams
 from coterie.doors.mcp.visit import Asking, principal_of
 
@@ -25,20 +27,22 @@ INSTRUCTIONS = (
 )
 
 
-def mcp_server(service: Service, *, name: str = NAME) -> MCPServer[Any]:
-    """The server of the teams of `service`; add to it what you like."""
+def mcp_server(service: Service, *, name: str = NAME, desk: Desk | None = None) -> MCPServer[Any]:
+    """The server of the teams of `service`; add to it what you like. Tools of your own begin runs at the `desk`."""
+    desk = desk or Desk(service)
     server: MCPServer[Any] = MCPServer(
         name,
         version=__version__,
         instructions=INSTRUCTIONS,
+        extensions=[Tasks(service)],
         request_state_security=RequestStateSecurity(
             keys=[service.secret], ttl=ANSWERABLE, bind_principal=_whose
         ),
     )
-    calls = add_teams(server, service)
+    add_teams(server, desk)
     add_resources(server, service)
     add_prompts(server)
-    server.middleware.append(_cancelling(calls))
+    server.middleware.append(_cancelling(desk.calls))
     return server
 
 

@@ -13,12 +13,11 @@ from pydantic import Field
 
 from coterie.doors.http.library import Offer
 from coterie.doors.http.service import Service
-from coterie.doors.mcp.call import Call, Called, Calls
+from coterie.doors.mcp.call import Called
+from coterie.doors.mcp.desk import Desk
 from coterie.doors.mcp.outcome import outcome_of
-from coterie.doors.mcp.visit import Asking, host_for, principal_of
+from coterie.doors.mcp.visit import host_for
 from coterie.errors import CoterieError
-from coterie.kernel.story import opened
-from coterie.shell.host import Host
 from coterie.teams.option import Option
 
 RESULT = "coterie_result"
@@ -28,12 +27,12 @@ _TASK = Annotated[str, Field(description="What is to be done, in full: the team 
 _RUN = Annotated[str, Field(description="The id of the run.")]
 
 
-def add_teams(server: MCPServer[Any], service: Service) -> Calls:
-    """Add every offered team, and a tool to look after runs; the calls that they are performed for."""
-    calls = Calls()
+def add_teams(server: MCPServer[Any], desk: Desk) -> None:
+    """Add every offered team, and a tool to look after runs."""
+    service = desk.service
     for offer in service.library.offers.values():
         server.add_tool(
-            _tool(service, calls, offer),
+            _tool(desk, offer),
             name=offer.name,
             description=_described(service, offer),
             annotations=ToolAnnotations(read_only_hint=False, open_world_hint=True),
@@ -44,51 +43,13 @@ def add_teams(server: MCPServer[Any], service: Service) -> Calls:
         description="What a run has come to. Waits until it has ended, or only people can move it.",
         annotations=ToolAnnotations(read_only_hint=True),
     )
-    return calls
 
 
-async def begin(service: Service, asking: Asking, name: str, said: dict[str, Any]) -> tuple[Host, str]:
-    """Begin the run that a call of the tool `name` asks for.
-
-    Raises:
-        ToolError: if it cannot be begun as asked.
-    """
-    host = host_for(service, asking, "operator")
-    options = {key: value for key, value in said.items() if key != "task" and value is not None}
-    try:
-        origin = service.library.origin(name, options, None)
-        origin |= {"by": principal_of(asking).name, "door": "mcp"}
-        return host, await host.begin(service.library.actor(origin), said["task"], origin=origin)
-    except CoterieError as error:
-        raise ToolError(str(error)) from error
-
-
-def _tool(service: Service, calls: Calls, offer: Offer) -> Callable[..., Any]:
-    async def performed(*, ctx: Called, **said: Any) -> CallToolResult | InputRequiredResult:
-        host, run = await _run(service, ctx, offer.name, said)
-        try:
-            return await Call(service, calls, ctx, host, run).performed()
-        except CoterieError as error:
-            raise ToolError(f"run {run}: {error}") from error
+def _tool(desk: Desk, offer: Offer) -> Callable[..., Any]:
+    async def performed(*, ctx: Called, task: str, **said: Any) -> CallToolResult | InputRequiredResult:
+        return await desk.perform(ctx, offer.name, task, **said)
 
     return _signed(performed, [_parameter("task", _TASK), *_options(offer)])
-
-
-async def _run(service: Service, called: Called, name: str, said: dict[str, Any]) -> tuple[Host, str]:
-    """The run of a call: a new one, or the one that its answers are for.
-
-    Raises:
-        ToolError: if there is none.
-    """
-    if called.request_state is None:
-        return await begin(service, called.request_context, name, said)
-    host = host_for(service, called.request_context, "operator")
-    try:
-        if opened(await host.journal(called.request_state)).origin.get("name") == name:
-            return host, called.request_state
-    except CoterieError as error:
-        raise ToolError(str(error)) from error
-    raise ToolError(f"run {called.request_state!r} is none of team {name!r}")
 
 
 def _result(service: Service) -> Callable[..., Any]:
