@@ -8,7 +8,7 @@ ALL := $(VENV)/.installed-all
 DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-all test check bench docs clean
+.PHONY: help demo demo-all test check bench docs conformance clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ bench: $(DEV) ## measure
 
 docs: $(DEV) ## run every code block of the documents, and follow their links
 	@$(BIN)/python -m pytest tests/docs tests/test_repo.py
+
+conformance: $(DEV) ## have the official MCP suite judge our server (needs npm)
+	@$(BIN)/python .ci/conformance.py
 
 clean: ## forget what was installed and cached; runs are kept
 	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

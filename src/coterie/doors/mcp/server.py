@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from mcp.server.context import CallNext, HandlerResult
 from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.tools import Tool
 from mcp.server.request_state import RequestStateSecurity
 
 from coterie import __version__
@@ -27,14 +29,17 @@ INSTRUCTIONS = (
 )
 
 
-def mcp_server(service: Service, *, name: str = NAME, desk: Desk | None = None) -> MCPServer[Any]:
-    """The server of the teams of `service`; add to it what you like. Tools of your own begin runs at the `desk`."""
+def mcp_server(
+    service: Service, *, name: str = NAME, desk: Desk | None = None, tools: Iterable[Tool] = ()
+) -> MCPServer[Any]:
+    """The server of the teams of `service`, with `tools`; add what you like. Your tools begin runs at the `desk`."""
     desk = desk or Desk(service)
     server: MCPServer[Any] = MCPServer(
         name,
         version=__version__,
         instructions=INSTRUCTIONS,
         extensions=[Tasks(service)],
+        tools=[*tools],
         request_state_security=RequestStateSecurity(
             keys=[service.secret], ttl=ANSWERABLE, bind_principal=_whose
         ),
