@@ -6,6 +6,7 @@ a journal; what should happen is an effect. Start with `Agent`, `run` and `coter
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from coterie.actor import Actor, do, first, gather, race, within
@@ -36,23 +37,25 @@ from coterie.words.task import Task
 from coterie.words.usage import Usage
 
 if TYPE_CHECKING:
+    from coterie.remote.actor import Remote
     from coterie.shell.run import cancel, fork, replay, resume, run, run_sync, start
 
 __version__ = "0.1.0"
 __all__ = [
-    "Actor", "Agent", "Human", "Team", "tool",
+    "Actor", "Agent", "Human", "Remote", "Team", "tool",
     "Task", "Message", "File", "Result", "Failure", "Usage", "Limits",
     "run", "run_sync", "start", "resume", "fork", "replay", "cancel",
     "do", "gather", "first", "race", "within", "fail_fast", "collect_all", "quorum", "best_effort",
     "Ask", "Claim", "Draw", "Get", "Hear", "Here", "Mark", "Now", "Put", "Release", "Send", "Sleep", "Watch",
 ]  # fmt: skip
-_SHELL = {"run", "run_sync", "start", "resume", "fork", "replay", "cancel"}
+_LATER = dict.fromkeys(
+    ("run", "run_sync", "start", "resume", "fork", "replay", "cancel"), "coterie.shell.run"
+)
+_LATER["Remote"] = "coterie.remote.actor"
 
 
 def __getattr__(name: str) -> Any:
     """What performs runs is loaded when it is first used: an event loop is a quarter of all imports."""
-    if name not in _SHELL:
+    if name not in _LATER:
         raise AttributeError(f"module 'coterie' has no attribute {name!r}")
-    from coterie.shell import run
-
-    return getattr(run, name)
+    return getattr(import_module(_LATER[name]), name)

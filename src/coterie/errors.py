@@ -130,6 +130,10 @@ class NotGranted(EffectFailed):
     """A tool that nobody above granted was to be used; it did not run."""
 
 
+class RemoteFailed(EffectFailed):
+    """A remote agent ended a task without doing it; the message is what it says."""
+
+
 class Denied(EffectFailed):
     """A policy, or a person, did not allow a step; it did not run."""
 

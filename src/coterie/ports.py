@@ -33,6 +33,11 @@ class Model(Protocol):
     def __call__(self, think: Think, /) -> Awaitable[Message]: ...
 
 
+DROPPED = "dropped"
+"""What work is cancelled with that nobody will go on with: whoever has begun something elsewhere stops it there.
+Work that is cancelled without it is gone on with later, here or by another process."""
+
+
 class Embedder(Protocol):
     """Something that places texts in a vector space, a row of unit length a text."""
 

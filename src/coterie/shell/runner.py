@@ -27,7 +27,7 @@ from coterie.kernel.machine import Machine
 from coterie.kernel.replay import PERMISSION, STOPS, Resumed, signal
 from coterie.kernel.story import result_of
 from coterie.kernel.values import storable
-from coterie.ports import Lease, Store
+from coterie.ports import DROPPED, Lease, Store
 from coterie.shell.ending import ended
 from coterie.shell.gate import Gate, Verdict
 from coterie.shell.questions import doubtful, fitting, leave, petition, put
@@ -38,6 +38,8 @@ from coterie.words.event import Asked, Closed, Event, Record, Settled, Signalled
 from coterie.words.limits import parsed
 from coterie.words.result import Result
 
+GRACE = 5.0
+"""Seconds that a run waits at its end for what it has told to stop."""
 BREATH = 64
 """Bursts after which a run lets the others on its loop have a turn, however busy it is."""
 
@@ -75,6 +77,7 @@ class Runner:
         self._answers = {path: answer_of(given) for path, given in (answers or {}).items()}
         self._doubts: dict[str, float] = {}
         self._jobs: dict[str, asyncio.Task[None]] = {}
+        self._stopped: list[asyncio.Task[None]] = []
         self._arrived: list[Event] = []
         self._waker: asyncio.Future[None] | None = None
         self._in_doubt: dict[str, Asked] = {}
@@ -126,7 +129,7 @@ class Runner:
         finally:
             if self._alarm is not None:
                 self._alarm.cancel()
-            if self._jobs:
+            if self._jobs or self._stopped:
                 await self._stop_all()
             if store is not None:
                 await store.release(lease)
@@ -138,7 +141,7 @@ class Runner:
             self._waker.set_result(None)
         elif self._alone and self._task is not None and type(event) is Signalled and event.kind in STOPS:
             self._interrupted = True
-            self._task.cancel()
+            self._task.cancel(DROPPED)
 
     def hear(self, said: Signalled) -> None:
         """Take what somebody outside says: an answer that is none is recorded, and changes nothing."""
@@ -366,14 +369,18 @@ class Runner:
             self._held.pop(path, None)
             job = self._jobs.pop(path, None)
             if job is not None:
-                job.cancel()
+                job.cancel(DROPPED)
+                self._stopped.append(job)
 
     async def _stop_all(self) -> None:
         jobs = list(self._jobs.values())
         self._jobs.clear()
         for job in jobs:
-            job.cancel()
-        await asyncio.wait(jobs)
+            job.cancel(DROPPED if self.machine.done else None)
+        if jobs:
+            await asyncio.wait(jobs)
+        if self._stopped:
+            await asyncio.wait(self._stopped, timeout=GRACE)
 
     def _closing(self) -> Closed:
         if self._closed is None:

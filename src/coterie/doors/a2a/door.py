@@ -28,10 +28,10 @@ from starlette.types import Scope as Connection
 
 from coterie.doors.a2a.cards import card_of
 from coterie.doors.a2a.handler import Handler, TaskOf, no_direct
-from coterie.doors.a2a.parts import task_of_message
 from coterie.doors.a2a.tasks import Scope
 from coterie.doors.http.problems import Problem
 from coterie.doors.http.service import Service
+from coterie.wire.a2a import task_of_message
 from coterie.words.result import Result
 
 CARD = "/.well-known/agent-card.json"

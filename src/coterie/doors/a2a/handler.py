@@ -23,7 +23,6 @@ from a2a.utils.errors import (
 from a2a.utils.proto_utils import validate_proto_required_fields
 from a2a.utils.task import apply_history_length, validate_history_length
 
-from coterie.doors.a2a.parts import message_of, plain_of, task_of_message
 from coterie.doors.a2a.stream import LIVE, Event, Translator
 from coterie.doors.a2a.tasks import ENDED, JournalTasks, Scope
 from coterie.doors.http.library import UnknownTeam
@@ -34,6 +33,7 @@ from coterie.kernel.replay import counted
 from coterie.kernel.story import closed, opened, result
 from coterie.kernel.values import to_plain
 from coterie.shell.host import Host
+from coterie.wire.a2a import message_of, plain_of, task_of_message
 from coterie.words.event import Record
 from coterie.words.message import Message
 from coterie.words.principal import Role

@@ -15,9 +15,9 @@ from typing import TypeAlias
 from a2a.types import a2a_pb2 as pb
 from google.protobuf.struct_pb2 import Struct
 
-from coterie.doors.a2a.parts import parts_of, struct_of
 from coterie.doors.a2a.tasks import ANSWER, answer_of, context_of, spent_of, status_of
 from coterie.kernel.story import closed
+from coterie.wire.a2a import parts_of, struct_of
 from coterie.words.delta import Piece, Retracted, Shown
 from coterie.words.event import Opened, Record, Settled
 from coterie.words.message import Message
@@ -102,6 +102,8 @@ class Translator:
         id = ANSWER if self._own(path) else path
         who = path.rpartition("/")[0].rpartition("/")[2].partition(".")[0]
         made = pb.Artifact(artifact_id=id, name=who, parts=[pb.Part(text=text)])
+        if id != ANSWER:
+            made.metadata.CopyFrom(struct_of({"draft": True}))
         return pb.TaskArtifactUpdateEvent(
             task_id=self._run, context_id=self._context, artifact=made, append=append, last_chunk=last
         )

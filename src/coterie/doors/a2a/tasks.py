@@ -16,13 +16,13 @@ from a2a.utils.errors import InvalidParamsError, UnsupportedOperationError
 from google.protobuf.timestamp_pb2 import Timestamp
 from msgspec import Struct
 
-from coterie.doors.a2a.parts import data_part, parts_of, struct_of
 from coterie.errors import UnknownRun
 from coterie.kernel.inquiries import Inquiry, inquiries
 from coterie.kernel.replay import counted
 from coterie.kernel.story import closed, opened, state, usage
 from coterie.kernel.values import to_plain
 from coterie.shell.host import Host
+from coterie.wire.a2a import data_part, parts_of, struct_of
 from coterie.words.digest import digest, encode
 from coterie.words.event import Closed, Opened, Record
 from coterie.words.message import Message

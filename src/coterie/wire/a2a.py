@@ -1,4 +1,4 @@
-"""Between our messages and A2A's: text, files and data, in both directions."""
+"""A2A parts: between our messages and the protocol's, text, files and data, in both directions."""
 
 from __future__ import annotations
 

@@ -1,0 +1,130 @@
+"""Cards of remote agents: fetched, screened, verified.
+
+What a user names is trusted as an address; what a card names is not. An address of another host than the card's has to
+be public, and is never reached in the clear where the card was not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+import httpx
+from a2a.client.card_resolver import parse_agent_card
+from a2a.types import a2a_pb2 as pb
+from google.protobuf.json_format import ParseError
+
+from coterie.errors import BadInput, ModelUnavailable, NoAccess, RemoteFailed
+from coterie.tools.web import is_public
+
+CARD = "/.well-known/agent-card.json"
+LARGEST = 1 << 20
+"""Bytes that a card may have."""
+ALGORITHMS = ("ES256", "ES384", "RS256", "EdDSA")
+
+
+def card_at(url: str) -> str:
+    """Where the card of an agent lies that is named by its host, its address, or the card itself."""
+    return url if url.endswith(".json") else url.rstrip("/") + CARD
+
+
+async def fetched(http: httpx.AsyncClient, url: str) -> pb.AgentCard:
+    """The card at `url`, whose interfaces may all be reached.
+
+    Raises:
+        ModelUnavailable: if it cannot be fetched.
+        NoAccess: if it is not for us.
+        RemoteFailed: if it is no card, or names addresses that it may not.
+    """
+    where = card_at(url)
+    try:
+        answer = await http.get(where)
+    except httpx.HTTPError as error:
+        raise ModelUnavailable(f"{where}: {str(error) or type(error).__name__}") from error
+    if answer.status_code in (401, 403):
+        raise NoAccess(f"{where} wants to know who asks ({answer.status_code})")
+    if answer.status_code != 200:
+        busy = answer.status_code == 429 or answer.status_code >= 500
+        raise (ModelUnavailable if busy else RemoteFailed)(f"{where} answers {answer.status_code}")
+    card = read(answer.content, where)
+    for interface in card.supported_interfaces:
+        await screened(interface.url, where)
+    return card
+
+
+def read(data: bytes, where: str) -> pb.AgentCard:
+    """The card that these bytes are.
+
+    Raises:
+        RemoteFailed: if they are none.
+    """
+    if len(data) > LARGEST:
+        raise RemoteFailed(f"{where}: a card of {len(data):,} bytes; {LARGEST:,} are allowed")
+    try:
+        given = json.loads(data)
+        card: pb.AgentCard = parse_agent_card(given)
+    except (ParseError, ValueError, TypeError, AttributeError, KeyError) as error:
+        raise RemoteFailed(f"{where}: is no agent card: {error}") from error
+    if not card.name or not card.supported_interfaces:
+        raise RemoteFailed(f"{where}: a card says at least a name and an interface")
+    return card
+
+
+async def screened(url: str, card: str) -> None:
+    """Refuse an address that a card may not send anybody to.
+
+    Raises:
+        RemoteFailed: if it is one.
+    """
+    there, here = urlsplit(url), urlsplit(card)
+    if there.scheme not in ("http", "https") or not there.hostname:
+        return  # another binding, which we do not speak
+    if _origin(there) == _origin(here):
+        return
+    if here.scheme == "https" and there.scheme == "http":
+        raise RemoteFailed(f"{card} leads from https to http, at {url!r}")
+    port = there.port or (443 if there.scheme == "https" else 80)
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(there.hostname, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise RemoteFailed(f"{card} names {url!r}, which is nowhere: {error}") from error
+    for row in found:
+        if not is_public(str(row[4][0])):
+            raise RemoteFailed(f"{card} names {url!r}, which is at no public address: {row[4][0]}")
+
+
+def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
+    return url.scheme, url.hostname, url.port
+
+
+def verified(card: pb.AgentCard, keys: Mapping[str, Any] | str, where: str) -> None:
+    """Check that one of `keys`, a JSON Web Key Set or a file of one, has signed a card (JWS over RFC 8785 JSON).
+
+    Raises:
+        RemoteFailed: if none has.
+        BadInput: if they are no keys.
+    """
+    from a2a.utils.signing import SignatureVerificationError, create_signature_verifier
+    from jwt import PyJWKSet
+    from jwt.exceptions import PyJWTError
+
+    try:
+        given = json.loads(Path(keys).read_bytes()) if isinstance(keys, str) else dict(keys)
+        ring = {key.key_id: key for key in PyJWKSet.from_dict(given).keys}
+    except (OSError, ValueError, PyJWTError) as error:
+        raise BadInput(f"{keys!r} is no JSON Web Key Set: {error}") from error
+
+    def key(kid: str | None, _: str | None) -> Any:
+        if kid not in ring:
+            raise PyJWTError(f"no key is called {kid!r}")
+        return ring[kid]
+
+    try:
+        create_signature_verifier(key, list(ALGORITHMS))(card)
+    except SignatureVerificationError as error:
+        raise RemoteFailed(f"{where}: none of the keys has signed this card: {error}") from error
