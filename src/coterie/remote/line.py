@@ -11,7 +11,7 @@ import inspect
 import math
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -154,7 +154,7 @@ class Line:
             wait = min(wait * 2, LONGEST)
 
     @asynccontextmanager
-    async def _client(self) -> AsyncIterator[Any]:
+    async def _client(self) -> AsyncGenerator[Clients]:
         """A client of the kit for the remote.
 
         Raises:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias
 
+import msgspec
 from msgspec import Struct
 
 from coterie.words.usage import NOTHING, Usage
@@ -31,7 +32,7 @@ class Question(Struct, frozen=True, kw_only=True):
     """What a remote agent asks; `id` is empty where it only says it in words."""
 
     text: str
-    id: str = ""
+    id: str = msgspec.field(name="question", default="")
     about: str = "question"
     choices: tuple[str, ...] = ()
 

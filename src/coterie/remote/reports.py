@@ -70,6 +70,12 @@ def report_of(answer: pb.StreamResponse, order: Order, *, stale: bool = False) -
     return _answered(said, report, cost)
 
 
+class _Asked(msgspec.Struct, frozen=True):
+    """How a service of ours says what it asks."""
+
+    questions: tuple[Question, ...] = ()
+
+
 def is_over(task: pb.Task) -> bool:
     """Whether a task has ended, or waits for us."""
     return task.status.state in STATES
@@ -130,12 +136,11 @@ def _answered(said: Message, report: Report, cost: Usage) -> Message:
 def _questions(task: pb.Task) -> tuple[Question, ...]:
     """What a task asks: each question as data where it is one of our services', else in its words."""
     said = message_of(task.status.message.parts, "remote")
-    given = said.output.get("questions") if isinstance(said.output, dict) else None
     try:
-        told = msgspec.convert([{**one, "id": one["question"]} for one in given or ()], list[Question])
-    except (msgspec.ValidationError, TypeError, KeyError):
-        told = []
-    return tuple(told) or (Question(text=said.text or "what now?"),)
+        told = msgspec.convert(said.output, _Asked).questions
+    except msgspec.ValidationError:
+        told = ()
+    return told or (Question(text=said.text or "what now?"),)
 
 
 def _unverified(task: pb.Task) -> str:
