@@ -98,7 +98,7 @@ def test_one_voter_has_one_vote():
         (unanimous, ""),
         (at_least(7), "a"),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__qualname__", value),
 )
 def test_every_rule_decides_a_committee(rule, winner):
     """The same seven votes, with rankings and approvals, by each rule; what is undecided is unverified."""
