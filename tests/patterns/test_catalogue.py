@@ -49,7 +49,7 @@ def test_every_pattern_has_a_specimen():
     teams = {
         name for name in public if "Team" in str(inspect.signature(getattr(patterns, name)).return_annotation)
     }
-    assert teams - set(NAMES) == set()
+    assert teams - set(NAMES) == {"claimed"}  # one member made ready for conflicts: test_claimed.py
 
 
 @every
