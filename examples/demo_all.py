@@ -95,7 +95,9 @@ def played(act: Act) -> Outcome:
     said = " ".join((f"coterie run {act.team} {act.task!r}", *act.given)).replace(f"{HERE}/", "")
     print(f"\n\033[1m{said}\033[0m" if sys.stdout.isatty() else f"\n{said}", flush=True)
     coterie("run", act.team, act.task, *act.given, "--model", "embedded", "--id", run)
-    while asked := questions(journal(run)):
+    known: list[str] = []
+    while (asked := questions(journal(run))) and asked != known:  # where nothing is taken, nothing more is said
+        known = asked
         print(f"and the person at the desk says: {REPLY}", flush=True)
         coterie("resume", run, *(word for path in asked for word in ("--answer", f"{path}={REPLY}")))
     records = journal(run)

@@ -99,20 +99,21 @@ async def _designed(task: Task) -> Message:
     kind = msgspec.defstruct("Names", [("parameters", several[(str,) * len(known.parameters)])], frozen=True)
     examples = "\n".join(known.examples)
     asked = Task(f"{known.asked}\nThe function is {known.name}. Examples:\n{examples}")
-    made = await decision(fitted(ARCHITECT, kind), asked, partial(_named, len(known.parameters)))
+    made = await decision(fitted(ARCHITECT, kind), asked, partial(_named, known))
     design = msgspec.structs.replace(known, parameters=tuple(made.value or known.parameters))
     return Message(sender="architect", text=design.head, output=design)
 
 
-def _named(count: int, said: Message) -> tuple[str, ...]:
+def _named(known: Design, said: Message) -> tuple[str, ...]:
     """The names in an answer.
 
     Raises:
         ValueError: if they cannot be parameters.
     """
     names = msgspec.convert((fields_in(said) or {}).get("parameters", ()), tuple[str, ...])
-    if len(names) != count or len(set(names)) != count or not all(name.isidentifier() for name in names):
-        raise ValueError(f"{count} different Python names are needed, not {list(names)}")
+    count = len(known.parameters)
+    if len({*names, known.name}) != count + 1 or not all(name.isidentifier() for name in names):
+        raise ValueError(f"{count} Python names are needed, none of them {known.name!r}, not {list(names)}")
     compile(f"def f({', '.join(names)}): pass", "names", "exec", ast.PyCF_ONLY_AST)  # no keyword among them
     return names
 
