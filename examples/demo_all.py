@@ -96,8 +96,8 @@ def played(act: Act) -> Outcome:
     print(f"\n\033[1m{said}\033[0m" if sys.stdout.isatty() else f"\n{said}", flush=True)
     coterie("run", act.team, act.task, *act.given, "--model", "embedded", "--id", run)
     known: list[str] = []
-    while (asked := questions(journal(run))) and asked != known:  # where nothing is taken, nothing more is said
-        known = asked
+    while (asked := questions(journal(run))) and asked != known:
+        known = asked  # an answer that is not taken is not given again
         print(f"and the person at the desk says: {REPLY}", flush=True)
         coterie("resume", run, *(word for path in asked for word in ("--answer", f"{path}={REPLY}")))
     records = journal(run)
