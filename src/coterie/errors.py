@@ -17,6 +17,7 @@
     + Declined            a member says that it will not take a task, and why
     + NobodyCan           everyone who could take a task declined or failed
       - NoBidder          an auction in which nobody was willing
+    + Paused              the run takes nothing until it is resumed
     + InboxFull           a topic holds all it can, and refuses more
     + NoQuorum            too few votes for the rule to hold
     + CircuitOpen         a breaker refused a call: what it protects has failed too often
@@ -210,6 +211,12 @@ class Answered(NotOpen):
 
 class Expired(NotOpen):
     """Nobody waits for an answer any more: it came too late, or another one was enough."""
+
+
+class Paused(RunError):
+    """The run is paused, so it takes nothing; resume it first."""
+
+    retryable = True
 
 
 class Overloaded(RunError):

@@ -161,7 +161,7 @@ class AsyncClient:
     async def _over(self, id: str, after: int) -> bool:
         """Whether a stream that ended quietly has given all there is."""
         shown = await self.run(id)
-        return shown.events <= after + 1 and shown.status not in ("running", "waiting")
+        return shown.events <= after + 1 and shown.status not in ("running", "waiting", "paused")
 
     async def transcript(self, id: str) -> list[Line]:
         """What was said in a run, oldest first."""
@@ -174,6 +174,12 @@ class AsyncClient:
     async def cancel(self, id: str, reason: str = "cancelled") -> RunShown:
         """Stop a run; what was finished stays, and it can be resumed."""
         return await self._ask("POST", f"/v1/runs/{id}/cancel", RunShown, body={"reason": reason})
+
+    async def pause(self, id: str, reason: str = "paused", *, grace: float = 30.0) -> RunShown:
+        """Begin nothing new in a run, and put it away when what is under way has settled, or after `grace` seconds."""
+        return await self._ask(
+            "POST", f"/v1/runs/{id}/pause", RunShown, body={"reason": reason, "grace": grace}
+        )
 
     async def resume(self, id: str, limits: Mapping[str, Any] | None = None) -> RunShown:
         """Go on with a run that was stopped, failed or interrupted, with other limits if some are given.

@@ -94,6 +94,10 @@ class Client:
         """Stop a run."""
         return self._do(self._client.cancel(id, reason))
 
+    def pause(self, id: str, reason: str = "paused", *, grace: float = 30.0) -> RunShown:
+        """Begin nothing new in a run, and put it away when what is under way has settled, or after `grace` seconds."""
+        return self._do(self._client.pause(id, reason, grace=grace))
+
     def resume(self, id: str, limits: Mapping[str, Any] | None = None) -> RunShown:
         """Go on with a run that was stopped, failed or interrupted."""
         return self._do(self._client.resume(id, limits))

@@ -11,6 +11,7 @@ from coterie.kernel.story import Branch
 MARKS = {
     "running": "●",
     "waiting": "?",
+    "paused": "?",
     "done": "✓",
     "succeeded": "✓",
     "unverified": "!",

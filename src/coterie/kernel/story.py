@@ -13,7 +13,7 @@ from coterie.kernel.inquiries import questions
 from coterie.kernel.replay import counted
 from coterie.words.effect import Effect
 from coterie.words.envelope import Envelope
-from coterie.words.event import Asked, Closed, Noted, Opened, Record, Settled
+from coterie.words.event import Asked, Closed, Noted, Opened, Record, Settled, Signalled
 from coterie.words.failure import Failure
 from coterie.words.message import Message
 from coterie.words.result import TASK, Overview, Result, Status
@@ -21,7 +21,7 @@ from coterie.words.task import Task
 from coterie.words.thread import Thread
 from coterie.words.usage import NOTHING, Usage
 
-ENDED: Final[frozenset[str]] = frozenset(get_args(Status)) - {"running", "waiting"}
+ENDED: Final[frozenset[str]] = frozenset(get_args(Status)) - {"running", "waiting", "paused"}
 """Where a run stands whose journal was closed."""
 
 
@@ -69,11 +69,20 @@ def state(records: Sequence[Record]) -> Status:
     if end is not None:
         return end.status
     kept = counted(records)
+    if paused(kept):
+        return "paused"
     waits, asked = under_way(kept), questions("", kept)
     last = kept[-1].event
     if isinstance(last, Noted) and last.fact == "listens":
         return "waiting"
     return "waiting" if waits and all(path in asked for path in waits) else "running"
+
+
+def paused(records: Sequence[Record]) -> bool:
+    """Whether a run was told to pause, and not to go on since."""
+    said = [event.kind for one in records if isinstance(event := one.event, Signalled)]
+    pauses = [kind for kind in said if kind in ("pause", "unpaused")]
+    return bool(pauses) and pauses[-1] == "pause"
 
 
 def overview(run: str, records: Sequence[Record]) -> Overview:

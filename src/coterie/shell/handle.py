@@ -10,6 +10,7 @@ from typing import Any, Self
 from coterie.errors import RunError
 from coterie.kernel.values import storable
 from coterie.shell.job import Job
+from coterie.shell.pausing import GRACE, pause_of
 from coterie.shell.runner import Runner
 from coterie.shell.sayings import Sayings, Watcher
 from coterie.words.delta import Shown
@@ -133,6 +134,16 @@ class Run:
         await self._begun.wait()
         if self._runner is not None and not self._task.done():
             self._runner.arrive(Signalled("cancel", reason))
+        return await self.result()
+
+    async def pause(self, reason: str = "paused", grace: float = GRACE) -> Result:
+        """Begin nothing new, and put the run away when what is under way has settled, or after `grace` seconds.
+
+        Recorded first, then done. Nobody goes on with it until it is resumed.
+        """
+        await self._begun.wait()
+        if not self._task.done():
+            self._job.hear(pause_of(reason, grace))
         return await self.result()
 
     def answer(self, path: str, value: Any, by: str = "") -> None:

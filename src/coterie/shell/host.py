@@ -10,10 +10,10 @@ import asyncio
 import contextlib
 from typing import Any
 
-from coterie.errors import Answered, Busy, Expired, NotAsked, RunError
+from coterie.errors import Answered, Busy, Expired, NotAsked, Paused, RunError
 from coterie.kernel.inquiries import Inquiry, inquiries, questions
 from coterie.kernel.replay import counted
-from coterie.kernel.story import closed
+from coterie.kernel.story import closed, paused
 from coterie.kernel.values import storable
 from coterie.shell import run as shell
 from coterie.shell.questions import fitting
@@ -59,10 +59,12 @@ class Host(Stage):
             NotAsked: if nobody ever asked that.
             Answered: if it was answered already.
             Expired: if nobody waits for the answer any more.
+            Paused: if the run is paused.
             RunError: if it is no answer to that question.
         """
         async with self._turns.setdefault(id.rpartition(".")[0], asyncio.Lock()):
             asked = await self.inquiry(id)
+            await self._is_on(asked.run)
             try:
                 answer = _taken_on(asked, value, by)
             except RunError as error:
@@ -72,6 +74,15 @@ class Host(Stage):
             said = Signalled("answer", asked.path, {"value": answer.value, "by": answer.by})
             await self._give(asked.run, said, after)
             return await self.inquiry(id)
+
+    async def _is_on(self, id: str) -> None:
+        """Check that somebody may go on with a run.
+
+        Raises:
+            Paused: if it is paused.
+        """
+        if paused(counted(await self.journal(id))):
+            raise Paused(f"run {id!r} is paused: resume it first")
 
     async def _refuse(self, asked: Inquiry, by: str, error: RunError) -> None:
         """Record that an answer was none, where the journal can still be written."""
@@ -131,6 +142,7 @@ class Host(Stage):
             records = await self.journal(id)
             if closed(records) is not None:
                 raise RunError(f"run {id!r} is over")
+            await self._is_on(id)
             await self._give(id, said, len(records) - 1)
 
 

@@ -15,7 +15,7 @@ from coterie.errors import BadInput, Busy, Denied, Diverged, NotOpen, Unfit, Unk
 from coterie.kernel.budget import Account
 from coterie.kernel.governed import machine_of
 from coterie.kernel.replay import Resumed, counted, reopening, replay, signal
-from coterie.kernel.story import closed, opened, result_of, task_of_run, usage
+from coterie.kernel.story import closed, opened, paused, result_of, task_of_run, usage
 from coterie.kernel.values import storable, to_plain
 from coterie.ports import Lease, Policy, Store
 from coterie.shell.gate import Gate
@@ -208,6 +208,8 @@ class Job:
         standing = replay(runner.machine, kept, migrating=migrating)
         if migrating:
             events.append(Signalled("migrated", value=manifest(self.actor)))
+        if paused(kept):
+            events.append(Signalled("unpaused"))
         if self.raised:
             raising = Signalled("raised", value=dict(self.raised))
             signal(runner.machine, raising)

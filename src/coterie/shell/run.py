@@ -12,10 +12,11 @@ from coterie.errors import BadInput, Busy, Diverged, UnknownRun
 from coterie.kernel.governed import machine_of
 from coterie.kernel.replay import counted
 from coterie.kernel.replay import replay as lived
-from coterie.kernel.story import closed, opened, result, task_of_run, usage
+from coterie.kernel.story import closed, opened, paused, result, task_of_run, usage
 from coterie.ports import Lease, Memory, Model, Policy, Store
 from coterie.shell.handle import Run
 from coterie.shell.job import Job, new_id
+from coterie.shell.pausing import GRACE, pause_of
 from coterie.shell.reuse import Memo
 from coterie.shell.unkept import unkept
 from coterie.shell.world import Asker, World
@@ -274,6 +275,24 @@ async def cancel(id: str, /, *, store: Store, reason: str = "cancelled") -> Resu
         return await _cancelled(store, lease, signal)
     finally:
         await store.release(lease)
+
+
+async def pause(id: str, *, store: Store, reason: str = "paused", grace: float = GRACE) -> Result:
+    """Begin nothing new in a run, whoever works on it, and put it away when what is under way has settled.
+
+    What has not after `grace` seconds is stopped. Nobody goes on with it until it is resumed.
+
+    Raises:
+        UnknownRun: if the store has no such run.
+    """
+    records = await journal(store, id)
+    if closed(records) is not None or paused(records):
+        return result(id, records)
+    try:
+        await record(id, pause_of(reason, grace), store=store)
+    except Busy:
+        await store.signal(id, pause_of(reason, grace))
+    return result(id, await journal(store, id))
 
 
 async def record(id: str, signal: Signalled, *, store: Store) -> None:

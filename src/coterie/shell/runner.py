@@ -24,19 +24,20 @@ import msgspec
 
 from coterie.errors import Denied, InDoubt, NotOpen, RunError, failure_of
 from coterie.kernel.machine import Machine
-from coterie.kernel.replay import PERMISSION, STOPS, Resumed, signal
+from coterie.kernel.replay import PERMISSION, Resumed, signal
 from coterie.kernel.story import result_of
 from coterie.kernel.values import storable
 from coterie.ports import DROPPED, Lease, Store
 from coterie.shell.ending import ended
 from coterie.shell.gate import Gate, Verdict
+from coterie.shell.inbox import Inbox
 from coterie.shell.questions import doubtful, fitting, leave, petition, put
 from coterie.shell.reuse import Memo
 from coterie.shell.world import World
 from coterie.words.effect import Answer, Ask, Use, answer_of
 from coterie.words.event import Asked, Closed, Event, Record, Settled, Signalled
 from coterie.words.limits import parsed
-from coterie.words.result import Result
+from coterie.words.result import Result, Status
 
 GRACE = 5.0
 """Seconds that a run waits at its end for what it has told to stop."""
@@ -44,7 +45,7 @@ BREATH = 64
 """Bursts after which a run lets the others on its loop have a turn, however busy it is."""
 
 
-class Runner:
+class Runner(Inbox):
     """One run being performed."""
 
     def __init__(
@@ -61,6 +62,7 @@ class Runner:
         answers: Mapping[str, Any] | None = None,
         gate: Gate | None = None,
     ) -> None:
+        super().__init__()
         self.machine = machine
         self.world = world
         self.waiting: dict[str, Ask] = {}
@@ -78,16 +80,11 @@ class Runner:
         self._doubts: dict[str, float] = {}
         self._jobs: dict[str, asyncio.Task[None]] = {}
         self._stopped: list[asyncio.Task[None]] = []
-        self._arrived: list[Event] = []
-        self._waker: asyncio.Future[None] | None = None
         self._in_doubt: dict[str, Asked] = {}
         self._over: dict[str, Asked] = {}
         self._gate = gate
         self._denied: dict[str, Verdict] = {}
         self._held: dict[str, Asked] = {}
-        self._task: asyncio.Task[Any] | None = None
-        self._alone = False
-        self._interrupted = False
         self._closed: Closed | None = None
         self._attending = True
 
@@ -116,7 +113,7 @@ class Runner:
                     return await self._park()
                 for event in events:
                     self._settle(event)
-                asked = machine.wants()
+                asked = self._pause.of(machine.wants())
                 self._screen(asked)
                 if store is not None and (records := self._burst(events, asked)):
                     await store.append(lease, records)
@@ -129,19 +126,11 @@ class Runner:
         finally:
             if self._alarm is not None:
                 self._alarm.cancel()
+            self._pause.stop()
             if self._jobs or self._stopped:
                 await self._stop_all()
             if store is not None:
                 await store.release(lease)
-
-    def arrive(self, event: Event) -> None:
-        """Take something from the world or from outside."""
-        self._arrived.append(event)
-        if self._waker is not None and not self._waker.done():
-            self._waker.set_result(None)
-        elif self._alone and self._task is not None and type(event) is Signalled and event.kind in STOPS:
-            self._interrupted = True
-            self._task.cancel(DROPPED)
 
     def hear(self, said: Signalled) -> None:
         """Take what somebody outside says: an answer that is none is recorded, and changes nothing."""
@@ -222,6 +211,9 @@ class Runner:
             signal(self.machine, event)
             if event.kind == "raised":
                 self._go_on()
+            elif event.kind == "pause":
+                self._pause.asked = True
+                self._pause.start(event.value, self._break_off)
 
     def _screen(self, asked: list[Asked]) -> None:
         """Have what is asked pass the gate; what it denies or leaves to a person is noted, and not begun."""
@@ -269,6 +261,8 @@ class Runner:
 
     async def _perform(self, asked: list[Asked]) -> list[Event]:
         """Do what is asked now; what has happened since, or nothing if the run has to be parked."""
+        if self._pause.asked:
+            return await self._drain()
         for ask in asked:
             self._take_on(ask)
         for path in [path for path in self._answers if path in self.waiting]:
@@ -277,11 +271,8 @@ class Runner:
         if not self._arrived:
             if not self._jobs and not self._attended:
                 return []
-            self._waker = asyncio.get_running_loop().create_future()
-            await self._waker
-            self._waker = None
-        events, self._arrived = self._arrived, []
-        return events
+            await self._wake()
+        return self._taken()
 
     def _is_alone(self, ask: Asked) -> bool:
         """Whether `ask` is all there is to do, and can be done at once."""
@@ -300,7 +291,7 @@ class Runner:
 
     async def _by_itself(self, ask: Asked) -> list[Event]:
         """Do the one thing there is to do here, without a task of its own."""
-        self._alone = True
+        self._alone = ask
         try:
             events: list[Event] = [await self.world.perform(ask, self._lease.run)]
         except asyncio.CancelledError:
@@ -309,11 +300,18 @@ class Runner:
             self._task.uncancel()  # it was our own cancel: it is in the inbox, to be recorded first
             events = []
         finally:
-            self._alone = False
+            self._alone = None
         if self._arrived:
             events += self._arrived
             self._arrived = []
         return events
+
+    async def _drain(self) -> list[Event]:
+        """What settles of what is under way while nothing is begun; nothing, once the run is still."""
+        self._stop([*self._pause.idle(self._jobs), *(self._jobs.keys() & self.waiting.keys())])
+        while self._jobs and not self._arrived:
+            await (self._stop_all() if self._pause.over else self._wake())
+        return self._taken()
 
     def _take_on(self, ask: Asked) -> None:
         """Begin one of several things: from memory, by a person, or as a job."""
@@ -356,6 +354,7 @@ class Runner:
 
     def _begin(self, ask: Asked) -> None:
         job = self._do(ask, self._doubts.pop(ask.path, None) if self._doubts else None)
+        self._pause.begun(ask)
         self._jobs[ask.path] = asyncio.get_running_loop().create_task(job)
 
     async def _do(self, ask: Asked, doubt: float | None) -> None:
@@ -388,13 +387,14 @@ class Runner:
         return self._closed
 
     async def _park(self) -> Result:
-        """Leave the run to whoever answers its questions; from here on nobody is heard."""
+        """Leave the run to whoever answers its questions, or resumes it; from here on nobody is heard."""
         self._attending = False
-        if self.machine.listening:
+        status: Status = "paused" if self._pause.asked else "waiting"
+        if self.machine.listening and status == "waiting":
             self.machine.note(self.machine.root.path, "listens")
         if self._store is not None:
             await self._write(self._store, [], [])
         waiting = dict(self.waiting)
         parts = tuple(self.machine.root.finished)
         spent = self.machine.root.usage
-        return Result(id=self._lease.run, status="waiting", waiting=waiting, parts=parts, usage=spent)
+        return Result(id=self._lease.run, status=status, waiting=waiting, parts=parts, usage=spent)

@@ -25,11 +25,12 @@ from coterie.actor import Actor, Given
 from coterie.errors import Busy, CoterieError, Overloaded
 from coterie.kernel.inquiries import questions
 from coterie.kernel.replay import counted
-from coterie.kernel.story import closed, opened, result, state
+from coterie.kernel.story import closed, opened, paused, result, state
 from coterie.ports import Engine, Model, Policy, Store
 from coterie.shell import run as shell
 from coterie.shell.handle import Run
 from coterie.shell.job import Job, may_run, new_id
+from coterie.shell.pausing import GRACE
 from coterie.shell.world import World
 from coterie.words.delta import Shown
 from coterie.words.event import Opened, Record
@@ -134,7 +135,8 @@ class Stage:
             UnknownRun: if the store has no such run.
             Busy: if somebody else performs it.
         """
-        if closed(await self.journal(id)) is None:
+        records = await self.journal(id)
+        if closed(records) is None and not paused(records):
             run = self._live(id) or await self._again(id)
             try:
                 await run.result()
@@ -207,7 +209,7 @@ class Stage:
             if len(records) > after + 1:
                 yield [*records[after + 1 :]]
                 after = len(records) - 1
-            if closed(records) is not None or (not on and state(records) == "waiting"):
+            if closed(records) is not None or (not on and state(records) in ("waiting", "paused")):
                 return
             if self._live(id) is None:
                 await asyncio.sleep(LOOK)
@@ -224,6 +226,21 @@ class Stage:
             if stopped.status != "waiting":  # it was being parked, and looked no more
                 return stopped
         return await shell.cancel(id, store=self.store, reason=reason)
+
+    async def pause(self, id: str, reason: str = "paused", grace: float = GRACE) -> Result:
+        """Begin nothing new in a run, whoever performs it, and put it away when what is under way has settled.
+
+        What has not after `grace` seconds is stopped. Nobody goes on with it until it is resumed.
+
+        Raises:
+            UnknownRun: if the store has no such run.
+        """
+        run = self._live(id)
+        if run is not None:
+            still = await run.pause(reason, grace)
+            if still.status != "waiting":  # it was being parked, and looked no more
+                return still
+        return await shell.pause(id, store=self.store, reason=reason, grace=grace)
 
     async def resume(self, id: str, *, limits: Mapping[str, Any] | None = None) -> None:
         """Go on with a run that was cancelled, failed, was interrupted or is stuck, with raised `limits`.

@@ -12,13 +12,21 @@ from coterie.words.message import Message
 from coterie.words.usage import NOTHING, Usage
 
 Status: TypeAlias = Literal[
-    "running", "waiting", "succeeded", "unverified", "failed", "stuck", "cancelled", "needs_migration"
+    "running",
+    "waiting",
+    "paused",
+    "succeeded",
+    "unverified",
+    "failed",
+    "stuck",
+    "cancelled",
+    "needs_migration",
 ]
 """Where a run stands.
 
-`waiting`: only people or outside messages can move it. `unverified`: it ended, but its
-done-when did not hold. `stuck`: a deadlock or no progress. `needs_migration`: the code no
-longer fits its manifest.
+`waiting`: only people or outside messages can move it. `paused`: nobody goes on with it until it is
+resumed. `unverified`: it ended, but its done-when did not hold. `stuck`: a deadlock or no progress.
+`needs_migration`: the code no longer fits its manifest.
 """
 
 

@@ -1,4 +1,4 @@
-"""`coterie fork`, `replay` and `cancel`."""
+"""`coterie fork`, `replay`, `pause` and `cancel`."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from coterie.kernel.story import opened
 from coterie.models.find import find
 from coterie.shell import run as shell
 from coterie.shell.job import new_id
+from coterie.shell.pausing import GRACE
 from coterie.testing.sockets import block_sockets
 from coterie.words.event import Asked, Record, Settled
 from coterie.words.message import Message
@@ -172,8 +173,38 @@ async def _cancelled(path: str, names: Sequence[str], reason: str) -> None:
 
 
 def _stopped(result: Result, path: str) -> str:
-    if result.status in ("running", "waiting"):
+    if result.status in ("running", "waiting", "paused"):
         return f"run {result.id}: told the process that works on it to stop"
     if result.status == "cancelled":
         return f"run {result.id}: cancelled; go on with it: {command('resume', result.id, path)}"
+    return f"run {result.id}: ended already, {result.status}"
+
+
+@click.command()
+@click.argument("names", metavar="RUN...", nargs=-1, required=True)
+@click.option("--reason", default="paused", show_default=True, help="Why; it is kept in the journal.")
+@click.option(
+    "--grace", type=click.FloatRange(0), default=GRACE, show_default=True, help="Seconds; see above."
+)
+@store_option
+def pause(names: Sequence[str], reason: str, grace: float, store: str) -> None:
+    """Put the RUNs away, whichever process works on them: nothing new is begun until they are resumed.
+
+    What is under way may settle; what has not after the grace is stopped, as in a crash.
+    """
+    asyncio.run(_paused(store, names, reason, grace))
+
+
+async def _paused(path: str, names: Sequence[str], reason: str, grace: float) -> None:
+    async with opened_store(path) as store:
+        for name in names:
+            result = await shell.pause(name, store=store, reason=reason, grace=grace)
+            click.echo(_put_away(result, path))
+
+
+def _put_away(result: Result, path: str) -> str:
+    if result.status == "paused":
+        return f"run {result.id}: paused; go on with it: {command('resume', result.id, path)}"
+    if result.status in ("running", "waiting"):
+        return f"run {result.id}: told the process that works on it to pause"
     return f"run {result.id}: ended already, {result.status}"

@@ -25,6 +25,7 @@ COMMANDS = {
     "fork": ("change", "Run it again from an event, with one thing changed."),
     "diff": ("diff", "Show two runs side by side: outcome, path, cost and time."),
     "replay": ("change", "Live a journal again, and say whether it comes out the same."),
+    "pause": ("change", "Put a run away until it is resumed."),
     "cancel": ("change", "Stop a run, whichever process works on it."),
     "approvals": ("approvals", "List what runs wait for people to decide."),
     "approve": ("approvals", "Approve the use of a tool."),

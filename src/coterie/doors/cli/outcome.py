@@ -60,7 +60,7 @@ def _worries(result: Result, store: str) -> list[str]:
         choices = f" [{' / '.join(ask.choices)}]" if ask.choices else ""
         lines.append(f"{path} asks: {cropped(ask.question, 400)}{choices}")
         lines.append("answer it: " + command("resume", result.id, store, "--answer", f"{path}=..."))
-    if result.status in ("failed", "cancelled", "stuck"):
+    if result.status in ("failed", "cancelled", "stuck", "paused"):
         lines.append("go on with it: " + command("resume", result.id, store))
     if result.status == "needs_migration":
         lines.append("go on with the team as it is now: " + command("fork", result.id, store))
@@ -70,4 +70,4 @@ def _worries(result: Result, store: str) -> list[str]:
 def _code(result: Result) -> int:
     if result.status == "succeeded":
         return 0
-    return WAITING if result.status == "waiting" else FAILED
+    return WAITING if result.status in ("waiting", "paused") else FAILED

@@ -14,7 +14,7 @@ from coterie.doors.page.forms import CAPS, limits_of
 from coterie.doors.page.layout import labelled, section
 from coterie.doors.page.moment import Moment
 
-GOES_ON = ("failed", "cancelled", "stuck", "unverified", "needs_migration")
+GOES_ON = ("paused", "failed", "cancelled", "stuck", "unverified", "needs_migration")
 """States from which a run can be resumed."""
 
 
@@ -24,7 +24,7 @@ def deeds(seen: Moment) -> Html:
     return section(
         "Act",
         _stop(seen) if stands and not seen.over else None,
-        _resume(seen) if stands and seen.over and seen.status in GOES_ON else None,
+        _resume(seen) if stands and seen.status in GOES_ON else None,
         _fork(seen),
         el(
             "form",

@@ -75,7 +75,7 @@ class Moment:
     @property
     def now(self) -> float:
         """The moment, in seconds since the epoch: that of its last event, where nothing is under way."""
-        still = self.past or self.over or self.status == "waiting"
+        still = self.past or self.over or self.status in ("waiting", "paused")
         return self.records[-1].time if still else max(time.time(), self.records[-1].time)
 
 

@@ -14,6 +14,7 @@ from coterie.doors.http.api.shapes import (
     After,
     Fork,
     NewRun,
+    Pause,
     Raise,
     Reason,
     RunFilter,
@@ -147,11 +148,18 @@ async def cancel_run(call: Call) -> RunShown:
     return await _shown(call, call.path["id"])
 
 
+@operations.add("POST", "/v1/runs/{id}/pause", needs="operator", body=Pause, gives=RunShown, problems=(404,))
+async def pause_run(call: Call) -> RunShown:
+    """Begin nothing new in a run, and put it away when what is under way has settled; it can be resumed."""
+    await call.host.pause(call.path["id"], call.body.reason, call.body.grace)
+    return await _shown(call, call.path["id"])
+
+
 @operations.add(
     "POST", "/v1/runs/{id}/resume", needs="operator", body=Raise, gives=RunShown, problems=(404, 409, 503)
 )
 async def resume_run(call: Call) -> RunShown:
-    """Go on with a run that was stopped, failed or interrupted, with other limits if it is given some."""
+    """Go on with a run that was stopped, paused, failed or interrupted, with other limits if it is given some."""
     await call.host.resume(call.path["id"], limits=_given(call.body.limits))
     return await _shown(call, call.path["id"])
 

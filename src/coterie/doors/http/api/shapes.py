@@ -79,6 +79,13 @@ class Reason(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reason: Annotated[str, Meta(max_length=500)] = "cancelled"
 
 
+class Pause(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why something is paused, and how many seconds what is under way may take to settle."""
+
+    reason: Annotated[str, Meta(max_length=500)] = "paused"
+    grace: Annotated[float, Meta(ge=0, le=3600)] = 30.0
+
+
 class RunSeen(Struct, frozen=True, kw_only=True):
     """One run at a glance; times are seconds since the epoch."""
 

@@ -1,0 +1,57 @@
+"""The inbox of a run: what has arrived from the world and from outside, and whom that wakes or interrupts."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from coterie.kernel.replay import STOPS
+from coterie.ports import DROPPED
+from coterie.shell.pausing import Pause
+from coterie.words.effect import Ask, Sleep
+from coterie.words.event import Asked, Event, Signalled
+
+
+class Inbox:
+    """Takes events in the order in which they arrive, for one task that looks at them in bursts."""
+
+    def __init__(self) -> None:
+        self._arrived: list[Event] = []
+        self._waker: asyncio.Future[None] | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._alone: Asked | None = None
+        """The one thing that the task does by itself now."""
+        self._interrupted = False
+        self._pause = Pause()
+
+    def arrive(self, event: Event) -> None:
+        """Take something from the world or from outside."""
+        self._arrived.append(event)
+        if self._waker is not None and not self._waker.done():
+            self._waker.set_result(None)
+        elif self._alone is not None and type(event) is Signalled:
+            if event.kind in STOPS:
+                self._break_off(DROPPED)
+            elif event.kind == "pause" and type(self._alone.effect) in (Sleep, Ask):
+                self._break_off()
+            elif event.kind == "pause":
+                self._pause.start(event.value, self._break_off)
+
+    def _break_off(self, why: str | None = None) -> None:
+        """Stop the one thing that is done here, or wake who waits for several; `why` is `DROPPED`, or nothing."""
+        if self._alone is not None and self._task is not None:
+            self._interrupted = True
+            self._task.cancel(why)
+        elif self._waker is not None and not self._waker.done():
+            self._waker.set_result(None)
+
+    async def _wake(self) -> None:
+        """Wait until something arrives."""
+        self._waker = asyncio.get_running_loop().create_future()
+        await self._waker
+        self._waker = None
+
+    def _taken(self) -> list[Event]:
+        """What has arrived since the last look."""
+        events, self._arrived = self._arrived, []
+        return events
