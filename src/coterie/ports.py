@@ -160,6 +160,22 @@ class Policy(Protocol):
         ...
 
 
+class Observer(Protocol):
+    """Sees what happens in the runs that this process performs. It decides nothing, and what it raises ends nothing."""
+
+    def began(self, run: str, records: Sequence[Record], /) -> None:
+        """A run is performed here from now on; `records` is its journal so far, empty for a new one."""
+        ...
+
+    def happened(self, run: str, records: Sequence[Record], /) -> None:
+        """These were journaled."""
+        ...
+
+    def left(self, run: str, /) -> None:
+        """It is performed here no longer: it ended, was parked, or goes on elsewhere."""
+        ...
+
+
 class Work(Protocol):
     """One run that a worker was given, until it says what became of it."""
 

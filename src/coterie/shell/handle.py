@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Generator
 from types import TracebackType
 from typing import Any, Self
@@ -181,17 +182,31 @@ class Run:
         self._records.extend(records)
         runner.watch = self._grow
         runner.begun = self._open.set
+        for observer in self._job.observers:
+            seen(observer.began, self.id, list(records))
 
     def _grow(self, records: list[Record]) -> None:
+        for observer in self._job.observers:
+            seen(observer.happened, self.id, records)
         self._records.extend(records)
         self._more.set()
 
     def _ended(self, task: asyncio.Task[Result]) -> None:
+        for observer in self._job.observers:
+            seen(observer.left, self.id)
         if not task.cancelled():
             task.exception()  # whoever asks for the result gets it; nobody has to
         self._begun.set()
         self._open.set()
         self._more.set()
+
+
+def seen(tell: Callable[..., None], *what: Any) -> None:
+    """Tell an observer something; what it raises is its own business, and is logged."""
+    try:
+        tell(*what)
+    except Exception:  # a run does not end because somebody who looks on fails
+        logging.getLogger("coterie").exception("an observer failed")
 
 
 async def _each(batches: AsyncIterator[list[Record | Shown]]) -> AsyncIterator[Record | Shown]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -17,7 +17,7 @@ from coterie.kernel.governed import machine_of
 from coterie.kernel.replay import Resumed, counted, reopening, replay, signal
 from coterie.kernel.story import closed, opened, paused, result_of, task_of_run, usage
 from coterie.kernel.values import storable, to_plain
-from coterie.ports import Lease, Policy, Store
+from coterie.ports import Lease, Observer, Policy, Store
 from coterie.shell.gate import Gate
 from coterie.shell.inflight import fits
 from coterie.shell.reuse import Memo
@@ -87,6 +87,7 @@ class Job:
         self.limits = DEFAULT
         self.raised: Mapping[str, Any] = {}
         self.policy: Policy | None = None
+        self.observers: Sequence[Observer] = ()
         self.by = LOCAL
         self._heard: list[Signalled] = []
         self._runner: Runner | None = None

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -26,7 +26,7 @@ from coterie.errors import Busy, CoterieError, Overloaded
 from coterie.kernel.inquiries import questions
 from coterie.kernel.replay import counted
 from coterie.kernel.story import closed, opened, paused, result, state
-from coterie.ports import Engine, Model, Policy, Store
+from coterie.ports import Engine, Model, Observer, Policy, Store
 from coterie.shell import run as shell
 from coterie.shell.handle import Run
 from coterie.shell.job import Job, may_run, new_id
@@ -64,6 +64,7 @@ class Stage:
         engine: Engine | None = None,
         tenant: str = "default",
         policy: Policy | None = None,
+        observers: Sequence[Observer] = (),
     ) -> None:
         self.store = store
         self.tenant = tenant
@@ -72,6 +73,7 @@ class Stage:
         self._actor_of = actor_of
         self._model = model
         self._at_once = at_once
+        self._observers = tuple(observers)
         self._runs: dict[str, Run] = {}
         self._turns: dict[str, asyncio.Lock] = {}
 
@@ -329,6 +331,7 @@ class Stage:
         """Begin to perform a job; back when its journal is open and it holds the lease."""
         if len(self._runs) >= self._at_once:
             raise Overloaded(f"{self._at_once} runs are under way, as many as may be; try again later")
+        job.observers = self._observers
         run = self._runs[job.id] = Run(job, attended=False)
         try:
             await run.begun()

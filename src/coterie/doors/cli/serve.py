@@ -46,6 +46,7 @@ GRACE = 10
     "--tls-cert", type=click.Path(exists=True, dir_okay=False), help="A certificate, to serve HTTPS."
 )
 @click.option("--tls-key", type=click.Path(exists=True, dir_okay=False), help="The certificate's key.")
+@click.option("--log", is_flag=True, help="Write what happens in runs to stderr, a line of JSON each.")
 @policy_option
 @engine_option
 @store_option
@@ -59,6 +60,7 @@ def serve(
     token: str | None,
     tls_cert: str | None,
     tls_key: str | None,
+    log: bool,
     engine: str | None,
     store: str,
     policy: str | None,
@@ -78,7 +80,14 @@ def serve(
         raise MissingExtra.of("server", "`coterie serve`") from error
     token = token or _kept_token(home_of(store) / "token")
     service = service_of(
-        store, teams, names=names, origins=origins, model=model, engine=engine, policy=policy_called(policy)
+        store,
+        teams,
+        names=names,
+        origins=origins,
+        model=model,
+        engine=engine,
+        policy=policy_called(policy),
+        log=log,
     )
     app = application(service, token=token)
     where = f"{'https' if tls_cert else 'http'}://{host}:{port}"
@@ -104,6 +113,7 @@ def service_of(
     model: str | None = None,
     engine: str | None = None,
     policy: Policy | None = None,
+    log: bool = False,
 ) -> Service:
     """The service of a store, whose keys and secrets lie beside it."""
     from coterie.doors.http.keys import KeyRing
@@ -111,6 +121,7 @@ def service_of(
     from coterie.doors.http.service import Service
     from coterie.doors.http.settings import Settings
     from coterie.engines.places import engine_at
+    from coterie.telemetry.observers import observers
 
     defaults = Settings()
     return Service(
@@ -123,6 +134,7 @@ def service_of(
         engine=None if engine is None else engine_at(engine),
         secret=_kept_token(home_of(store) / "secret").encode(),
         policy=policy,
+        observers=observers(log=log),
     )
 
 

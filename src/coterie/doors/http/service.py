@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
 from typing import Any, Self
@@ -13,7 +13,7 @@ from coterie.doors.http.keys import KeyRing
 from coterie.doors.http.library import Library
 from coterie.doors.http.settings import Settings
 from coterie.doors.http.sse import Encoded
-from coterie.ports import Engine, Model, Policy, Store
+from coterie.ports import Engine, Model, Observer, Policy, Store
 from coterie.shell.host import Host
 
 
@@ -39,6 +39,7 @@ class Service:
         engine: Engine | None = None,
         secret: bytes = b"",
         policy: Policy | None = None,
+        observers: Sequence[Observer] = (),
     ) -> None:
         self.library = library
         self.keys = keys
@@ -51,6 +52,7 @@ class Service:
         self._tenants = tenants
         self._engine = engine
         self._policy = policy
+        self.observers = tuple(observers)
         self._hosts: dict[str, Host] = {}
         self._kept: list[Store] = []
         self._beside: list[Callable[[], AbstractAsyncContextManager[Any]]] = []
@@ -70,6 +72,7 @@ class Service:
                 engine=self._engine,
                 tenant=tenant,
                 policy=self._policy,
+                observers=self.observers,
             )
         return host
 

@@ -1,0 +1,1 @@
+"""What operators see of runs: traces, figures and log lines, each made from the records as they are journaled."""

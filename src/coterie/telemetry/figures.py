@@ -1,0 +1,129 @@
+"""Figures for Prometheus, counted from the records of runs as they are journaled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from coterie.kernel.story import under_way
+from coterie.words.effect import Effect, body_of, kind_of
+from coterie.words.event import Asked, Closed, Noted, Record, Settled
+from coterie.words.usage import Usage
+
+MEDIA = "text/plain; version=0.0.4; charset=utf-8"
+"""Prometheus' text format."""
+NAMES = 500
+"""Names of agents and tools that have figures of their own; who comes later is counted as `other`."""
+BUCKETS = (0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 1_800)
+"""Seconds that an agent may take, for the histogram."""
+
+
+class Figures:
+    """An observer that counts."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        kept = self.registry
+        self._requests = Counter(
+            "agent_requests", "Calls of agents and teams", ["agent", "outcome"], registry=kept
+        )
+        self._seconds = Histogram(
+            "agent_duration_seconds", "How long they took", ["agent"], buckets=BUCKETS, registry=kept
+        )
+        self._tools = Counter("tool_usage", "Calls of tools", ["tool", "outcome"], registry=kept)
+        self._models = Counter("model_requests", "Requests to models", ["outcome"], registry=kept)
+        self._tokens = Counter("coterie_tokens", "Tokens, by direction", ["direction"], registry=kept)
+        self._usd = Counter("coterie_cost_usd", "What models cost, in US dollars", registry=kept)
+        self._runs = Counter("coterie_runs", "Runs that have ended", ["status"], registry=kept)
+        self._queue = Gauge("agent_queue_size", "Runs under way here", registry=kept)
+        self._waiting = Gauge(
+            "coterie_questions_open", "Questions to people in the runs under way here", registry=kept
+        )
+        self._open: dict[str, _Open] = {}
+        self._known: set[str] = set()
+
+    def text(self) -> bytes:
+        """The figures as Prometheus reads them."""
+        return generate_latest(self.registry)
+
+    def began(self, run: str, records: Sequence[Record], /) -> None:
+        self._open[run] = _Open(under_way(records))
+        self._queue.inc()
+        self._waiting.inc(self._open[run].asked())
+
+    def happened(self, run: str, records: Sequence[Record], /) -> None:
+        for record in records:
+            self._take(self._open[run], record)
+
+    def left(self, run: str, /) -> None:
+        gone = self._open.pop(run, None)
+        if gone is not None:
+            self._queue.dec()
+            self._waiting.dec(gone.asked())
+
+    def _take(self, run: _Open, record: Record) -> None:
+        before = run.asked()
+        match record.event:
+            case Noted(path=path, fact="entered"):
+                run.frames[path] = record.time
+            case Noted(path=path, fact="left" | "failed" as fact):
+                self._ended(run, path, "done" if fact == "left" else "failed", record.time)
+            case Noted(path=path, fact="dropped"):
+                run.effects.pop(path, None)
+            case Asked(path=path, effect=effect):
+                run.effects[path] = effect
+            case Settled() as settled:
+                self._settled(run, settled)
+            case Closed(status=status):
+                self._runs.labels(status).inc()
+                run.effects.clear()
+            case _:
+                pass
+        self._waiting.inc(run.asked() - before)
+
+    def _ended(self, run: _Open, path: str, outcome: str, now: float) -> None:
+        agent = self._name(path.rpartition("/")[2].partition(".")[0])
+        self._requests.labels(agent, outcome).inc()
+        self._seconds.labels(agent).observe(max(now - run.frames.pop(path, now), 0.0))
+
+    def _settled(self, run: _Open, settled: Settled) -> None:
+        effect = run.effects.pop(settled.path, None)
+        outcome = "done" if settled.failure is None else "failed"
+        if settled.reused:
+            return  # nothing was done for it
+        if effect is not None and kind_of(effect) == "use":
+            self._tools.labels(self._name(tool_of(effect)), outcome).inc()
+        elif effect is not None and kind_of(effect) == "think":
+            self._models.labels(outcome).inc()
+        self._spent(settled.usage)
+
+    def _spent(self, usage: Usage) -> None:
+        self._tokens.labels("input").inc(usage.input_tokens)
+        self._tokens.labels("output").inc(usage.output_tokens)
+        self._usd.inc(usage.usd)
+
+    def _name(self, name: str) -> str:
+        """A name as a label, of which there may not be any number."""
+        if name not in self._known and len(self._known) >= NAMES:
+            return "other"
+        self._known.add(name)
+        return name
+
+
+class _Open:
+    """What is under way in one run: frames since when, and effects by path."""
+
+    def __init__(self, effects: dict[str, Effect[object]]) -> None:
+        self.frames: dict[str, float] = {}
+        self.effects = effects
+
+    def asked(self) -> int:
+        """How many questions people have not answered."""
+        return sum(kind_of(effect) == "ask" for effect in self.effects.values())
+
+
+def tool_of(effect: Effect[object]) -> str:
+    """The tool that a `Use` calls, live or read back."""
+    return str(msgspec.msgpack.decode(body_of(effect))[0])
