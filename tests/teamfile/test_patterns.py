@@ -170,7 +170,7 @@ def test_a_role_with_parts_of_its_own(tmp_path):
     agent = load(written(tmp_path, text))
     assert agent.instructions == role("judge", does=("Decide.",), answer="One word.").instructions
     assert list(VALIDATOR.iter_errors(core(text))) == []
-    assert list(VALIDATOR.iter_errors(core(text.replace("judge", "juge")))) != []
+    assert list(VALIDATOR.iter_errors(core(text.replace("judge", "nobody")))) != []
 
 
 def test_an_agent_with_memory(tmp_path):

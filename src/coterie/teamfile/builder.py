@@ -67,8 +67,7 @@ class Builder:
         said = node.entries.get("role")
         if said is None:
             return ""
-        told = plain(said)
-        parts: dict[str, Any] = dict(told) if isinstance(told, dict) else {"name": told}
+        parts = {key: plain(one) for key, one in (said.mapping or {"name": said}).items()}
         name = parts.pop("name", None)
         if not isinstance(name, str):
             return self.bad(
