@@ -6,12 +6,13 @@ BIN := $(VENV)/bin
 LOCAL := $(VENV)/.installed-local
 ALL := $(VENV)/.installed-all
 DEV := $(VENV)/.installed-dev
+PEERS := $(patsubst tests/interop/peers/%.txt,%,$(wildcard tests/interop/peers/*.txt))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-all test check bench docs conformance clean
+.PHONY: help demo demo-all test test-interop check bench docs conformance clean
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(LOCAL) ## see teams at work
 	@$(BIN)/python -m examples.demo
@@ -21,6 +22,9 @@ demo-all: $(ALL) ## see the eight ready-made teams at work, one after the other
 
 test: $(DEV) ## run the tests, a file a core
 	@$(BIN)/python -m pytest -n auto --dist loadfile
+
+test-interop: ## run the tests of members from other frameworks, each in an environment of its own
+	@.ci/interop $(PYTHON) test $(PEERS)
 
 check: $(DEV) ## style, types, floors, spelling, the map and the links
 	@$(BIN)/ruff check --quiet .

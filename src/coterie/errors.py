@@ -5,6 +5,7 @@
     + EffectFailed        the world refused one step
       - ModelFailed       a model could not answer
       - ToolFailed        a tool raised
+      - GuestFailed       a member from another framework raised
       - TimedOut          one step took longer than its own timeout
       - Unstorable        a value has no JSON shape or is too large
       - NotGranted        a tool that nobody above granted
@@ -115,6 +116,10 @@ class NoAccess(ModelFailed):
 
 class ToolFailed(EffectFailed):
     """A tool raised."""
+
+
+class GuestFailed(EffectFailed):
+    """A member from another framework raised; the message is in its own words."""
 
 
 class TimedOut(EffectFailed):

@@ -341,18 +341,21 @@ class Machine:
             path = strand.frame.effect(use.step)
             self.note(path, "refused", why)
             raise NotGranted(why, path=path)
-        self._spend(strand, use)
-        if strand.wait not in self.budget.refused and not getattr(use.by, "idempotent", False):
-            strand.frame.act()
-        return PARKED
+        return self._spend(strand, use, not getattr(use.by, "idempotent", False))
 
-    def _spend(self, strand: Strand, effect: Think | Use) -> Any:
+    def _think(self, strand: Strand, think: Think) -> Any:
+        acts = think.acts
+        if not acts:
+            self._last = think
+        return self._spend(strand, think, acts)
+
+    def _spend(self, strand: Strand, effect: Think | Use, acts: bool) -> Any:
         self._ask(strand, effect)
-        if isinstance(effect, Think):
-            self._last = effect
         refusal = self.budget.take(strand, strand.wait, effect)
         if refusal is not None:
             self.note(strand.wait, "refused", refusal.why)
+        elif acts:
+            strand.frame.act()
         return PARKED
 
     def _enter(self, parent: Frame, call: Call) -> Frame:
@@ -391,7 +394,7 @@ class Machine:
     handlers: ClassVar[dict[type, Callable[[Machine, Strand, Any], Any]]] = {
         Call: _call,
         Join: _fork,
-        Think: _spend,
+        Think: _think,
         Use: _use,
     }
     """What is handled in a way of its own; all else is asked of the world."""

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from coterie.errors import RunError
 from coterie.kernel.replay import PERMISSION
-from coterie.words.effect import Ask, Use
+from coterie.words.effect import Ask, Effect, Think, Use
 from coterie.words.limits import parsed
 
 
@@ -55,10 +55,21 @@ def fitting(question: Ask, answer: Any, path: str) -> Any:
     return answer
 
 
-def doubtful(use: Use) -> Ask:
-    """Whether a call is done again of which nobody knows whether it happened."""
+def dubious(effect: Effect[Any]) -> bool:
+    """Whether only a person can say if `effect`, under way when a run was interrupted, is done again.
+
+    It is so of a tool that is not idempotent and has no probe, and of a model that acts (see `interop/guest.py`).
+    """
+    if type(effect) is Use:
+        return not (effect.by.idempotent or effect.by.probe)
+    return type(effect) is Think and effect.acts
+
+
+def doubtful(effect: Use | Think) -> Ask:
+    """Whether a step is done again of which nobody knows whether it happened."""
+    what = f"{effect.tool}({effect.arguments})" if isinstance(effect, Use) else f"A turn of {effect.actor!r}"
     question = (
-        f"{use.tool}({use.arguments}) was under way when the run was interrupted, and nobody can tell "
+        f"{what} was under way when the run was interrupted, and nobody can tell "
         "whether it happened. Do it again, or give it up?"
     )
     return Ask(question, "in_doubt", ("again", "give up"))

@@ -31,10 +31,10 @@ from coterie.ports import DROPPED, Lease, Store
 from coterie.shell.ending import ended
 from coterie.shell.gate import Gate, Verdict
 from coterie.shell.inbox import Inbox
-from coterie.shell.questions import doubtful, fitting, leave, petition, put
+from coterie.shell.questions import doubtful, dubious, fitting, leave, petition, put
 from coterie.shell.reuse import Memo
 from coterie.shell.world import World
-from coterie.words.effect import Answer, Ask, Use, answer_of
+from coterie.words.effect import Answer, Ask, Think, Use, answer_of
 from coterie.words.event import Asked, Closed, Event, Record, Settled, Signalled
 from coterie.words.limits import parsed
 from coterie.words.result import Result, Status
@@ -334,7 +334,7 @@ class Runner(Inbox):
             self._arrived.append(known)
         elif type(effect) is Ask and self.world.ask is None:
             self.waiting[path] = effect
-        elif type(effect) is Use and path in self._doubts and not (effect.by.idempotent or effect.by.probe):
+        elif path in self._doubts and isinstance(effect, Use | Think) and dubious(effect):
             self._in_doubt[path] = ask
             self._question(path, doubtful(effect))
         else:

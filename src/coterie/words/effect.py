@@ -60,6 +60,11 @@ class Think(Effect[Message], frozen=True):
     thread: Thread
     by: Any = None
 
+    @property
+    def acts(self) -> bool:
+        """Whether answering may have consequences in the world, as it has where whole agents are asked."""
+        return getattr(self.by, "acts", False)
+
     def request(self) -> tuple[Any, ...]:
         return (self.actor, self.model, self.brief.digest, self.thread.digest)
 
