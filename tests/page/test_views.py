@@ -178,6 +178,41 @@ def test_a_run_is_cancelled_and_resumed(stage):
     assert "waiting" in text_of(stage.get(run))
 
 
+def test_two_runs_are_compared(stage):
+    """Side by side, from where they part; two of the same task come to the same."""
+    one, other, desk = started(stage, "panel"), started(stage, "panel"), started(stage, "council")
+    a, b, c = (run.removeprefix("/runs/") for run in (one, other, desk))
+    assert "They came to the same" in text_of(stage.get("/diff", params={"a": a, "b": b}))
+    seen = text_of(stage.get("/diff", params={"a": a, "b": c}))
+    assert "They came to something else" in seen
+    assert "panel/hope/think.1 only here event" in seen
+    assert "Compare two runs" in text_of(stage.get("/diff"))
+    assert stage.get("/diff?a=none&b=none").status_code == 404
+
+
+def test_usage_is_added_up(stage):
+    """By day, team and agent."""
+    started(stage, "panel")
+    seen = text_of(stage.get("/usage"))
+    assert all(title in seen for title in ("By day", "By team", "By agent"))
+    assert re.search(r"hope \d+ 0 \d+", seen)
+
+
+def test_keys_are_made_rotated_and_revoked(stage):
+    """Shown once; what was revoked opens nothing."""
+    made = stage.post("/keys", data={"name": "bob", "role": "viewer", "days": "3"})
+    secret = re.search(r"ck_[\w-]+", made.text).group()
+    assert made.status_code == 201
+    assert secret not in stage.get("/settings").text
+    id = secret.split("_")[1]
+    assert re.search(r"ck_[\w-]+", stage.post(f"/keys/{id}/rotate").text).group() != secret
+    assert stage.post(f"/keys/{id}/revoke").headers["location"] == "/settings"
+    assert stage.post(f"/keys/{id}/revoke").status_code == 404
+    assert stage.post("/keys", data={"name": "bob", "role": "king"}).status_code == 422
+    with browser(str(stage.base_url)) as other:
+        assert let_in(other, secret).status_code == 403
+
+
 def test_runs_are_filtered(stage):
     """By state, team and text."""
     started(stage, "panel", "a needle")
@@ -225,7 +260,8 @@ def test_who_may_only_read_changes_nothing(tmp_path):
                 not in viewer.get("/teams/desk").text.replace('class="plain"', "").partition("<main")[2]
             )
             assert "You may read this" in viewer.get(run).text
-            for place in ("/teams/desk/start", f"{run}/cancel", f"{run}/fork", "/approvals/x"):
+            assert "for administrators" in viewer.get("/settings").text
+            for place in ("/keys", "/teams/desk/start", f"{run}/cancel", f"{run}/fork", "/approvals/x"):
                 assert viewer.post(place, data={"task": "x"}).status_code == 403
 
 
@@ -256,6 +292,9 @@ def test_no_text_of_a_run_becomes_markup(tmp_path):
         seen += [client.get(f"{run}?tab={tab}").text for tab in TABS]
         seen += [client.get(f"/?text={CANARY}").text, client.get(f"/login?next={CANARY}").text]
         seen += [client.get(f"{run}?frame={CANARY}").text, client.get(f"/{CANARY}").text]
+        seen += [client.get("/diff", params={"a": run[6:], "b": run[6:]}).text, client.get("/usage").text]
+        seen += [client.get("/diff", params={"a": CANARY}).text]
+        seen += [client.post("/keys", data={"name": CANARY, "role": "viewer"}).text]
     whole = "\n".join(seen)
     assert "<img src=x" not in whole
     assert "<script>" not in whole

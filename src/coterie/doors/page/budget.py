@@ -18,7 +18,7 @@ NAMES = {
     "tool_calls": "Tool calls",
 }
 """Limits in words."""
-WIDE, HIGH, LEFT, LOW = 800, 200, 70, 30
+WIDE, HIGH, LEFT, LOW = 480, 170, 62, 30
 """Units of a chart, and of what is kept for its axes."""
 
 

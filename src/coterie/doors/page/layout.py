@@ -14,6 +14,8 @@ PLACES = (
     ("/approvals", "Approvals"),
     ("/teams", "Teams"),
     ("/agents", "Agents"),
+    ("/usage", "Usage"),
+    ("/settings", "Settings"),
 )
 """Where one can go from everywhere."""
 WORDS = {"needs_migration": "needs migration"}

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from coterie.doors.page.approvals import decide, inbox
 from coterie.doors.page.deeds import cancel, fork, resume
+from coterie.doors.page.diff import compare
 from coterie.doors.page.door import View
 from coterie.doors.page.run import show_run
 from coterie.doors.page.runs import list_runs
+from coterie.doors.page.settings import make, revoke, rotate, show_settings
 from coterie.doors.page.teams import draw_team, list_agents, list_teams, show_team, start
+from coterie.doors.page.usage import show_usage
 from coterie.words.principal import Role
 
 VIEWS: tuple[tuple[str, str, Role, View], ...] = (
@@ -21,6 +24,12 @@ VIEWS: tuple[tuple[str, str, Role, View], ...] = (
     ("GET", "/teams/{id}/graph.svg", "viewer", draw_team),
     ("POST", "/teams/{id}/start", "operator", start),
     ("GET", "/agents", "viewer", list_agents),
+    ("GET", "/diff", "viewer", compare),
+    ("GET", "/usage", "viewer", show_usage),
+    ("GET", "/settings", "viewer", show_settings),
+    ("POST", "/keys", "admin", make),
+    ("POST", "/keys/{id}/rotate", "admin", rotate),
+    ("POST", "/keys/{id}/revoke", "admin", revoke),
     ("GET", "/approvals", "viewer", inbox),
     ("POST", "/approvals/{id}", "operator", decide),
 )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from coterie.doors.letters import cropped
-from coterie.doors.page.addresses import to_run, to_team
+from coterie.doors.page.addresses import asked, to_run, to_team
 from coterie.doors.page.board import board
 from coterie.doors.page.budget import budget
 from coterie.doors.page.deeds import deeds
@@ -79,7 +79,9 @@ def _about(seen: Moment) -> Html:
     if forked is not None:
         at = forked.get("at")
         place = "" if at is None else f", event {at}"
-        rows.append(("Fork of", el("a", f"{forked['run']}{place}", href=to_run(str(forked["run"]), at=at))))
+        of = str(forked["run"])
+        beside = el("a", "compare", href=f"/diff{asked(a=of, b=seen.id)}")
+        rows.append(("Fork of", [el("a", f"{of}{place}", href=to_run(of, at=at)), " · ", beside]))
     return el(
         "div",
         figures(*rows),
