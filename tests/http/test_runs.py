@@ -6,6 +6,8 @@ import asyncio
 import json
 
 from coterie.wire.export import problems, read
+from coterie.words.delta import Delta
+from coterie.words.message import Message
 from tests.http.serving import served, service_at
 
 
@@ -31,7 +33,8 @@ async def events(client, run, **options):
         async for line in stream.aiter_lines():
             if line.startswith("data: "):
                 data = json.loads(line[6:])
-                seen.append((data["seq"], data["type"]))
+                if "seq" in data:  # and no piece of what a model is saying
+                    seen.append((data["seq"], data["type"]))
     return seen
 
 
@@ -256,3 +259,38 @@ def test_what_cannot_be_begun_is_said(tmp_path):
     assert [one.status_code for one in answers] == [404, 422, 422, 422, 422, 400, 400, 404, 404, 405]
     assert {one.headers["content-type"] for one in answers} == {"application/problem+json"}
     assert all(one.json()["detail"] for one in answers)
+
+
+def test_what_a_model_says_is_kept_for_who_comes_later(tmp_path):
+    """Who begins to watch in the middle of an answer sees it from its beginning."""
+
+    class Stalling:
+        """Says something, and then nothing until `let` is set."""
+
+        name = "stalling"
+
+        def __init__(self):
+            self.said, self.let = asyncio.Event(), asyncio.Event()
+
+        async def __call__(self, think, /):
+            return await self.stream(think, lambda _: None)
+
+        async def stream(self, think, tell, /):
+            tell(Delta("so far"))
+            self.said.set()
+            await self.let.wait()
+            return Message(sender=think.actor, text="so far, so good")
+
+    model = Stalling()
+
+    async def scene(client):
+        run = await begun(client)
+        await model.said.wait()
+        async with client.stream("GET", f"/v1/runs/{run}/events") as stream:
+            async for line in stream.aiter_lines():
+                if '"piece"' in line:
+                    model.let.set()
+                    return json.loads(line.removeprefix("data: "))["text"]
+        return None
+
+    assert over_http(tmp_path, scene, model=model) == "so far"

@@ -86,14 +86,14 @@ def _clerk(answered, task):
     return "The bill is settled, and the ledger agrees."
 
 
-class Slowly:
-    """A model that says the same as another one, word by word, with a pause after each."""
+class Held:
+    """A model that says the same as another one, word by word, and has ended once `released` is set."""
 
-    name = "slowly"
+    name = "held"
 
-    def __init__(self, model, pause):
+    def __init__(self, model):
         self._model = model
-        self._pause = pause
+        self.released = threading.Event()
 
     async def __call__(self, think, /):
         return await self.stream(think, lambda _: None)
@@ -102,7 +102,9 @@ class Slowly:
         message = await self._model(think)
         for word in re.findall(r"\s*\S+\s*", message.text):
             tell(Delta(word))
-            await asyncio.sleep(self._pause)
+            await asyncio.sleep(0)
+        while message.text and not self.released.is_set():
+            await asyncio.sleep(0.01)
         return message
 
 

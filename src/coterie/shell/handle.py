@@ -105,10 +105,14 @@ class Run:
 
     def batches(self, after: int = -1, *, live: bool = False) -> AsyncIterator[list[Record | Shown]]:
         """As `events`, or with `live` as `stream`: all that has come meanwhile at once, never nothing."""
+        return self._batches(Watcher(self.overheard()) if live else None, after)
+
+    def overheard(self) -> Sayings:
+        """What models say, which is kept from the first call of this on, until it is in the journal."""
         world = self._job.world
-        if live and world.sayings is None:
+        if world.sayings is None:
             world.sayings = Sayings(self._more.set)
-        return self._batches(Watcher(world.sayings) if live and world.sayings else None, after)
+        return world.sayings
 
     async def _batches(self, watcher: Watcher | None, after: int) -> AsyncIterator[list[Record | Shown]]:
         at, records = 0, self._records

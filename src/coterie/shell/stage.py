@@ -50,8 +50,9 @@ class Stage:
     """The runs of one store, performed in this process.
 
     `actor_of` finds the actor of a run that is in the store, `model` is what agents without one of their own
-    ask. With an `engine`, runs are begun here and performed by its workers. Used as a context manager, it goes on with
-    what was interrupted, and stops performing on the way out.
+    ask. With an `engine`, runs are begun here and performed by its workers. With `overhear`, models are
+    streamed before anybody watches, so that whoever comes later sees what is being said. Used as a context manager, it
+    goes on with what was interrupted, and stops performing on the way out.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Stage:
         tenant: str = "default",
         policy: Policy | None = None,
         observers: Sequence[Observer] = (),
+        overhear: bool = False,
     ) -> None:
         self.store = store
         self.tenant = tenant
@@ -74,6 +76,7 @@ class Stage:
         self._model = model
         self._at_once = at_once
         self._observers = tuple(observers)
+        self._overhear = overhear
         self._runs: dict[str, Run] = {}
         self._turns: dict[str, asyncio.Lock] = {}
 
@@ -333,6 +336,8 @@ class Stage:
             raise Overloaded(f"{self._at_once} runs are under way, as many as may be; try again later")
         job.observers = self._observers
         run = self._runs[job.id] = Run(job, attended=False)
+        if self._overhear:
+            run.overheard()
         try:
             await run.begun()
         except BaseException:

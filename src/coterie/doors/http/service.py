@@ -73,6 +73,7 @@ class Service:
                 tenant=tenant,
                 policy=self._policy,
                 observers=self.observers,
+                overhear=True,
             )
         return host
 

@@ -9,6 +9,7 @@ let following = true;
 let due = 0;
 let looking = false;
 let again = false;
+const settled = new Set(); // paths of steps that the page does not show as settled yet
 
 document.documentElement.classList.add("scripted");
 
@@ -47,9 +48,16 @@ async function look(address) {
     return;
   }
   looking = true;
+  const done = [...settled];
   try {
     const answer = await fetch(address, { headers: { accept: "text/html" }, redirect: "error" });
-    if (answer.ok) swap(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    if (answer.ok) {
+      swap(new DOMParser().parseFromString(await answer.text(), "text/html"));
+      for (const path of done) {
+        silence(path);
+        settled.delete(path);
+      }
+    }
   } catch (error) {
     console.warn("the page could not look again", error); // the next event tries again
   } finally {
@@ -105,7 +113,7 @@ function follow(address) {
   const source = new EventSource(address);
   for (const kind of ["opened", "asked", "settled", "noted", "signalled", "closed"]) {
     source.addEventListener(kind, (told) => {
-      if (kind === "settled") setTimeout(silence, PAUSE * 2, JSON.parse(told.data).path);
+      if (kind === "settled") settled.add(JSON.parse(told.data).path);
       if (kind === "closed") source.close();
       soon();
     });
