@@ -113,7 +113,7 @@ async def fork(visit: Visit) -> Response:
     if "value" in fields:
         change["value"] = _value(fields["value"])
     at = whole("at", fields.get("at", ""))
-    new = await visit.host.fork(visit.id, at=at, origin={"by": visit.who.name}, **change)
+    new = await visit.host.fork(visit.id, at=at, origin={"by": visit.who.name}, by=visit.who, **change)
     return see(to_run(new))
 
 

@@ -121,7 +121,11 @@ async def start(visit: Visit) -> Response:
         raise Problem(404, error.message) from error
     origin |= {"by": visit.who.name}
     id = await visit.host.begin(
-        library.actor(origin), fields.get("task", ""), origin=origin, limits=DEFAULT.raised(limits_of(fields))
+        library.actor(origin),
+        fields.get("task", ""),
+        origin=origin,
+        limits=DEFAULT.raised(limits_of(fields)),
+        by=visit.who,
     )
     return see(to_run(id))
 
