@@ -10,6 +10,7 @@ PEERS := $(patsubst tests/interop/peers/%.txt,%,$(wildcard tests/interop/peers/*
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-all test test-interop check bench docs conformance clean
+.PHONY: help demo demo-all test check bench docs conformance acp-client clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +46,11 @@ docs: $(DEV) ## run every code block of the documents, and follow their links
 
 conformance: $(DEV) ## have the official MCP suite judge our server (needs npm)
 	@$(BIN)/python .ci/conformance.py
+
+acp-client: .venv-acp/bin/python ## have the acp-sdk client that tests of the ACP bridge use
+.venv-acp/bin/python:
+	@$(PYTHON) -m venv .venv-acp
+	@.venv-acp/bin/python -m pip install -qq --disable-pip-version-check acp-sdk==1.0.3
 
 clean: ## forget what was installed and cached; runs are kept
 	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

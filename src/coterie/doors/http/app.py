@@ -68,6 +68,7 @@ PROTOCOLS = (
     ("ag_ui", "coterie.doors.agui.door", "agui_routes"),
     ("a2a", "coterie.doors.a2a.door", "a2a_routes"),
     ("mcp", "coterie.doors.mcp.door", "mcp_routes"),
+    ("starlette", "coterie.doors.acp.door", "acp_routes"),
 )
 """The kit that a protocol needs, the module of its door, and what makes its routes."""
 
