@@ -19,6 +19,7 @@ from coterie.doors.http.api.shapes import (
     QuestionShown,
     RunPage,
     RunShown,
+    Spent,
     TeamShown,
 )
 from coterie.errors import BadInput, MissingExtra, ServiceFailed
@@ -225,6 +226,14 @@ class AsyncClient:
     async def teams(self) -> list[TeamShown]:
         """The teams that are offered."""
         return await self._ask("GET", "/v1/teams", list[TeamShown])
+
+    async def usage(
+        self, by: str = "team", *, since: float | None = None, team: str | None = None
+    ) -> list[Spent]:
+        """What was used since a time (a day ago, unless said), by `team`, `day` or `agent`, the dearest first."""
+        return await self._ask(
+            "GET", "/v1/usage", list[Spent], query={"by": by, "since": since, "team": team}
+        )
 
     async def health(self) -> Health:
         """Whether the service lives."""

@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 
 from coterie.client.asynchronous import PATIENCE, AsyncClient
 from coterie.client.seen import Happened
-from coterie.doors.http.api.shapes import Health, QuestionShown, RunPage, RunShown, TeamShown
+from coterie.doors.http.api.shapes import Health, QuestionShown, RunPage, RunShown, Spent, TeamShown
 from coterie.errors import BadInput
 from coterie.kernel.story import Branch, Line
 
@@ -125,6 +125,10 @@ class Client:
     def teams(self) -> list[TeamShown]:
         """The teams that are offered."""
         return self._do(self._client.teams())
+
+    def usage(self, by: str = "team", *, since: float | None = None, team: str | None = None) -> list[Spent]:
+        """What was used since a time, by `team`, `day` or `agent`."""
+        return self._do(self._client.usage(by, since=since, team=team))
 
     def health(self) -> Health:
         """Whether the service lives."""

@@ -17,6 +17,7 @@ from coterie.stores.places import home_of, store_at, tenants_at
 
 if TYPE_CHECKING:
     from coterie.doors.http.service import Service
+    from coterie.doors.http.settings import Jwt
     from coterie.ports import Policy
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -46,6 +47,9 @@ GRACE = 10
     "--tls-cert", type=click.Path(exists=True, dir_okay=False), help="A certificate, to serve HTTPS."
 )
 @click.option("--tls-key", type=click.Path(exists=True, dir_okay=False), help="The certificate's key.")
+@click.option("--jwt-issuer", help="Who signs bearer tokens of people: the `iss` of an identity provider.")
+@click.option("--jwt-audience", help="For whom they are signed: the `aud` that stands for this service.")
+@click.option("--jwt-keys", help="Its published keys: an address, or a file (RFC 7517).")
 @click.option("--log", is_flag=True, help="Write what happens in runs to stderr, a line of JSON each.")
 @policy_option
 @engine_option
@@ -60,6 +64,9 @@ def serve(
     token: str | None,
     tls_cert: str | None,
     tls_key: str | None,
+    jwt_issuer: str | None,
+    jwt_audience: str | None,
+    jwt_keys: str | None,
     log: bool,
     engine: str | None,
     store: str,
@@ -88,6 +95,7 @@ def serve(
         engine=engine,
         policy=policy_called(policy),
         log=log,
+        jwt=(jwt_issuer, jwt_audience, jwt_keys),
     )
     app = application(service, token=token)
     where = f"{'https' if tls_cert else 'http'}://{host}:{port}"
@@ -114,6 +122,7 @@ def service_of(
     engine: str | None = None,
     policy: Policy | None = None,
     log: bool = False,
+    jwt: tuple[str | None, str | None, str | None] = (None, None, None),
 ) -> Service:
     """The service of a store, whose keys and secrets lie beside it."""
     from coterie.doors.http.keys import KeyRing
@@ -128,7 +137,7 @@ def service_of(
         Library(teams),
         KeyRing(home_of(store) / "keys.db"),
         lambda tenant: store_at(store, tenant),
-        settings=Settings(hosts=(*defaults.hosts, *names), origins=origins),
+        settings=Settings(hosts=(*defaults.hosts, *names), origins=origins, jwt=_provider(*jwt)),
         model=model,
         tenants=tenants_at(store),
         engine=None if engine is None else engine_at(engine),
@@ -136,6 +145,21 @@ def service_of(
         policy=policy,
         observers=observers(log=log),
     )
+
+
+def _provider(issuer: str | None, audience: str | None, keys: str | None) -> Jwt | None:
+    """The identity provider whose tokens are good here, if one is named.
+
+    Raises:
+        BadInput: if only a part of it is said.
+    """
+    from coterie.doors.http.settings import Jwt
+
+    if not (issuer or audience or keys):
+        return None
+    if not (issuer and audience and keys):
+        raise BadInput("an identity provider is --jwt-issuer, --jwt-audience and --jwt-keys, all three")
+    return Jwt(issuer=issuer, audience=audience, jwks=keys)
 
 
 def _kept_token(path: Path) -> str:

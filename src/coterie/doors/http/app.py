@@ -19,6 +19,7 @@ from starlette.routing import BaseRoute, Route
 
 from coterie.doors.http.api import table
 from coterie.doors.http.guard import Guard, for_people
+from coterie.doors.http.jwt import Tokens
 from coterie.doors.http.openapi import document
 from coterie.doors.http.operations import routes
 from coterie.doors.http.problems import Problem, on_error, on_problem
@@ -74,12 +75,14 @@ PROTOCOLS = (
 
 
 def knowing(service: Service, token: str) -> Callable[[str], Principal | None]:
-    """Whose a token is: this machine's own, that of a key, or nobody's."""
+    """Whose a token is: this machine's own, that of a key, an identity provider's, or nobody's."""
+    provider = service.settings.jwt
+    tokens = None if provider is None else Tokens(provider)
 
     def known(given: str) -> Principal | None:
         if token and hmac.compare_digest(given.encode(), token.encode()):
             return LOCAL
-        return service.keys.opened_by(given)
+        return service.keys.opened_by(given) or (tokens.opened_by(given) if tokens is not None else None)
 
     return known
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def table() -> list[Operation]:
     """Every operation there is, in the order in which a reader looks for them."""
-    from coterie.doors.http.api import approvals, audit, health, keys, runs, teams
+    from coterie.doors.http.api import approvals, audit, health, keys, runs, teams, usage
 
     modules: list[Operations] = [
         teams.operations,
@@ -18,6 +18,7 @@ def table() -> list[Operation]:
         approvals.operations,
         audit.operations,
         keys.operations,
+        usage.operations,
         health.operations,
     ]
     return [operation for one in modules for operation in one.table]

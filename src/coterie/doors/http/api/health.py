@@ -8,7 +8,6 @@ from coterie import __version__
 from coterie.doors.http.api.shapes import Health
 from coterie.doors.http.operations import Call, Operations
 from coterie.doors.http.problems import Problem
-from coterie.errors import MissingExtra
 
 operations = Operations()
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
@@ -21,12 +20,12 @@ async def health(_: Call) -> Health:
     return Health(status="ok", version=__version__)
 
 
-@operations.add("GET", "/metrics", needs="viewer", gives=str, media="text/plain", problems=(501,))
+@operations.add("GET", "/metrics", needs="viewer", gives=str, media="text/plain", problems=(404,))
 async def read_metrics(call: Call) -> Response:
     """The figures of this process, as Prometheus reads them."""
     texts = [text() for one in call.service.observers if (text := getattr(one, "text", None)) is not None]
     if not texts:
-        raise MissingExtra.of("otel", "`/metrics`")
+        raise Problem(404, "nothing is counted here: pip install 'coterie[otel]'")
     return Response(texts[0], headers={"content-type": PROMETHEUS})
 
 

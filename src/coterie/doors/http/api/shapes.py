@@ -150,6 +150,22 @@ class RunFilter(Struct, frozen=True, kw_only=True):
     before: str | None = None
 
 
+class UsageFilter(Struct, frozen=True, kw_only=True):
+    """Of which runs, and by what; times are seconds since the epoch, days are UTC."""
+
+    by: Literal["team", "day", "agent"] = "team"
+    since: Annotated[float, Meta(ge=0)] | None = None
+    team: str | None = None
+
+
+class Spent(Struct, frozen=True, kw_only=True):
+    """What was used under one name, in how many runs."""
+
+    name: str
+    runs: int
+    usage: Usage
+
+
 class After(Struct, frozen=True, kw_only=True):
     """From where an event stream goes on, and whether what models are saying is shown between the events."""
 
