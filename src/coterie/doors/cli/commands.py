@@ -40,6 +40,8 @@ COMMANDS = {
     "mcp": ("mcp", "Offer teams as tools to an MCP client, over stdio."),
     "worker": ("worker", "Perform the runs of a queue, beside others."),
     "keys": ("serve", "Make, list and revoke the keys of a service."),
+    "backup": ("backup", "Copy a store while it is in use."),
+    "restore": ("backup", "Put a copy where no store is."),
     "doctor": ("doctor", "Say what this installation has, and what it lacks."),
 }
 """What there is: the module of this folder that has it, and what it does."""

@@ -1,0 +1,162 @@
+"""Copies of a store that is in use, and a service that is stopped and killed with runs under way."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from coterie.client import Client
+from coterie.doors.cli.commands import coterie
+from coterie.doors.http.keys import KeyRing
+from coterie.stores.places import store_at
+from coterie.testing.stores import MOMENTS, written
+
+ROOT = Path(__file__).parents[2]
+SLOW = """
+from coterie import Sleep, Team
+
+async def _naps(task):
+    for n in range(40):
+        await Sleep(0.05)
+    return "rested"
+
+naps = Team("naps", (), _naps)
+"""
+
+
+def say(*words):
+    return CliRunner().invoke(coterie, list(words))
+
+
+def test_a_store_in_use_is_copied_and_restored(tmp_path):
+    """Journals of all tenants and keys, as they were; what comes later is not in the copy."""
+    place, copy, other = tmp_path / "a" / "runs.db", tmp_path / "copy", tmp_path / "b" / "runs.db"
+
+    async def scene():
+        stores = [store_at(place), store_at(place, "acme")]
+        leases = [await written(store, "r", MOMENTS) for store in stores]
+        secret, _ = KeyRing(place.parent / "keys.db").make("ada", tenant="acme", role="viewer")
+        (place.parent / "token").write_text("t\n")
+        done = await asyncio.to_thread(say, "backup", str(copy), "--store", str(place))
+        assert done.exit_code == 0, done.stderr
+        await written(stores[0], "later")
+        before = [await store.read("r") for store in stores]
+        for store, lease in zip(stores, leases, strict=True):
+            await store.release(lease)
+            await store.close()
+        assert say("restore", str(copy), "--store", str(other)).exit_code == 0
+        found = [store_at(other), store_at(other, "acme")]
+        after = [await store.read("r") for store in found]
+        listed = [[one.id for one in await store.runs()] for store in found]
+        for store in found:
+            await store.close()
+        return len(before[0]), [len(one) for one in after], listed, secret
+
+    count, after, listed, secret = asyncio.run(scene())
+    assert (after, listed) == ([count, count], [["r"], ["r"]])
+    assert KeyRing(other.parent / "keys.db").opened_by(secret).tenant == "acme"
+    assert (other.parent / "token").stat().st_mode & 0o777 == 0o600
+    assert say("verify", "--store", str(other)).exit_code == 0
+
+
+def test_nothing_is_written_over(tmp_path):
+    """A backup is a new folder, and a restore needs a place without a store."""
+    store = tmp_path / "runs.db"
+    missing = say("backup", str(tmp_path / "c"), "--store", str(store))
+    assert (missing.exit_code, "there is no store" in missing.stderr) == (2, True)
+
+    async def made():
+        kept = store_at(store)
+        await written(kept, "r")
+        await kept.close()
+
+    asyncio.run(made())
+    assert say("backup", str(tmp_path / "c"), "--store", str(store)).exit_code == 0
+    again = say("backup", str(tmp_path / "c"), "--store", str(store))
+    over = say("restore", str(tmp_path / "c"), "--store", str(store))
+    (tmp_path / "empty").mkdir()
+    none = say("restore", str(tmp_path / "empty"), "--store", str(tmp_path / "d" / "runs.db"))
+    assert [one.exit_code for one in (again, over, none)] == [2, 2, 2]
+    assert "is no backup" in none.stderr
+
+
+@pytest.mark.slow
+def test_a_service_that_stops_or_dies_loses_nothing(tmp_path):
+    """Runs under way at SIGTERM, and again at SIGKILL, come to their end in the process after that."""
+    (tmp_path / "team.py").write_text(SLOW)
+    ids: list[str] = []
+    for number in (signal.SIGTERM, signal.SIGKILL, None):
+        process, url = _service(tmp_path)
+        try:
+            with Client(url, "t") as client:
+                if number is not None:
+                    ids += [client.start("naps", "x").id for _ in range(3)]
+                    process.send_signal(number)
+                else:
+                    assert [client.wait(id).text for id in ids] == ["rested"] * 6
+        finally:
+            if number is None:
+                process.terminate()
+            process.wait(20)
+            process.stderr.close()
+        assert process.returncode in (0, -signal.SIGKILL, -signal.SIGTERM)
+
+
+def _service(folder):
+    command = [
+        sys.executable,
+        "-m",
+        "coterie",
+        "serve",
+        "naps=team.py:naps",
+        "--port",
+        "0",
+        "--store",
+        "runs.db",
+    ]
+    port = _free_port()
+    command[command.index("0")] = str(port)
+    environment = {**os.environ, "COTERIE_TOKEN": "t", "PYTHONPATH": str(ROOT / "src")}
+    process = subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE)
+    with Client(f"http://127.0.0.1:{port}", "t", patience=30) as client:
+        client.health()
+    return process, f"http://127.0.0.1:{port}"
+
+
+def _free_port():
+    import socket
+
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def test_files_for_deploying_are_what_they_say():
+    """They parse, and what they ask of the command is there."""
+    compose = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text())
+    alerts = yaml.safe_load((ROOT / "deploy/alerts.yaml").read_text())
+    dashboard = json.loads((ROOT / "deploy/grafana.json").read_text())
+    assert set(compose["services"]) == {"coterie", "proxy"}
+    runbooks = (ROOT / "docs/runbooks.md").read_text()
+    headings = {
+        line[3:].lower().replace(" ", "-") for line in runbooks.splitlines() if line.startswith("## ")
+    }
+    rules = alerts["groups"][0]["rules"]
+    assert {rule["annotations"]["runbook"].partition("#")[2] for rule in rules} <= headings
+    from coterie.telemetry.observers import figures
+
+    text = figures().text().decode()
+    counted = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
+    asked = [rule["expr"] for rule in rules] + [t["expr"] for p in dashboard["panels"] for t in p["targets"]]
+    for expression in asked:
+        assert any(name in expression for name in (*counted, "up{")), expression
+    assert "coterie serve" in (ROOT / "deploy/coterie.service").read_text()
