@@ -136,6 +136,7 @@ async def _all_begun(host, runs: int) -> None:
             await asyncio.sleep(0.01)
         while len(await host.runs()) < runs:
             await asyncio.sleep(0.01)
+    await asyncio.sleep(0.5)  # until what was begun elsewhere is known here by its name
 
 
 async def _settled(before, look):
