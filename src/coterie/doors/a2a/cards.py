@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
 
+import msgspec
 from a2a.types import a2a_pb2 as pb
 
 from coterie.actor import Actor
@@ -11,11 +14,13 @@ from coterie.agent import Agent
 from coterie.doors.a2a.stream import LIVE
 from coterie.doors.http.library import Library
 from coterie.doors.http.settings import Settings
+from coterie.errors import BadInput
 from coterie.team import Team, manifest
 from coterie.words.digest import digest_of
 
 TEXT, JSON = "text/plain", "application/json"
 VERSION = "1.0"
+Sign: TypeAlias = Callable[[pb.AgentCard], pb.AgentCard]
 DEEPEST = 4
 """Levels of members that a card tells of."""
 
@@ -42,6 +47,29 @@ def card_of(library: Library, team: str, at: str, settings: Settings) -> pb.Agen
     )
     _secure(card, settings)
     return card
+
+
+def signer(path: str) -> Sign | None:
+    """What signs cards (JWS over RFC 8785 JSON) with the private JSON Web Key in a file; None without one.
+
+    Raises:
+        BadInput: if the file has no such key.
+    """
+    if not path:
+        return None
+    from a2a.utils.signing import ProtectedHeader, create_agent_card_signer
+    from jwt import PyJWK
+    from jwt.exceptions import PyJWTError
+
+    try:
+        given: dict[str, Any] = msgspec.json.decode(Path(path).read_bytes(), type=dict[str, Any])
+        key = PyJWK.from_dict(given)
+    except (OSError, msgspec.DecodeError, PyJWTError) as error:
+        raise BadInput(f"{path!r} is no JSON Web Key: {error}") from error
+    if "d" not in given:
+        raise BadInput(f"{path!r} is a public key; cards are signed with a private one")
+    protected = ProtectedHeader(kid=str(given.get("kid", "")), alg=key.algorithm_name, jku=None, typ="JOSE")
+    return create_agent_card_signer(key, protected)
 
 
 def described(actor: Actor) -> str:

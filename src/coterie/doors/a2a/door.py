@@ -26,8 +26,9 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
 
-from coterie.doors.a2a.cards import card_of
+from coterie.doors.a2a.cards import Sign, card_of, signer
 from coterie.doors.a2a.handler import Handler, TaskOf, no_direct
+from coterie.doors.a2a.legacy import CREATE, RESULT, legacy
 from coterie.doors.a2a.tasks import Scope
 from coterie.doors.http.problems import Problem
 from coterie.doors.http.service import Service
@@ -52,17 +53,20 @@ def a2a_routes(
     """The routes of this door (see `Handler` for `task_of` and `direct`)."""
     handler, began = Handler(service, task_of=task_of, direct=direct), time.time()
     default = next(iter(service.library.offers), "")
-    calls = Calls(default)
+    calls, sign = Calls(default), signer(service.settings.card_key)
     dispatcher = JsonRpcDispatcher(handler, context_builder=calls, enable_v0_3_compat=True)
     rest = create_rest_routes(handler, context_builder=calls, enable_v0_3_compat=True)
 
     async def rpc(request: Request) -> Response:
         if not _typed(request.headers.get("content-type", "")):
             return _mistyped()
+        asked = _asked(await request.body())
+        if asked.get("method") in (CREATE, RESULT):
+            return _json(await legacy(handler, asked, calls.build(request)))
         return await dispatcher.handle_requests(request)
 
     async def card(request: Request) -> Response:
-        return _card(service, request, request.path_params.get("team", default), began)
+        return _card(service, request, request.path_params.get("team", default), began, sign)
 
     routes: list[BaseRoute] = [Route(CARD, card, methods=["GET"])]
     for at in ("/a2a", "/a2a/{team}"):
@@ -112,6 +116,14 @@ def _typed(kind: str) -> bool:
     return kind.partition(";")[0].strip().lower() in TYPES
 
 
+def _asked(body: bytes) -> dict[str, Any]:
+    """A request's body, if it is an object; what is none is the dispatcher's to refuse."""
+    try:
+        return msgspec.json.decode(body, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return {}
+
+
 def _mistyped() -> Response:
     return _json({"jsonrpc": "2.0", "id": None, "error": {"code": NO_TYPE, "message": UNTYPED}})
 
@@ -120,15 +132,16 @@ def _json(body: Any, status: int = 200) -> Response:
     return Response(msgspec.json.encode(body), status, media_type=TYPES[0])
 
 
-def _card(service: Service, request: Request, team: str, began: float) -> Response:
+def _card(service: Service, request: Request, team: str, began: float, sign: Sign | None) -> Response:
     """The card of a team, with what tells a client whether the one that it has is good still."""
     if team not in service.library.offers:
         raise Problem(404, f"no team is called {team!r}")
     above = service.settings.url.rstrip("/") or f"{request.url.scheme}://{request.url.netloc}"
     card = card_of(service.library, team, f"{above}/a2a/{team}", service.settings)
-    body = msgspec.json.encode(agent_card_to_dict(card), order="sorted")
+    unsigned = msgspec.json.encode(agent_card_to_dict(card), order="sorted")
+    body = msgspec.json.encode(agent_card_to_dict(sign(card)), order="sorted") if sign else unsigned
     headers = {
-        "etag": f'"{hashlib.sha256(body).hexdigest()[:32]}"',
+        "etag": f'"{hashlib.sha256(unsigned).hexdigest()[:32]}"',
         "last-modified": formatdate(began, usegmt=True),
         "cache-control": f"public, max-age={FRESH}",
     }

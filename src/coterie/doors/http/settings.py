@@ -31,6 +31,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Pages of other origins that may call it; none."""
     url: str = ""
     """Where others reach it, as https://agents.example: for what is published. Empty: where they asked."""
+    card_key: str = ""
+    """A file with the private JSON Web Key that signs the cards of agents; empty: they are not signed."""
     body: int = 4 * 1024 * 1024
     slow: float = 30.0
     """How long a client may take to send what it has begun."""
