@@ -116,7 +116,7 @@ def test_an_unsigned_card_is_not_verified(tmp_path):
 
 def test_a_key_that_cannot_sign_is_refused_at_the_start(tmp_path):
     """A service that is told to sign signs, or does not start."""
-    path, trusted = keys(tmp_path)
+    _, trusted = keys(tmp_path)
     public = tmp_path / "public.jwk"
     public.write_text(json.dumps(trusted["keys"][0]))
     for bad in (public, tmp_path / "nothing"):
