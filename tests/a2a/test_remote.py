@@ -177,6 +177,7 @@ def test_what_it_is_saying_is_shown(tmp_path):
 
     shown, result = asyncio.run(performed())
     assert "".join(piece.text for piece in shown) == result.text == "one two three "
+    assert len(shown) > 1
 
 
 class Slow:

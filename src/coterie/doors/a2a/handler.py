@@ -27,7 +27,7 @@ from coterie.doors.a2a.stream import LIVE, Event, Translator
 from coterie.doors.a2a.tasks import ENDED, JournalTasks, Scope
 from coterie.doors.http.library import UnknownTeam
 from coterie.doors.http.service import Service
-from coterie.errors import Answered, Busy, RunError
+from coterie.errors import Answered, Busy, Denied, RunError
 from coterie.kernel.inquiries import questions
 from coterie.kernel.replay import counted
 from coterie.kernel.story import closed, opened, result
@@ -189,9 +189,12 @@ class Handler(RequestHandler):
         }
         task = self._task_of(message, before)
         try:
-            return await host.begin(self._service.library.actor(origin), task, id=run, origin=origin)
+            actor = self._service.library.actor(origin)
+            return await host.begin(actor, task, id=run, origin=origin, by=scope.by, live=True)
         except Busy:
             return run
+        except Denied as error:
+            raise UnsupportedOperationError(error.message) from error
 
     async def _before(self, scope: Scope, context: str) -> list[Message]:
         """What was said in the tasks of a context that have ended, the oldest first."""
