@@ -109,10 +109,6 @@ class Run:
 
     def overheard(self) -> Sayings:
         """What models say, which is kept from the first call of this on, until it is in the journal."""
-        return self._batches(Watcher(self.heard()) if live else None, after)
-
-    def heard(self) -> Sayings:
-        """What models are saying. They are streamed from the first call of this on."""
         world = self._job.world
         if world.sayings is None:
             world.sayings = Sayings(self._more.set)

@@ -342,7 +342,7 @@ class Stage:
         if self._overhear:
             run.overheard()
         if live:
-            run.heard()
+            run.overheard()
         try:
             await run.begun()
         except BaseException:
