@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast, overload
 
-from coterie.approval import approved
+from coterie.approval import cleared
 from coterie.errors import BadInput
 from coterie.kernel.frames import Call
 from coterie.kernel.joins import ANY, RACE, Join
@@ -166,8 +166,8 @@ async def do(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     arguments: dict[str, Any] = {"args": [to_plain(arg) for arg in args]}
     if kwargs:
         arguments["kwargs"] = {key: to_plain(value) for key, value in kwargs.items()}
-    if isinstance(by, Tool) and by.needs_approval:
-        arguments = await approved(by, arguments)
+    if isinstance(by, Tool) and (by.needs_approval or by.sensitive):
+        arguments = await cleared(by, arguments)
     value = await Use(by.name, arguments, by)
     return value if by.returns is None else value_of(value, by.returns)
 

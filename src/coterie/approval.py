@@ -7,10 +7,11 @@ from typing import Any, cast
 import msgspec
 
 from coterie.errors import Denied
+from coterie.kernel.taint import name_of, told
 from coterie.kernel.values import to_plain
 from coterie.tool import Tool
 from coterie.words.digest import digest_of
-from coterie.words.effect import Ask
+from coterie.words.effect import Ask, Tainted, Vouch
 
 YES = ("approve", "approved", "yes", "y", "true")
 NO = ("deny", "denied", "no", "n", "false")
@@ -18,7 +19,22 @@ SHOWN = 4_000
 """Letters of the arguments that a question shows; longer ones are named by their digest as well."""
 
 
-async def approved(tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
+async def cleared(tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments with which a tool may be used here; a person says so, if it or what led to it needs that.
+
+    Raises:
+        Denied: if the person says no.
+    """
+    sources = await Tainted() if tool.sensitive else ()
+    if not sources and not (tool.needs_approval and tool.asks(arguments)):
+        return arguments
+    arguments = await approved(tool, arguments, sources)
+    if sources:
+        await Vouch(name_of(tool.name, arguments))
+    return arguments
+
+
+async def approved(tool: Tool, arguments: dict[str, Any], sources: tuple[str, ...] = ()) -> dict[str, Any]:
     """The arguments that a person approves: the given ones, or those that they put in their place.
 
     The answer is `approve`, `deny`, `deny: why`, or the arguments as an object. What is none of these,
@@ -29,7 +45,7 @@ async def approved(tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
     """
     problem = ""
     while True:
-        answer = await Ask(_question(tool, arguments, problem), "approval")
+        answer = await Ask(_question(tool, arguments, problem, sources), "approval")
         try:
             return _read(tool, arguments, answer)
         except ValueError as error:
@@ -59,7 +75,7 @@ def _read(tool: Tool, arguments: dict[str, Any], answer: Any) -> dict[str, Any]:
     raise ValueError(f"{answer!r} is neither 'approve' nor 'deny', nor an object with the arguments")
 
 
-def _question(tool: Tool, arguments: dict[str, Any], problem: str) -> str:
+def _question(tool: Tool, arguments: dict[str, Any], problem: str, sources: tuple[str, ...]) -> str:
     """What a person reads: the tool, and all it would be used with."""
     text = msgspec.json.encode(to_plain(arguments)).decode()
     if len(text) > SHOWN:
@@ -67,4 +83,6 @@ def _question(tool: Tool, arguments: dict[str, Any], problem: str) -> str:
         text = f"{text[:SHOWN]}... ({len(text):,} letters, digest {name})"
     before = f"That cannot be used: {problem}\n" if problem else ""
     harm = ", which may do harm" if tool.sensitive else ""
+    if sources:
+        before += told(sources) + "\n"
     return f"{before}May {tool.name!r}{harm} be used with {text}? Say approve, deny, or other arguments as an object."

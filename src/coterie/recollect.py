@@ -74,7 +74,7 @@ class MemoryTool(Tool):
     __slots__ = ()
 
     def __init__(self, play: Callable[..., Awaitable[Any]]) -> None:
-        super().__init__(play, idempotent=True, tags=("memory",))
+        super().__init__(play, idempotent=True, trusted=True, tags=("memory",))
 
     def using(self, arguments: dict[str, Any], grant: Grant) -> Awaitable[Any]:
         made: Awaitable[Any] = self.function(**self.checked(arguments))

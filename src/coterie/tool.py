@@ -34,8 +34,9 @@ class Tool:
     was under way at a crash waits for a person. `timeout` is in seconds.
 
     With `needs_approval` a person is asked before each call, or before those whose arguments it is
-    true of. `sensitive` says that a call may do harm, or let something out. `tags` are what grants and
-    registries choose by, and `owner` is who answers for it.
+    true of. `sensitive` says that a call may do harm, or let something out: where somebody's words led to it
+    who is no member, a person is asked. `trusted` says that its results are nobody's words but its own. `tags`
+    are what grants and registries choose by, and `owner` is who answers for it.
     """
 
     __slots__ = (
@@ -54,6 +55,7 @@ class Tool:
         "tags",
         "takes_key",
         "timeout",
+        "trusted",
     )
 
     def __init__(
@@ -67,6 +69,7 @@ class Tool:
         timeout: float = TIMEOUT,
         needs_approval: Asks = False,
         sensitive: bool = False,
+        trusted: bool = False,
         tags: Iterable[str] = (),
         owner: str = "",
     ) -> None:
@@ -74,6 +77,7 @@ class Tool:
         self.name = name or getattr(function, "__name__", type(function).__name__)
         self.needs_approval = needs_approval
         self.sensitive = sensitive
+        self.trusted = trusted
         self.tags = frozenset((tags,) if isinstance(tags, str) else tags)
         self.owner = owner
         self.idempotent = idempotent
@@ -140,7 +144,7 @@ class Tool:
         return other
 
 
-_CHANGEABLE = ("idempotent", "needs_approval", "owner", "probe", "sensitive", "tags", "timeout")
+_CHANGEABLE = ("idempotent", "needs_approval", "owner", "probe", "sensitive", "tags", "timeout", "trusted")
 """The promises of a tool that a copy of it may make otherwise."""
 
 
@@ -165,6 +169,7 @@ def tool(
     timeout: float = TIMEOUT,
     needs_approval: Asks = False,
     sensitive: bool = False,
+    trusted: bool = False,
     tags: Iterable[str] = (),
     owner: str = "",
 ) -> Callable[[Callable[..., Any]], Tool]: ...

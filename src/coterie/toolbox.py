@@ -9,9 +9,10 @@ from typing import Any, TypeAlias
 import msgspec
 
 from coterie.actor import gather
-from coterie.approval import approved
+from coterie.approval import cleared
 from coterie.context import REREAD
 from coterie.errors import BadOutput, EffectFailed
+from coterie.kernel.taint import Sources, merged, source_of
 from coterie.tool import Tool
 from coterie.words.digest import digest
 from coterie.words.effect import REPEATS, Mark
@@ -90,12 +91,12 @@ class Toolbox:
         found = self._tools[call.name]
         arguments = call.arguments
         try:
-            if found.needs_approval and found.asks(arguments):
-                arguments = await approved(found, arguments)
+            if found.needs_approval or found.sensitive:
+                arguments = await cleared(found, arguments)
             value = await found.using(arguments, self._grant)
         except EffectFailed as error:
-            return _message(call, f"error: {error.message}")
-        return _message(call, found.told(value), value)
+            return _message(call, f"error: {error.message}", taint=source_of(found, arguments))
+        return _message(call, found.told(value), value, taint=source_of(found, arguments))
 
 
 @lru_cache(maxsize=1024)
@@ -116,8 +117,8 @@ def hash_of(text: str) -> str:
     return digest(text.encode()).hex()[:16]
 
 
-def _message(call: ToolCall, text: str, value: Any = None) -> Message:
+def _message(call: ToolCall, text: str, value: Any = None, *, taint: Sources = ()) -> Message:
     if isinstance(value, Message):
-        value = value.output
+        value, taint = value.output, merged(value.taint, taint)
     output = None if isinstance(value, str) else value
-    return Message(sender=call.name, text=text, output=output, answers=call.id)
+    return Message(sender=call.name, text=text, output=output, answers=call.id, taint=taint)

@@ -81,7 +81,8 @@ def test_a_model_may_search_and_remember() -> None:
     assert TEXTS[1] in asked[1].thread[2].text
     assert "it is quoted" in asked[1].thread[2].text
     [entry] = [one for one in known if "thieves" in one.text]
-    assert (entry.source, entry.trust, entry.shared) == ("run r, ada/remember.1", "untrusted", ("*",))
+    assert entry.source.startswith("run r, ada/remember.1; after memory notes:1")
+    assert (entry.trust, entry.shared) == ("untrusted", ("*",))
 
 
 def test_bad_arguments_go_back_to_the_model() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from coterie.kernel.inquiries import Inquiry
 from coterie.shell.host import Host
 
-NO = {"approval": "deny", "in_doubt": "give up", "limit": "stop"}
+NO = {"approval": "deny", "in_doubt": "give up", "limit": "stop", "permission": "deny"}
 """The answer that is a no, by what a question is about."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from coterie.kernel.frames import Strand
+from coterie.kernel.taint import Sources
 from coterie.words.effect import Entry, Put, Watch
 
 
@@ -19,12 +20,12 @@ class Board:
         """The entry of `key`; version 0 where there is none."""
         return self.entries.get(key) or Entry(key)
 
-    def put(self, put: Put, author: str) -> Entry | None:
+    def put(self, put: Put, author: str, taint: Sources = ()) -> Entry | None:
         """Write unless the entry has another version than `put` names; the new entry, or None."""
         now = self.get(put.key)
         if put.version is not None and put.version != now.version:
             return None
-        entry = self.entries[put.key] = Entry(put.key, put.value, now.version + 1, author)
+        entry = self.entries[put.key] = Entry(put.key, put.value, now.version + 1, author, taint)
         return entry
 
     def watch(self, strand: Strand, watch: Watch) -> None:

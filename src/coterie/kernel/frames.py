@@ -12,9 +12,12 @@ from __future__ import annotations
 from collections.abc import Coroutine, Generator
 from typing import Any, Protocol
 
+from msgspec.structs import replace
+
 from coterie.errors import Circular, Late, OverLimit
 from coterie.kernel.budget import FREE, Account, Amounts
 from coterie.kernel.joins import RACE, Join
+from coterie.kernel.taint import Sources, labelled, merged
 from coterie.words.grant import Grant, both
 from coterie.words.limits import Limits
 from coterie.words.message import Message
@@ -77,6 +80,7 @@ class Frame:
         "name",
         "parent",
         "path",
+        "taint",
         "task",
         "usage",
     )
@@ -92,6 +96,7 @@ class Frame:
         self.acted = False
         self.finished: list[Message] = []
         self.grant: Grant | None
+        self.taint: Sources = () if parent is None else parent.taint
         self.actor: Playable | None = None
         self.task: Task | None = None
         self.path: str
@@ -104,6 +109,8 @@ class Frame:
             self.grant = parent.grant
         if call is not None:
             self.actor, self.task = call.actor, call.task
+            if call.task.taint:
+                self.read(call.task.taint)
             if call.grant is not None:
                 self.grant = both(self.grant, call.grant)
             if call.actor.grant is not None:
@@ -133,6 +140,26 @@ class Frame:
         while frame is not None and not frame.acted:
             frame.acted = True
             frame = frame.parent
+
+    def read(self, taint: Sources) -> None:
+        """Be tainted by what was read."""
+        self.taint = merged(self.taint, taint)
+
+    def left(self) -> None:
+        """Let the frame above know what this one has cost and read."""
+        parent = self.parent
+        if parent is not None:
+            if self.usage is not NOTHING:
+                parent.spend(self.usage)
+            if self.taint is not parent.taint:
+                parent.read(self.taint)
+
+    def said(self, value: Message | str) -> Message:
+        """What the actor answers, with what it cost and where its words came from."""
+        message = Message(sender=self.name, text=value) if isinstance(value, str) else value
+        if self.usage is not NOTHING and message.usage is not self.usage:
+            message = replace(message, usage=self.usage)
+        return labelled(message, self.taint) if self.taint else message
 
     def spend(self, usage: Usage) -> None:
         """Count what was spent below this frame."""
@@ -208,7 +235,19 @@ def _names(frame: Frame, top: Frame) -> list[str]:
 class Strand:
     """One coroutine that the kernel moves, and where it stands."""
 
-    __slots__ = ("closed", "coro", "frame", "held", "join", "owner", "slot", "stack", "wait")
+    __slots__ = (
+        "brings",
+        "closed",
+        "coro",
+        "frame",
+        "held",
+        "join",
+        "owner",
+        "slot",
+        "stack",
+        "vouched",
+        "wait",
+    )
 
     def __init__(
         self, coro: Coroutine[Any, Any, Any], frame: Frame, owner: Join | None = None, slot: int = 0
@@ -223,6 +262,10 @@ class Strand:
         self.wait: Any = None
         self.held: Amounts = FREE
         """What is reserved for the effect it waits for."""
+        self.brings: Sources = ()
+        """What the outcome of the effect it waits for taints its frame by."""
+        self.vouched = b""
+        """The use of a sensitive tool that a person allows it next."""
 
     def push(self, coro: Coroutine[Any, Any, Any], frame: Frame) -> None:
         """Go on in `coro`, inside `frame`."""
@@ -234,3 +277,16 @@ class Strand:
         left = self.frame
         self.coro, self.frame = self.stack.pop()
         return left
+
+    def shut(self) -> list[Exception]:
+        """Close its coroutines, the deepest first, and count what was spent in them; what they raised meanwhile."""
+        raised: list[Exception] = []
+        for coro in (self.coro, *(coro for coro, _ in reversed(self.stack))):
+            try:
+                coro.close()
+            except Exception as error:  # a `finally` that raises or awaits must not stop the closing
+                raised.append(error)
+        for frame in (self.frame, *(frame for _, frame in reversed(self.stack))):
+            if frame.parent is not None:  # what was spent below has been spent, whoever waits for it
+                frame.parent.spend(frame.usage)
+        return raised

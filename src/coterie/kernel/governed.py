@@ -63,7 +63,7 @@ class Governed(Machine):
 
     def ask_first(self, strand: Strand, wait: Put | Get | Watch) -> Any:
         """Have a use of the board wait until it is permitted."""
-        self._ask(strand, Permit(BOARD[type(wait)], wait.key))
+        self.ask(strand, Permit(BOARD[type(wait)], wait.key))
         self._asking[strand.wait] = wait
         return PARKED
 

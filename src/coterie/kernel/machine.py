@@ -23,8 +23,6 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar
 
-from msgspec.structs import replace
-
 from coterie.errors import Cancelled, CoterieError, NoProgress, NotGranted, OverLimit, error_of
 from coterie.kernel.branches import branch
 from coterie.kernel.budget import Budget
@@ -34,7 +32,8 @@ from coterie.kernel.grants import check
 from coterie.kernel.joins import Join
 from coterie.kernel.shared import PARKED, SETTLES, Shared
 from coterie.kernel.stuck import deadlock, foreign, not_a_message
-from coterie.words.effect import Ask, Effect, Sleep, Think, Use
+from coterie.kernel.taint import Sources, read, recall, remember, tainted, using
+from coterie.words.effect import Ask, Effect, Recall, Remember, Sleep, Think, Use
 from coterie.words.event import Asked, Noted, Settled
 from coterie.words.limits import DEFAULT, Limits
 from coterie.words.message import Message
@@ -57,15 +56,25 @@ class Machine:
     _concluding = False
     _shared: Shared | None = None
 
-    def __init__(self, actor: Playable, task: Task, *, noting: bool = True, limits: Limits = DEFAULT) -> None:
+    def __init__(
+        self,
+        actor: Playable,
+        task: Task,
+        *,
+        noting: bool = True,
+        limits: Limits = DEFAULT,
+        taint: Sources = (),
+    ) -> None:
         self.parked: dict[str, Strand] = {}
         self._asked: list[Asked] = []
         self._dropped: list[str] = []
+        self.suspects: dict[str, Sources] = {}  # steps that a person has to allow
         self._notes: list[Noted] | None = [] if noting else None
         self._ready: deque[tuple[Strand, Any, Exception | None]] = deque()
         name = actor.name
         self.budget = Budget(limits, name)
         self.root = Frame(name, None, Call(actor, task), self.budget.root)
+        self.root.read(tainted(task))
         if noting:
             self.note(name, "entered", task.text[:80])
         self._top = Strand(self.begin(actor, task), self.root)
@@ -96,9 +105,8 @@ class Machine:
         Without `people` a question is nothing that could be begun. None leaves everything as it is.
         """
         asked = self._asked
-        if len(asked) != 1 or len(self.parked) != 1 or self._dropped or self.budget.refused:
-            return None
-        if self._shared is not None and self._shared.listening:
+        busy = self._dropped or self.budget.refused or self.suspects or self.listening
+        if busy or len(asked) != 1 or len(self.parked) != 1:
             return None
         return asked.pop() if people or asked[0].effect.__class__ is not Ask else None
 
@@ -132,8 +140,10 @@ class Machine:
             strand.frame.spend(usage)
         if strand.held or usage is not FREE or self.budget.refused:
             self.budget.settle(strand, path, usage)
-        failure = settled.failure
-        self._move(strand, settled.value, None if failure is None else error_of(failure))
+        failure, value = settled.failure, settled.value
+        if strand.brings or strand.frame.taint:
+            value = read(strand, settled, self.suspects)
+        self._move(strand, value, None if failure is None else error_of(failure))
         if self._ready or not self.parked:
             self._spin()
 
@@ -203,7 +213,7 @@ class Machine:
                 try:
                     settle = settles.get(wait.__class__)
                     value = (
-                        handlers.get(wait.__class__, Machine._ask)(self, strand, wait)
+                        handlers.get(wait.__class__, Machine.ask)(self, strand, wait)
                         if settle is None
                         else settle(self._shared or self.shared, strand, wait)
                     )
@@ -217,20 +227,15 @@ class Machine:
     def _leave(self, strand: Strand, value: Any) -> tuple[Any, Exception | None]:
         """A play returned: its message goes to the caller, or decides a join, or ends the run."""
         frame = strand.frame
-        usage, parent = frame.usage, frame.parent
         if self._shared is not None:
             self._shared.leave(frame)
         if frame.actor is not None:
-            if type(value) is str:
-                value = Message(sender=frame.name, text=value)
-            elif not isinstance(value, Message):
+            if type(value) is not str and not isinstance(value, Message):
                 return self._fail(strand, not_a_message(frame, value))
-            if usage is not FREE and value.usage is not usage:
-                value = replace(value, usage=usage)
+            value = frame.said(value)
             if self._notes is not None:
                 self._notes.append(Noted(frame.path, "left"))
-        if parent is not None and usage is not FREE:
-            parent.spend(usage)
+        frame.left()
         if strand.stack:
             strand.pop()
             if strand.frame.parent is None:
@@ -258,8 +263,7 @@ class Machine:
             self._shared.leave(frame)
         if frame.actor is not None:
             self.note(frame.path, "failed", str(error)[:200])
-        if frame.parent is not None:
-            frame.parent.spend(frame.usage)
+        frame.left()
         if strand.stack:
             strand.pop()
             return None, error
@@ -289,8 +293,7 @@ class Machine:
         if join is None:
             return
         if waiter.frame.parent is None:
-            good = [value for value in join.outcomes if isinstance(value, Message)]
-            waiter.frame.finished.extend(good)
+            waiter.frame.finished += [value for value in join.outcomes if isinstance(value, Message)]
         for strand in join.strands:
             self._close(strand)
 
@@ -303,20 +306,14 @@ class Machine:
         wait, strand.wait = strand.wait, None
         if type(wait) is str:
             del self.parked[wait]
+            self.suspects.pop(wait, None)
             self._dropped.append(wait)
             self.note(wait, "dropped")
             self.budget.release(strand, wait)
         if self._shared is not None:
             self._shared.close(strand, wait)
-        coros = [strand.coro, *(coro for coro, _ in reversed(strand.stack))]
-        for coro in coros:
-            try:
-                coro.close()
-            except Exception as error:  # a `finally` that raises or awaits must not stop the closing
-                self.note(strand.frame.path, "failed", f"while closing: {error}"[:200])
-        for frame in (strand.frame, *(frame for _, frame in reversed(strand.stack))):
-            if frame.parent is not None:  # what was spent below has been spent, whoever waits for it
-                frame.parent.spend(frame.usage)
+        for error in strand.shut():
+            self.note(strand.frame.path, "failed", f"while closing: {error}"[:200])
 
     def _end(self, error: Exception) -> None:
         """End the run now, with everything closed."""
@@ -327,7 +324,8 @@ class Machine:
 
     # Handlers: each takes an awaited thing and gives its value at once, or PARKED.
 
-    def _ask(self, strand: Strand, effect: Any) -> Any:
+    def ask(self, strand: Strand, effect: Any) -> Any:
+        """Have a strand wait for an effect of the world."""
         if not issubclass(effect.__class__, Effect):
             raise foreign(strand.frame, effect)
         path = strand.wait = strand.frame.effect(effect.step)
@@ -341,18 +339,18 @@ class Machine:
             path = strand.frame.effect(use.step)
             self.note(path, "refused", why)
             raise NotGranted(why, path=path)
-        return self._spend(strand, use, not getattr(use.by, "idempotent", False))
+        self._spend(strand, use, not getattr(use.by, "idempotent", False))
+        using(strand, use, self.suspects)
+        return PARKED
 
     def _think(self, strand: Strand, think: Think) -> Any:
-        acts = think.acts
-        if not acts:
+        if not think.acts:
             self._last = think
-        return self._spend(strand, think, acts)
+        return self._spend(strand, think, think.acts)
 
     def _spend(self, strand: Strand, effect: Think | Use, acts: bool) -> Any:
-        self._ask(strand, effect)
-        refusal = self.budget.take(strand, strand.wait, effect)
-        if refusal is not None:
+        self.ask(strand, effect)
+        if (refusal := self.budget.take(strand, strand.wait, effect)) is not None:
             self.note(strand.wait, "refused", refusal.why)
         elif acts:
             strand.frame.act()
@@ -369,26 +367,26 @@ class Machine:
     def _call(self, strand: Strand, call: Call) -> Any:
         frame = self._enter(strand.frame, call)
         strand.push(self.played(call), frame)
-        return None
 
     def _fork(self, strand: Strand, join: Join) -> Any:
         narrow(strand.frame, len(join.parts))
         strand.join = join
         join.waiter = strand
         strand.wait = join
-        join.strands = [self._branch(strand, part, join, n) for n, part in enumerate(join.parts)]
+        frame = strand.frame
+        join.strands = [
+            Strand(self.played(part), self._enter(frame, part), join, n)
+            if type(part) is Call
+            else branch(part, frame, join, n)
+            for n, part in enumerate(join.parts)
+        ]
         if join.seconds is not None:
-            join.strands.append(self._branch(strand, Sleep(join.seconds), join, -1))
+            join.strands.append(branch(Sleep(join.seconds), frame, join, -1))
         if not join.parts:
             self._close_join(strand)
             return join.result()
         self._ready.extend([(branch, None, None) for branch in join.strands])
         return PARKED
-
-    def _branch(self, strand: Strand, part: Any, join: Join, slot: int) -> Strand:
-        if type(part) is Call:
-            return Strand(self.played(part), self._enter(strand.frame, part), join, slot)
-        return branch(part, strand.frame, join, slot)
 
     settles: ClassVar[dict[type, Callable[[Shared, Strand, Any], Any]]] = SETTLES
     handlers: ClassVar[dict[type, Callable[[Machine, Strand, Any], Any]]] = {
@@ -396,5 +394,7 @@ class Machine:
         Join: _fork,
         Think: _think,
         Use: _use,
+        Recall: recall,
+        Remember: remember,
     }
     """What is handled in a way of its own; all else is asked of the world."""

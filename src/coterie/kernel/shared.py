@@ -11,6 +11,7 @@ from coterie.kernel.claims import Claims
 from coterie.kernel.frames import Frame, Strand
 from coterie.kernel.grants import parted
 from coterie.kernel.stuck import repeated
+from coterie.kernel.taint import Sources, line, merged
 from coterie.kernel.topics import NOTHING, Topics
 from coterie.kernel.values import storable
 from coterie.words.effect import (
@@ -27,7 +28,9 @@ from coterie.words.effect import (
     Send,
     Subscribe,
     Subscribers,
+    Tainted,
     Unsubscribe,
+    Vouch,
     Watch,
 )
 from coterie.words.event import Noted
@@ -40,7 +43,7 @@ PARKED: Any = object()
 class Shared:
     """The topics, the board and the claims of a run, each made when it is first used."""
 
-    __slots__ = ("_board", "_claims", "_notes", "_ready", "_topics")
+    __slots__ = ("_board", "_claims", "_notes", "_ready", "_tainted", "_topics")
 
     def __init__(self, ready: deque[tuple[Strand, Any, Exception | None]], notes: list[Noted] | None) -> None:
         self._ready = ready
@@ -48,6 +51,7 @@ class Shared:
         self._board: Board | None = None
         self._claims: Claims | None = None
         self._topics: Topics | None = None
+        self._tainted: dict[str, Sources] = {}
 
     @property
     def topics(self) -> Topics:
@@ -77,8 +81,15 @@ class Shared:
 
     def tell(self, topic: str, message: Any, priority: int) -> None:
         """Take a message from outside; one for which there is no room is noted, and dropped."""
+        self._taint(topic, (line(f"message from outside on {topic}"),))
         if self.topics.send(topic, message, priority) is None:
             self._note("", "dead", topic, message)
+
+    def _taint(self, topic: str, taint: Sources) -> None:
+        """Let whoever hears on a topic, now or later, be tainted by what was sent there."""
+        self._tainted[topic] = merged(self._tainted.get(topic, ()), taint)
+        for hearer in self.topics.hearers(topic):
+            hearer.frame.read(taint)
 
     def leave(self, frame: Frame) -> None:
         """Give back what a frame that ends has claimed."""
@@ -105,6 +116,8 @@ class Shared:
             self._note(strand.frame.path, "sent", send.topic, send.message)
         elif send.message.__class__ is not str:
             storable(send.message, strand.frame.path)
+        if strand.frame.taint:
+            self._taint(send.topic, strand.frame.taint)
         heard = (self._topics or self.topics).send(send.topic, send.message, send.priority)
         if heard is False:
             return None
@@ -116,6 +129,8 @@ class Shared:
         return PARKED
 
     def hear(self, strand: Strand, hear: Hear) -> Any:
+        if self._tainted:
+            strand.frame.read(self._tainted.get(hear.topic, ()))
         message = (self._topics or self.topics).hear(strand, hear)
         if message is not NOTHING:
             return message
@@ -125,21 +140,26 @@ class Shared:
     def put(self, strand: Strand, put: Put) -> Any:
         path = strand.frame.path
         shape = storable(put.value, path)
-        entry = self.board.put(put, path)
+        entry = self.board.put(put, path, strand.frame.taint)
         if entry is None:
             return 0
         if self._notes is not None:
             self._notes.append(Noted(path, "put", put.key, shape))
         for watcher in self.board.woken(entry):
+            watcher.frame.read(entry.taint)
             self._ready.append((watcher, entry, None))
         return entry.version
 
     def get(self, strand: Strand, get: Get) -> Any:
-        return self.board.get(get.key)
+        entry = self.board.get(get.key)
+        if entry.taint:
+            strand.frame.read(entry.taint)
+        return entry
 
     def watch(self, strand: Strand, watch: Watch) -> Any:
         entry = self.board.get(watch.key)
         if entry.version > watch.after:
+            strand.frame.read(entry.taint)
             return entry
         strand.wait = watch
         self.board.watch(strand, watch)
@@ -172,6 +192,12 @@ class Shared:
             self._note(strand.frame.path, "lost", ", ".join(lost), None)
         return kept
 
+    def tainted(self, strand: Strand, asked: Tainted) -> Any:
+        return strand.frame.taint
+
+    def vouch(self, strand: Strand, vouch: Vouch) -> Any:
+        strand.vouched = vouch.use
+
     def inbox(self, strand: Strand, inbox: Inbox) -> Any:
         self.topics.bound(inbox)
 
@@ -196,6 +222,8 @@ SETTLES: dict[type, Callable[[Shared, Strand, Any], Any]] = {
     Release: Shared.release,
     Here: Shared.here,
     Acted: Shared.acted,
+    Tainted: Shared.tainted,
+    Vouch: Shared.vouch,
     Granted: Shared.granted,
     Inbox: Shared.inbox,
     Subscribe: Shared.subscribe,

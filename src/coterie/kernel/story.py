@@ -11,6 +11,7 @@ from msgspec import Struct
 from coterie.errors import Corrupt
 from coterie.kernel.inquiries import questions
 from coterie.kernel.replay import counted
+from coterie.kernel.taint import TAINT
 from coterie.words.effect import Effect
 from coterie.words.envelope import Envelope
 from coterie.words.event import Asked, Closed, Noted, Opened, Record, Settled, Signalled
@@ -38,7 +39,8 @@ def opened(records: Sequence[Record]) -> Opened:
 
 def task_of_run(began: Opened) -> Task:
     """The task that a run was opened with."""
-    return Task(began.task, None if began.context is None else Thread(began.context), began.data)
+    context = None if began.context is None else Thread(began.context)
+    return Task(began.task, context, began.data, tuple(began.origin.get(TAINT, ())))
 
 
 def closed(records: Sequence[Record]) -> Closed | None:

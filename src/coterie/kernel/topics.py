@@ -123,6 +123,11 @@ class Topics:
         held.put(message, priority)
         return False
 
+    def hearers(self, topic: str) -> list[Strand]:
+        """Whoever waits to hear on a topic now."""
+        held = self._topics.get(topic)
+        return [strand for strand, hear in held.waiting if strand.wait is hear] if held is not None else []
+
     def block(self, strand: Strand, send: Send) -> None:
         """Let a sender wait until there is room."""
         self._topics[send.topic].blocked.append((strand, send))

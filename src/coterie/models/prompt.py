@@ -14,6 +14,7 @@ from itertools import groupby
 from coterie.models.constrain import NO_TOOL, shape
 from coterie.words.brief import Brief, ToolSpec
 from coterie.words.effect import Think
+from coterie.words.fence import quoted
 from coterie.words.message import Message, ToolCall
 
 Turn = dict[str, str]
@@ -45,7 +46,7 @@ def _said(think: Think) -> Iterator[tuple[str, str]]:
         names |= {call.id: call.name for call in message.calls}
         if message.answers:
             tool = names.get(message.answers, message.sender)
-            yield "user", f"Result of {tool}: {message.text}\n{_WHAT_NEXT}"
+            yield "user", f"Result of {tool}: {quoted(message)}\n{_WHAT_NEXT}"
         elif message.sender == think.actor:
             yield "assistant", _own(message)
         else:

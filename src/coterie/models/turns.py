@@ -23,6 +23,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from coterie.words.effect import Think
+from coterie.words.fence import quoted
 from coterie.words.message import File, Message, Thought, ToolCall
 
 LOST = "error: this call has no result: it was interrupted, or the result is no longer in the conversation"
@@ -112,7 +113,7 @@ class _Reading:
         yield Said(message.text, calls, message.thoughts)
         for call, was in zip(calls, message.calls, strict=True):
             found = self._answer(at, was.id)
-            text, files = (LOST, ()) if found is None else (found.text, found.files)
+            text, files = (LOST, ()) if found is None else (quoted(found), found.files)
             yield Answer(call.id, call.name, text, files)
 
     def _named(self, call: ToolCall) -> ToolCall:
@@ -139,7 +140,7 @@ class _Reading:
     def _in_words(self, at: int, message: Message) -> str:
         """What somebody else said, or what a tool answered to a call that is not shown as one."""
         if message.answers:
-            return f"Result of {self._tool(at, message)}: {message.text}"
+            return f"Result of {self._tool(at, message)}: {quoted(message)}"
         calls = "\n".join(map(_call, message.calls))
         text = "\n".join(one for one in (message.text, calls) if one.strip())
         return text if message.sender == "user" or not text else f"{message.sender}: {text}"

@@ -14,12 +14,13 @@ from typing import Any
 
 from msgspec import Struct
 
-from coterie.errors import CoterieError, Denied
+from coterie.errors import CoterieError, Denied, failure_of
 from coterie.kernel.budget import Account, prompted
+from coterie.kernel.taint import told
 from coterie.kernel.values import to_plain
 from coterie.ports import Policy
 from coterie.words.effect import Effect, Forget, Recall, Remember, Think, Use
-from coterie.words.event import Asked
+from coterie.words.event import Asked, Settled
 from coterie.words.permit import DECISIONS, Decision, Permit
 from coterie.words.principal import Principal
 
@@ -64,6 +65,26 @@ class Gate:
             return Verdict("ask", f"{who} wants to {what}, which the policy leaves to a person{_with(about)}")
         wrong = "" if said in DECISIONS else f" (it said {said!r})"
         return Verdict("deny", f"the policy does not let {who} {what}{wrong}")
+
+
+def judged(gate: Gate | None, asked: Asked, account: Account, sources: tuple[str, ...]) -> Verdict:
+    """What is to be done with an effect that a policy, and where the words came from, may be against."""
+    said = ALLOWED if gate is None else gate.verdict(asked, account)
+    return _tainted(asked, sources) if sources and said.decision != "deny" else said
+
+
+def forbidden(path: str, by: str) -> Settled:
+    """How a step ends that a person, `by`, does not allow."""
+    return Settled(path, failure=failure_of(Denied(f"{by or 'a person'} did not allow {path!r}"), path))
+
+
+def _tainted(asked: Asked, sources: tuple[str, ...]) -> Verdict:
+    """What is to be done with the use of a sensitive tool to which somebody's words led who is no member."""
+    use = asked.effect
+    what = (
+        f"{use.tool!r} is sensitive; arguments: {str(use.arguments)[:MOST]}" if isinstance(use, Use) else ""
+    )
+    return Verdict("ask", f"{told(sources)} {what}")
 
 
 def subject(effect: Effect[Any], account: Account) -> tuple[str, str, dict[str, Any]] | None:

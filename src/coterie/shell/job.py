@@ -16,6 +16,7 @@ from coterie.kernel.budget import Account
 from coterie.kernel.governed import machine_of
 from coterie.kernel.replay import Resumed, counted, reopening, replay, signal
 from coterie.kernel.story import closed, opened, paused, result_of, task_of_run, usage
+from coterie.kernel.taint import TAINT
 from coterie.kernel.values import storable, to_plain
 from coterie.ports import Lease, Observer, Policy, Store
 from coterie.shell.gate import Gate
@@ -50,7 +51,7 @@ def plain(task: Task, name: str) -> Task:
     Raises:
         Unstorable: if its data has no JSON shape.
     """
-    return task if task.data is None else Task(task.text, task.context, storable(task.data, name))
+    return task if task.data is None else Task(task.text, task.context, storable(task.data, name), task.taint)
 
 
 def may_run(policy: Policy | None, job: Job) -> None:
@@ -181,6 +182,8 @@ class Job:
         if GOVERNED in self.origin:
             self._is_governed()
         origin = dict(self.origin)
+        if self.task is not None and self.task.taint:
+            origin[TAINT] = list(self.task.taint)
         return origin if self.policy is None else {**origin, GOVERNED: to_plain(self.by)}
 
     def _resumed(self, lease: Lease, records: list[Record]) -> tuple[Runner, list[Event], Resumed]:

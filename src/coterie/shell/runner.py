@@ -22,14 +22,14 @@ from typing import Any
 
 import msgspec
 
-from coterie.errors import Denied, InDoubt, NotOpen, RunError, failure_of
+from coterie.errors import InDoubt, NotOpen, RunError, failure_of
 from coterie.kernel.machine import Machine
 from coterie.kernel.replay import PERMISSION, Resumed, signal
 from coterie.kernel.story import result_of
 from coterie.kernel.values import storable
 from coterie.ports import DROPPED, Lease, Store
 from coterie.shell.ending import ended
-from coterie.shell.gate import Gate, Verdict
+from coterie.shell.gate import Gate, Verdict, forbidden, judged
 from coterie.shell.inbox import Inbox
 from coterie.shell.questions import doubtful, dubious, fitting, leave, petition, put
 from coterie.shell.reuse import Memo
@@ -167,7 +167,10 @@ class Runner(Inbox):
             self._refuse(path)
             return
         if (asked := self._held.pop(path, None)) is not None:
-            self._decide(asked, approved=plain == "approve", by=by)
+            if plain == "approve":
+                self._take_on(asked)
+            else:
+                self.arrive(forbidden(path, by))
             return
         asked = self._in_doubt.pop(path, None)
         if asked is None:
@@ -217,26 +220,20 @@ class Runner(Inbox):
 
     def _screen(self, asked: list[Asked]) -> None:
         """Have what is asked pass the gate; what it denies or leaves to a person is noted, and not begun."""
-        if self._gate is None:
+        suspects = self.machine.suspects
+        if self._gate is None and not suspects:
             return
         for ask in asked:
             if ask.path in self._doubts:  # it was begun before a crash
                 continue
-            verdict = self._gate.verdict(ask, self.machine.budget.account(self.machine.parked.get(ask.path)))
+            account = self.machine.budget.account(self.machine.parked.get(ask.path))
+            verdict = judged(self._gate, ask, account, suspects.get(ask.path, ()))
             if verdict.decision == "deny":
                 self._denied[ask.path] = verdict
                 self.machine.note(ask.path, "refused", verdict.why)
             elif verdict.decision == "ask":
                 self._held[ask.path] = ask
                 self._question(ask.path, leave(verdict.why))
-
-    def _decide(self, asked: Asked, *, approved: bool, by: str) -> None:
-        """Begin a step that a person lets pass, or let it fail."""
-        if approved:
-            self._take_on(asked)
-        else:
-            error = Denied(f"{by or 'a person'} did not allow {asked.path!r}")
-            self.arrive(Settled(asked.path, failure=failure_of(error, asked.path)))
 
     def _go_on(self) -> None:
         """Begin what a raised limit allows now."""
@@ -246,8 +243,7 @@ class Runner(Inbox):
 
     def _refuse(self, path: str) -> None:
         """Let a step end that no limit allows."""
-        refusal = self.machine.budget.refusal(path)
-        if refusal is not None:
+        if (refusal := self.machine.budget.refusal(path)) is not None:
             self._arrived.append(refusal)
 
     def _watch_the_clock(self) -> None:
@@ -283,6 +279,7 @@ class Runner(Inbox):
             or self._memo
             or self._doubts
             or self._gate
+            or self.machine.suspects
             or self.machine.budget.refused
         )
         return not (busy or self.machine.listening) and not (
@@ -317,7 +314,10 @@ class Runner(Inbox):
         """Begin one of several things: from memory, by a person, or as a job."""
         effect, path = ask.effect, ask.path
         refused = self.machine.budget.refused
-        if not (refused or self._gate or self._memo or self._doubts) and type(effect) is not Ask:
+        if (
+            not (refused or self._gate or self._held or self._memo or self._doubts)
+            and type(effect) is not Ask
+        ):
             self._begin(ask)  # nearly always
         elif path in self._held:
             self._put(path)

@@ -14,6 +14,7 @@ from msgspec.msgpack import decode
 from msgspec.structs import replace
 
 from coterie.errors import BadInput, CoterieError, InDoubt, ModelFailed, TimedOut, failure_of
+from coterie.kernel.taint import AFTER
 from coterie.kernel.values import storable
 from coterie.models.find import find
 from coterie.ports import Memory, Model
@@ -124,7 +125,9 @@ class World:
 
     async def _remember(self, path: str, remember: Remember, run: str, doubt: float | None) -> Settled:
         entry = remember.entry
-        key, source = entry.key or f"{run}:{path}", entry.source or f"run {run}, {path}"
+        key, source = entry.key or f"{run}:{path}", entry.source
+        if not source or source.startswith(AFTER):
+            source = f"run {run}, {path}{source}"
         kept = replace(entry, key=key, source=source)
         return Settled(path, await self._memory(run).keep(kept, self.clock()))
 

@@ -103,5 +103,5 @@ def _bounded(value: Any) -> Number:
     return value
 
 
-calculator = Tool(_calculator, name="calculator", idempotent=True, tags=["arithmetic"])
+calculator = Tool(_calculator, name="calculator", idempotent=True, trusted=True, tags=["arithmetic"])
 """A tool that works out an expression."""

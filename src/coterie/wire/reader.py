@@ -18,7 +18,7 @@ from coterie.words.limits import DEFAULT, Limits
 from coterie.words.message import File, Message, Thought, ToolCall
 from coterie.words.usage import NOTHING
 
-_NO_MORE: list[Any] = [None, None, (), (), ""]
+_NO_MORE: list[Any] = [None, None, (), (), "", ()]
 _CONTENTS = msgspec.msgpack.Decoder(dict[bytes, bytes]).decode
 
 
@@ -143,7 +143,7 @@ class Reader:
         """The message of a mention and what came with it."""
         sender, text, output, calls, answers, *seen = decoded(self.content(row[0].data))
         files, thoughts = seen or ((), ())
-        _, usage, parts, missing, unverified = [*row, *_NO_MORE[len(row) :]]
+        _, usage, parts, missing, unverified, taint = [*row, *_NO_MORE[len(row) :]]
         return Message(
             sender=sender,
             text=self.value(text),
@@ -156,6 +156,7 @@ class Reader:
             unverified=unverified or "",
             files=tuple(File(media=m, data=self.value(d), url=u, name=n) for m, d, u, n in files),
             thoughts=tuple(Thought(**thought) for thought in thoughts),
+            taint=tuple(taint),
         )
 
     def content(self, name: bytes) -> bytes:

@@ -80,7 +80,7 @@ class Writer:
         said = self.refer(content(message))
         parts = [self.message(part) for part in message.parts]
         usage = None if message.usage is NOTHING else spent(message.usage)
-        row = [said, usage, parts, message.missing, message.unverified]
+        row = [said, usage, parts, message.missing, message.unverified, message.taint]
         while row and not row[-1]:
             row.pop()
         return row

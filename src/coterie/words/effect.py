@@ -281,6 +281,16 @@ class Acted(Effect[bool], frozen=True):
     """Whether a tool that is not idempotent has been begun in the frame that asks, or below it."""
 
 
+class Tainted(Effect[tuple[str, ...]], frozen=True):
+    """Where the words come from that the frame has read, as far as somebody wrote them who is no member."""
+
+
+class Vouch(Effect[None], frozen=True):
+    """Say that a person was shown what taints the frame, and allows one use: the one that `name_of` names so."""
+
+    use: bytes
+
+
 class Granted(Effect[tuple[Tools, ...]], Generic[Tools], frozen=True):
     """Those of `tools` that the frame may use. What it may not is noted as lost."""
 
@@ -294,6 +304,7 @@ class Entry(Struct, frozen=True):
     value: Any = None
     version: int = 0
     author: str = ""
+    taint: tuple[str, ...] = ()
 
 
 class Stored(Effect[Any], frozen=True, gc=False):

@@ -51,8 +51,10 @@ class Message(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `sender` is the actor's name, or `"user"`. `answers` is the id of the tool call that
     this message answers. `output` is the typed value behind `text`, where there is one.
     `parts` is what each member of a team said, in declared order; `missing` is who did not
-    answer, and why. `unverified` says why a done-when did not hold; empty means that it
-    held or that there was none. `files` are shown with the text; `thoughts` came before it.
+    answer, and why. `taint` says where the words came from that it was made of, as far as
+    somebody wrote them who is no member (see `kernel/taint.py`). `unverified` says why a done-when
+    did not hold; empty means that it held or that there was none. `files` are shown with the text;
+    `thoughts` came before it.
     """
 
     sender: str
@@ -66,6 +68,7 @@ class Message(Struct, frozen=True, kw_only=True, omit_defaults=True):
     unverified: str = ""
     files: tuple[File, ...] = ()
     thoughts: tuple[Thought, ...] = ()
+    taint: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.text

@@ -22,6 +22,7 @@ from a2a.utils.errors import (
 )
 from a2a.utils.proto_utils import validate_proto_required_fields
 from a2a.utils.task import apply_history_length, validate_history_length
+from msgspec.structs import replace
 
 from coterie.doors.a2a.stream import LIVE, Event, Translator
 from coterie.doors.a2a.tasks import ENDED, JournalTasks, Scope
@@ -187,7 +188,7 @@ class Handler(RequestHandler):
             "by": scope.by.name,
             "a2a": {"context": conversation, "message": message.message_id, "team": scope.team},
         }
-        task = self._task_of(message, before)
+        task = replace(self._task_of(message, before), taint=(f"peer {scope.by.name}, over A2A",))
         try:
             actor = self._service.library.actor(origin)
             return await host.begin(actor, task, id=run, origin=origin, by=scope.by, live=True)

@@ -26,6 +26,7 @@ from coterie.teamfile import BadFile, opened
 from coterie.teamfile.findings import Finding, findings
 from coterie.teamfile.schema import text
 from coterie.teamfile.survey import PROMPT, Spend, spend, survey
+from coterie.teamfile.taints import Way, ways
 from coterie.teamfile.templates import TEMPLATES, template
 
 SCHEMA = "team.schema.json"
@@ -85,6 +86,8 @@ class Report(Struct, frozen=True, kw_only=True):
     unpriced: tuple[str, ...] = ()
     unknown: bool = False
     findings: tuple[Finding, ...] = ()
+    ways: tuple[Way, ...] = ()
+    """From untrusted sources to sensitive tools: nothing to mend, but somebody has to be there to be asked."""
 
 
 @click.command(cls=TeamCommand, epilog=_TEAM)
@@ -171,6 +174,7 @@ def _report(actor: Actor, most: Spend, found: list[Finding]) -> Report:
         unpriced=most.unpriced,
         unknown=seen.unknown,
         findings=tuple(found),
+        ways=tuple(ways(actor)),
     )
 
 
@@ -187,6 +191,7 @@ def _told(report: Report, prompt: int, *, priced: bool) -> Iterator[str]:
         if priced and report.usd is not None:
             left_out = f", without {', '.join(report.unpriced)}" if report.unpriced else ""
             yield f"at most ${report.usd:,.4f}, with prompts of up to {prompt:,} tokens{left_out}"
+    yield from map(str, report.ways)
     count = len(report.findings)
     yield f"{count} finding{'' if count == 1 else 's'}" if count else "nothing is wrong"
 

@@ -59,8 +59,9 @@ class Desk:
                 return host, called.request_state
             said = {name: value for name, value in options.items() if value is not None}
             origin = self.service.library.origin(team, said, None)
-            origin |= {"by": principal_of(asking).name, "door": "mcp"}
-            return host, await host.begin(self.service.library.actor(origin), task, origin=origin)
+            by = principal_of(asking)
+            origin |= {"by": by.name, "door": "mcp"}
+            return host, await host.begin(self.service.library.actor(origin), task, origin=origin, by=by)
         except CoterieError as error:
             raise ToolError(str(error)) from error
 
