@@ -64,7 +64,7 @@ def _meter(turn: Turn) -> Any:
 
         async def on_llm_end(self, response: Any, **more: Any) -> None:
             found = getattr(response.generations[0][0], "message", None)
-            usage = getattr(found, "usage_metadata", None) or {}
+            usage: dict[str, Any] = getattr(found, "usage_metadata", None) or {}
             self.part += 1
             turn.spend(
                 requests=1,
