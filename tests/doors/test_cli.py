@@ -103,7 +103,7 @@ def test_a_run_remembers_its_team(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "code", "words"),
     [
-        (["run", "nope", "x"], 2, "there is no team 'nope': say one of 'research', 'FILE.yaml'"),
+        (["run", "nope", "x"], 2, "there is no team 'nope': say one of 'code-review', "),
         (["run", "gone.py:panel", "x"], 2, "gone.py': check the path"),
         (["run", "team.py", "x"], 2, "Name it, as in 'team.py:panel'"),
         (["run", "team.yaml", "x"], 2, "team.yaml: there is no such file"),
