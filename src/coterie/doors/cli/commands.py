@@ -37,6 +37,7 @@ COMMANDS = {
     "key": ("audit", "Make a key that exports are signed with."),
     "memory": ("memory", "Add to what is remembered, search it, and forget it."),
     "serve": ("serve", "Serve teams over HTTP."),
+    "acp-editor": ("editor", "Be a team as an agent in an editor, over stdio."),
     "mcp": ("mcp", "Offer teams as tools to an MCP client, over stdio."),
     "worker": ("worker", "Perform the runs of a queue, beside others."),
     "keys": ("serve", "Make, list and revoke the keys of a service."),
@@ -73,7 +74,7 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"coterie.doors.cli.{COMMANDS[cmd_name][0]}")
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
