@@ -42,6 +42,8 @@ def pictures():
                 for name, place in views.items():
                     if look == "light" or name in ("run", "question", "runs"):
                         page.goto(place)
+                        if "?tab=" in place:
+                            page.locator("#tabs").evaluate("one => one.scrollIntoView()")
                         taken = page.screenshot(path=IMAGES / f"page-{name}-{look}.png")
                         assert len(taken) < LARGEST, f"{name} in {look} has {len(taken):,} bytes"
         with window(browser, url, let_in=False) as page:

@@ -213,6 +213,16 @@ def test_keys_are_made_rotated_and_revoked(stage):
         assert let_in(other, secret).status_code == 403
 
 
+def test_a_run_is_paused_and_resumed(stage):
+    """It begins nothing new until it is resumed."""
+    run = started(stage, "desk")
+    assert stage.post(f"{run}/pause").headers["location"] == run
+    assert "paused" in text_of(stage.get(run))
+    assert stage.post(f"{run}/resume").headers["location"] == run
+    stage.get(f"/v1{run}/wait")
+    assert "waiting" in text_of(stage.get(run))
+
+
 def test_runs_are_filtered(stage):
     """By state, team and text."""
     started(stage, "panel", "a needle")

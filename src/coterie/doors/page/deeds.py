@@ -45,6 +45,7 @@ def _stop(seen: Moment) -> Html:
     return el(
         "form",
         labelled("Why", el("input", name="reason", placeholder="cancelled", maxlength=500)),
+        el("button", "Pause the run", class_="quiet", formaction=to_run(seen.id, "pause")),
         el("button", "Cancel the run", class_="danger"),
         method="post",
         action=to_run(seen.id, "cancel"),
@@ -95,6 +96,12 @@ def _fork(seen: Moment) -> Html:
 async def cancel(visit: Visit) -> Response:
     """Stop a run; what was finished stays."""
     await visit.host.cancel(visit.id, visit.fields.get("reason", "cancelled")[:500])
+    return see(to_run(visit.id))
+
+
+async def pause(visit: Visit) -> Response:
+    """Have a run begin nothing new, and put it away; it can be resumed."""
+    await visit.host.pause(visit.id, visit.fields.get("reason", "paused")[:500])
     return see(to_run(visit.id))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from coterie.doors.page.approvals import decide, inbox
-from coterie.doors.page.deeds import cancel, fork, resume
+from coterie.doors.page.deeds import cancel, fork, pause, resume
 from coterie.doors.page.diff import compare
 from coterie.doors.page.door import View
 from coterie.doors.page.run import show_run
@@ -17,6 +17,7 @@ VIEWS: tuple[tuple[str, str, Role, View], ...] = (
     ("GET", "/", "viewer", list_runs),
     ("GET", "/runs/{id}", "viewer", show_run),
     ("POST", "/runs/{id}/cancel", "operator", cancel),
+    ("POST", "/runs/{id}/pause", "operator", pause),
     ("POST", "/runs/{id}/resume", "operator", resume),
     ("POST", "/runs/{id}/fork", "operator", fork),
     ("GET", "/teams", "viewer", list_teams),

@@ -21,6 +21,7 @@ from coterie.doors.page.layout import (
     table,
 )
 from coterie.words.result import Overview, Status
+from coterie.words.which import Which
 
 A_PAGE = 50
 """Runs on one page."""
@@ -30,18 +31,23 @@ STATES = (*get_args(Status), "interrupted")
 async def list_runs(visit: Visit) -> Html:
     """Runs, the newest first."""
     query = visit.query
-    everything = await visit.host.runs()
-    seen = [one for one in everything if _wanted(one, query)]
-    before = query.get("before", "")
-    if before:
-        ids = [one.id for one in seen]
-        seen = seen[ids.index(before) + 1 :] if before in ids else []
-    shown, rest = seen[:A_PAGE], seen[A_PAGE:]
+    which = Which(
+        statuses=(query["status"],) if "status" in query else (),
+        team=query.get("team", ""),
+        before=query.get("before", ""),
+        limit=None if "text" in query else A_PAGE + 1,
+    )
+    words = query.get("text", "").lower()
+    found = [
+        one for one in await visit.host.runs(which) if words in one.task.lower() or words in one.id.lower()
+    ]
+    shown, rest = found[:A_PAGE], found[A_PAGE:]
+    teams = {*visit.service.library.offers, *(one.actor for one in shown)}
     return page(
         "Runs",
         headline("Runs", el("a", "Start a run", href="/teams", class_="button")),
-        _filters(query, sorted({one.actor for one in everything})),
-        section("Runs", _runs(shown, bool(everything)), id="runs"),
+        _filters(query, sorted(teams)),
+        section("Runs", _runs(shown, filtered=bool(query)), id="runs"),
         _more(shown[-1].id, query) if rest else None,
         who=visit.who,
         at="/",
@@ -49,17 +55,8 @@ async def list_runs(visit: Visit) -> Html:
     )
 
 
-def _wanted(one: Overview, query: dict[str, str]) -> bool:
-    words = query.get("text", "").lower()
-    return (
-        query.get("status", one.status) == one.status
-        and query.get("team", one.actor) == one.actor
-        and (words in one.task.lower() or words in one.id.lower())
-    )
-
-
-def _runs(shown: list[Overview], any_: bool) -> Html:
-    if not shown and any_:
+def _runs(shown: list[Overview], *, filtered: bool) -> Html:
+    if not shown and filtered:
         return empty("No run fits these filters.", el("a", "Show all", href="/"))
     if not shown:
         return empty("Nothing has run here yet.", el("a", "Choose a team and start one", href="/teams"))

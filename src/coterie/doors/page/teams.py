@@ -16,6 +16,7 @@ from coterie.doors.page.layout import badge, clock, empty, headline, page, secti
 from coterie.errors import CoterieError
 from coterie.teamfile.survey import Node, survey, walk
 from coterie.words.limits import DEFAULT
+from coterie.words.which import Which
 
 RECENT = 8
 """Runs of a team that are shown with it."""
@@ -53,7 +54,7 @@ async def show_team(visit: Visit) -> Html:
     """One team: its picture, how to start it, and its last runs."""
     offer = _offer(visit)
     node = _surveyed(visit, offer)
-    runs = [one for one in await visit.host.runs() if one.actor == offer.name][:RECENT]
+    runs = await visit.host.runs(Which(team=offer.name, limit=RECENT))
     rows: list[list[Child]] = [
         [badge(one.status), el("a", one.task[:90], href=to_run(one.id)), clock(one.started)] for one in runs
     ]

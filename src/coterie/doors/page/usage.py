@@ -14,6 +14,7 @@ from coterie.kernel.story import usage as usage_of
 from coterie.words.event import Record
 from coterie.words.result import Overview
 from coterie.words.usage import NOTHING, Usage
+from coterie.words.which import Which
 
 RUNS = 200
 """Runs that are added up: the last ones."""
@@ -43,7 +44,7 @@ class Spending:
 
 async def show_usage(visit: Visit) -> Html:
     """What the last runs spent."""
-    runs = (await visit.host.runs())[:RUNS]
+    runs = await visit.host.runs(Which(limit=RUNS))
     spending = Spending()
     for run in runs:
         spending.add(run, await visit.host.journal(run.id))
