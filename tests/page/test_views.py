@@ -217,6 +217,7 @@ def test_a_run_is_paused_and_resumed(stage):
     """It begins nothing new until it is resumed."""
     run = started(stage, "desk")
     assert stage.post(f"{run}/pause").headers["location"] == run
+    assert f'action="{run}/resume"' in stage.get(run).text
     assert "paused" in text_of(stage.get(run))
     assert stage.post(f"{run}/resume").headers["location"] == run
     stage.get(f"/v1{run}/wait")

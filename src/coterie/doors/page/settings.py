@@ -14,7 +14,7 @@ from coterie.doors.page.elements import Child, Html, el
 from coterie.doors.page.layout import clock, figures, headline, labelled, page, section, table
 from coterie.doors.page.runs import choice
 from coterie.errors import BadInput
-from coterie.words.principal import ROLES
+from coterie.words.principal import ROLES, Role
 
 DAY = 86_400
 """Seconds."""
@@ -102,7 +102,7 @@ async def make(visit: Visit) -> Response:
     """Make a key, and show it this once."""
     days = whole("days", visit.fields.get("days", ""))
     role = visit.fields.get("role", "")
-    known = next((one for one in ROLES if one == role), None)
+    known: Role | None = next((one for one in ROLES if one == role), None)
     if known is None:
         raise Problem(422, f"a role is one of {list(ROLES)}, not {role!r}")
     secret, _ = visit.service.keys.make(
