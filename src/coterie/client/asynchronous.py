@@ -33,6 +33,8 @@ except ModuleNotFoundError as missing:
 T = TypeVar("T")
 PATIENCE = 60.0
 """Seconds for which a service may be gone before a client gives up on what can be asked again."""
+CONNECTIONS = 1_000
+"""Connections at once: every stream that is watched has one."""
 PAUSE = 0.2
 """Seconds before the first try to reconnect; each further pause is twice as long, to 5 seconds."""
 RETRIED = (502, 503, 504)
@@ -55,7 +57,11 @@ class AsyncClient:
         self.patience = patience
         headers = {"authorization": f"Bearer {token}"} if token else {}
         self._http = httpx.AsyncClient(
-            base_url=self.url, headers=headers, timeout=httpx.Timeout(30, read=None), verify=verify
+            base_url=self.url,
+            headers=headers,
+            timeout=httpx.Timeout(30, read=None),
+            limits=httpx.Limits(max_connections=CONNECTIONS),
+            verify=verify,
         )
 
     async def __aenter__(self) -> Self:

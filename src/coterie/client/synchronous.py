@@ -75,8 +75,9 @@ class Client:
         stream = self._client.events(id, after, to=to)
         try:
             while True:
-                one: Happened | None = self._do(anext(stream, None))
-                if one is None:
+                try:
+                    one: Happened = self._do(anext(stream))
+                except StopAsyncIteration:
                     return
                 yield one
         finally:

@@ -13,9 +13,9 @@ from typing import Any, Final
 import msgspec
 from opentelemetry import metrics, trace
 from opentelemetry.semconv.attributes.error_attributes import ErrorTypeValues
-from opentelemetry.util.genai.handler import TelemetryHandler
-from opentelemetry.util.genai.invocation import GenAIInvocation, InferenceInvocation
-from opentelemetry.util.genai.types import Error
+from opentelemetry.util.genai.handler import TelemetryHandler  # pyright: ignore[reportMissingTypeStubs]
+from opentelemetry.util.genai.invocation import GenAIInvocation, InferenceInvocation  # pyright: ignore[reportMissingTypeStubs]
+from opentelemetry.util.genai.types import Error  # pyright: ignore[reportMissingTypeStubs]
 
 from coterie import __version__
 from coterie.kernel.replay import counted
