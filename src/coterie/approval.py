@@ -6,10 +6,11 @@ from typing import Any, cast
 
 import msgspec
 
-from coterie.errors import Denied
+from coterie.errors import Denied, Late
+from coterie.kernel.joins import RACE, Join
 from coterie.kernel.taint import name_of, told
 from coterie.kernel.values import to_plain
-from coterie.tool import Tool
+from coterie.tool import Approval, Tool
 from coterie.words.digest import digest_of
 from coterie.words.effect import Ask, Tainted, Vouch
 
@@ -41,15 +42,33 @@ async def approved(tool: Tool, arguments: dict[str, Any], sources: tuple[str, ..
     and arguments that do not fit, are asked about once more with what is wrong with them.
 
     Raises:
-        Denied: if the person says no.
+        Denied: if the person says no, or says nothing in time.
     """
     problem = ""
     while True:
-        answer = await Ask(_question(tool, arguments, problem, sources), "approval")
+        answer = await _answer(tool, _question(tool, arguments, problem, sources))
         try:
             return _read(tool, arguments, answer)
         except ValueError as error:
             problem = str(error)
+
+
+async def _answer(tool: Tool, question: str) -> Any:
+    """What a person says; where the tool's `Approval` expires, what their deputy says.
+
+    Raises:
+        Denied: if nobody answers in time.
+    """
+    asks = tool.needs_approval
+    if not isinstance(asks, Approval) or asks.expires is None:
+        return await Ask(question, "approval", (), asks.to if isinstance(asks, Approval) else "")
+    for whom in (asks.to, asks.deputy) if asks.deputy else (asks.to,):
+        try:
+            return await Join((Ask(question, "approval", (), whom),), RACE, asks.expires)
+        except Late:
+            continue
+    whose = " and ".join(filter(None, (asks.to or "whoever was asked", asks.deputy)))
+    raise Denied(f"the use of {tool.name!r} was not approved in time: {whose} had {asks.expires:g} s")
 
 
 def _read(tool: Tool, arguments: dict[str, Any], answer: Any) -> dict[str, Any]:

@@ -20,7 +20,32 @@ from coterie.words.grant import Grant
 
 TIMEOUT = 300.0
 """Seconds a tool may take unless it says otherwise."""
-Asks: TypeAlias = "bool | Callable[[dict[str, Any]], bool]"
+
+
+class Approval(msgspec.Struct, frozen=True, kw_only=True):
+    """How a person is asked before a call: when (always, unless `when` says otherwise), whom, and for how long.
+
+    Whoever is asked has `expires` seconds, or for ever. When they are over, the call is denied, or `deputy` is asked
+    in their place, for as long again.
+    """
+
+    when: Callable[[dict[str, Any]], bool] | None = None
+    to: str = ""
+    expires: float | None = None
+    deputy: str = ""
+
+    def __post_init__(self) -> None:
+        if self.expires is not None and self.expires <= 0:
+            raise BadInput(f"an approval expires in seconds, above 0, not {self.expires}")
+        if self.deputy and self.expires is None:
+            raise BadInput("a deputy is asked when the time is over; say expires=")
+
+    def __call__(self, arguments: dict[str, Any]) -> bool:
+        """Whether a person is asked before a call with these arguments."""
+        return self.when is None or self.when(arguments)
+
+
+Asks: TypeAlias = "bool | Approval | Callable[[dict[str, Any]], bool]"
 """Whether a person is asked before a call: always, never, or as the arguments have it."""
 
 
@@ -34,9 +59,10 @@ class Tool:
     was under way at a crash waits for a person. `timeout` is in seconds.
 
     With `needs_approval` a person is asked before each call, or before those whose arguments it is
-    true of. `sensitive` says that a call may do harm, or let something out: where somebody's words led to it
-    who is no member, a person is asked. `trusted` says that its results are nobody's words but its own. `tags`
-    are what grants and registries choose by, and `owner` is who answers for it.
+    true of; an `Approval` says whom, and what happens when nobody answers. `sensitive` says that a call may do
+    harm, or let something out: where somebody's words led to it who is no member, a person is asked. `trusted`
+    says that its results are nobody's words but its own. `tags` are what grants and registries choose by, and
+    `owner` is who answers for it.
     """
 
     __slots__ = (

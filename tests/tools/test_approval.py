@@ -7,11 +7,16 @@ from typing import Any
 
 import pytest
 
-from coterie import Agent, Message, Result, Team, do, gather, resume, tool
+from coterie import Agent, Message, Result, Team, do, gather, resume, start, tool
+from coterie.errors import BadInput
+from coterie.kernel.audit import report
 from coterie.models import scripted
 from coterie.stores import MemoryStore
-from coterie.testing import rehearse
+from coterie.testing import rehearse, simulate
+from coterie.testing.still import SILENT
+from coterie.tool import Approval
 from coterie.tools import approved, as_tool
+from coterie.words.event import Settled
 from coterie.words.message import ToolCall
 from coterie.words.task import Task
 
@@ -136,3 +141,62 @@ def test_approvals_from_below_in_parallel_across_processes() -> None:
     assert sent == []
     assert opened(x={"to": "z"}).text == "sent to z and error: a person did not approve 'send': no"
     assert sent == ["z"]
+
+
+def _expiring(**how: Any) -> Agent:
+    return Agent("a", tools=[send.but(needs_approval=Approval(**how))])
+
+
+def test_an_approval_that_nobody_gives_in_time_is_a_no() -> None:
+    """The tool never runs, and the model is told whose time was over; time is an effect, so it is simulated."""
+    late = simulate(_expiring(expires=60, to="eve"), "go", script=asking, drops=1.0, journal=True)
+    said = [one.value for one in late.journal if isinstance(one, Settled) and one.path.endswith("ask.1")]
+    assert (sent, said) == ([], [])
+    told, _ = rehearse(_expiring(expires=60, to="eve"), "go", asking, answers=lambda path, ask: SILENT)
+    assert (told.text, sent) == (
+        "error: the use of 'send' was not approved in time: eve had 60 s",
+        [],
+    )
+
+
+def test_a_deputy_is_asked_in_their_place() -> None:
+    """What the deputy says counts, once."""
+    asked: list[str] = []
+
+    def answer(path: str, ask: Any) -> Any:
+        asked.append(ask.to)
+        return "approve" if ask.to == "bob" else SILENT
+
+    told, _ = rehearse(_expiring(expires=60, to="eve", deputy="bob"), "go", asking, answers=answer)
+    assert (told.text, sent, asked) == ("sent to a", ["a"], ["eve", "bob"])
+
+
+def test_one_that_does_not_expire_waits() -> None:
+    """Without a time there is none, and whom it is for is part of the question."""
+    result = _expiring(to="eve").run_sync("go", model=scripted(asking), store=MemoryStore())
+    assert [result.status, [ask.to for ask in result.waiting.values()]] == ["waiting", ["eve"]]
+
+
+def test_an_approval_is_given_in_time_and_the_report_has_it() -> None:
+    """The deadline is dropped, and the tool runs with the answer."""
+
+    async def scene() -> Any:
+        store = MemoryStore()
+        run = start(_expiring(expires=600, to="eve"), "go", model=scripted(asking), store=store, id="r")
+        while not run.waiting:
+            await asyncio.sleep(0)
+        [path] = run.waiting
+        run.answer(path, "approve", "eve")
+        return (await run).text, report("r", await store.read("r")).deeds
+
+    text, [deed] = asyncio.run(scene())
+    assert (text, sent) == ("sent to a", ["a"])
+    assert deed.approval is not None
+    assert deed.approval.by == "eve"
+
+
+@pytest.mark.parametrize("how", [{"deputy": "bob"}, {"expires": 0}])
+def test_an_approval_that_cannot_be_is_refused_when_it_is_built(how: Any) -> None:
+    """A deputy without a deadline would never be asked."""
+    with pytest.raises(BadInput, match="expires"):
+        Approval(**how)

@@ -202,10 +202,17 @@ class _Fold:
             key=f"{self._run}:{path}",
             outcome="refused" if path in self._refused else "unknown",
             why=self._reason(frame, what, arguments),
-            approval=self._approved.pop(frame, None),
+            approval=self._approved.pop(frame, None) or self._waited(frame, what),
         )
         self._under_way[path] = record.seq
         self.deeds[record.seq] = deed
+
+    def _waited(self, frame: str, what: str) -> Decision | None:
+        """The approval of a tool that was waited for below the frame, with a deadline."""
+        for below, decision in self._approved.items():
+            if below.rpartition("/")[0] == frame and f"May {what!r}" in decision.question:
+                return self._approved.pop(below)
+        return None
 
     def _reason(self, frame: str, what: str, arguments: Any) -> Reason | None:
         """The newest model call in the frame, or above it, that named the tool."""
