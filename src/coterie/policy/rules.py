@@ -56,8 +56,10 @@ class Rules(Struct, frozen=True):
     def __call__(
         self, principal: Principal, action: str, resource: str, context: Mapping[str, Any], /
     ) -> Decision:
-        found = (rule.decision for rule in self.rules if rule.fits(principal, action, resource, context))
-        return next(found, self.default)
+        for rule in self.rules:
+            if rule.fits(principal, action, resource, context):
+                return rule.decision
+        return self.default
 
 
 def rules(*given: Rule, default: Decision = "deny") -> Rules:
