@@ -163,10 +163,12 @@ def test_a_context_is_a_conversation(tmp_path):
 
     async def talk(base, _):
         async with client_of(base, "panel", streaming=False) as client:
-            answers = [(await sent(client, said("Why?", context="c"))).task for _ in range(2)]
-            return [text_of(task.artifacts[0]) for task in answers]
+            first = (await sent(client, said("Why?"))).task
+            then = (await sent(client, said("Why?", context=first.context_id))).task
+            both = await client.list_tasks(pb.ListTasksRequest(context_id=first.context_id))
+            return [text_of(task.artifacts[0]) for task in (first, then)], len(both.tasks)
 
-    assert talked(tmp_path, talk) == ["judge has read 7", "judge has read 9"]
+    assert talked(tmp_path, talk) == (["judge has read 7", "judge has read 9"], 2)
 
 
 def test_another_owners_task_does_not_exist(tmp_path):

@@ -25,6 +25,8 @@ from coterie.tools.web import is_public
 CARD = "/.well-known/agent-card.json"
 LARGEST = 1 << 20
 """Bytes that a card may have."""
+SECONDS = 10.0
+"""Seconds to fetch a card."""
 ALGORITHMS = ("ES256", "ES384", "RS256", "EdDSA")
 
 
@@ -55,6 +57,25 @@ async def fetched(http: httpx.AsyncClient, url: str) -> pb.AgentCard:
     for interface in card.supported_interfaces:
         await screened(interface.url, where)
     return card
+
+
+async def at_address(url: str) -> pb.AgentCard:
+    """The card at `url`, fetched with a client of its own; raises as `fetched` does."""
+    async with httpx.AsyncClient(timeout=SECONDS) as http:
+        return await fetched(http, url)
+
+
+def in_file(path: Path) -> pb.AgentCard:
+    """The card in a file.
+
+    Raises:
+        BadInput: if it cannot be read.
+        RemoteFailed: if it is no card.
+    """
+    try:
+        return read(path.read_bytes(), str(path))
+    except OSError as error:
+        raise BadInput(f"{str(path)!r} cannot be read: {error}") from error
 
 
 def read(data: bytes, where: str) -> pb.AgentCard:

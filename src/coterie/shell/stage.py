@@ -98,11 +98,8 @@ class Stage:
         origin: Mapping[str, Any] | None = None,
         limits: Limits = DEFAULT,
         by: Principal | None = None,
-        live: bool = False,
     ) -> str:
         """Begin to perform `actor` on `task`, for `by`; the id of the run, once its journal is open.
-
-        With `live` its models are streamed from the first call on, for whoever watches soon.
 
         Raises:
             Denied: if the policy does not let `by` run it. Nothing was begun.
@@ -117,7 +114,7 @@ class Stage:
         job.by = by or job.by
         may_run(self._policy, job)
         if self._engine is None:
-            await self._perform(job, live=live)
+            await self._perform(job)
         else:
             await job.open()
             await self._engine.dispatch(job.id, tenant=self.tenant)
@@ -333,15 +330,13 @@ class Stage:
         job.again = True
         return await self._perform(job)
 
-    async def _perform(self, job: Job, *, live: bool = False) -> Run:
+    async def _perform(self, job: Job) -> Run:
         """Begin to perform a job; back when its journal is open and it holds the lease."""
         if len(self._runs) >= self._at_once:
             raise Overloaded(f"{self._at_once} runs are under way, as many as may be; try again later")
         job.observers = self._observers
         run = self._runs[job.id] = Run(job, attended=False)
         if self._overhear:
-            run.overheard()
-        if live:
             run.overheard()
         try:
             await run.begun()

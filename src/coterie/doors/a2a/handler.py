@@ -16,6 +16,7 @@ from a2a.server.request_handlers.request_handler import RequestHandler
 from a2a.types import a2a_pb2 as pb
 from a2a.utils.errors import (
     InvalidParamsError,
+    PushNotificationNotSupportedError,
     TaskNotCancelableError,
     TaskNotFoundError,
     UnsupportedOperationError,
@@ -134,22 +135,22 @@ class Handler(RequestHandler):
     async def on_create_task_push_notification_config(
         self, params: pb.TaskPushNotificationConfig, context: ServerCallContext
     ) -> pb.TaskPushNotificationConfig:
-        raise UnsupportedOperationError
+        raise PushNotificationNotSupportedError
 
     async def on_get_task_push_notification_config(
         self, params: pb.GetTaskPushNotificationConfigRequest, context: ServerCallContext
     ) -> pb.TaskPushNotificationConfig:
-        raise UnsupportedOperationError
+        raise PushNotificationNotSupportedError
 
     async def on_list_task_push_notification_configs(
         self, params: pb.ListTaskPushNotificationConfigsRequest, context: ServerCallContext
     ) -> pb.ListTaskPushNotificationConfigsResponse:
-        raise UnsupportedOperationError
+        raise PushNotificationNotSupportedError
 
     async def on_delete_task_push_notification_config(
         self, params: pb.DeleteTaskPushNotificationConfigRequest, context: ServerCallContext
     ) -> None:
-        raise UnsupportedOperationError
+        raise PushNotificationNotSupportedError
 
     async def on_get_extended_agent_card(
         self, params: pb.GetExtendedAgentCardRequest, context: ServerCallContext
@@ -177,8 +178,8 @@ class Handler(RequestHandler):
     async def _begun(self, message: pb.Message, context: ServerCallContext) -> str:
         """Begin the run that a message asks for; said again, it is the same run."""
         scope = scope_of(context)
-        host, conversation = self._service.host(scope.by.tenant), message.context_id or uuid4().hex
-        run = scope.task(message.context_id, message)
+        host, conversation = self._service.host(scope.by.tenant), scope.context(message)
+        run = scope.task(conversation, message)
         before = await self._before(scope, message.context_id) if message.context_id else []
         try:
             origin = self._service.library.origin(scope.team, {}, None)
@@ -191,7 +192,7 @@ class Handler(RequestHandler):
         task = replace(self._task_of(message, before), taint=(f"peer {scope.by.name}, over A2A",))
         try:
             actor = self._service.library.actor(origin)
-            return await host.begin(actor, task, id=run, origin=origin, by=scope.by, live=True)
+            return await host.begin(actor, task, id=run, origin=origin, by=scope.by)
         except Busy:
             return run
         except Denied as error:

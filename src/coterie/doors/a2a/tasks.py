@@ -57,6 +57,10 @@ class Scope(Struct, frozen=True):
         """How the ids of its tasks of one context begin."""
         return f"{self.prefix}{_short(context, 8)}-"
 
+    def context(self, message: pb.Message) -> str:
+        """The context of a message: the one that it names, or a new one, which is the same if it is sent again."""
+        return message.context_id or _short([self.prefix, message.SerializeToString(deterministic=True)], 32)
+
     def task(self, context: str, message: pb.Message) -> str:
         """The id of the task that a message begins: the same message begins the same task."""
         said = message.SerializeToString(deterministic=True)
