@@ -102,9 +102,10 @@ class Bridge:
         known = new.session_id is not None or new.session is not None
         task = _task(new.input, await _before(host, session) if known else [])
         origin = self._service.library.origin(name, {}, None)
-        origin |= {"by": request.user.principal.name, "door": "acp", "session": session}
+        by = request.user.principal
+        origin |= {"by": by.name, "door": "acp", "session": session}
         actor = self._service.library.actor(origin)
-        run = await host.begin(actor, task, id=str(uuid.uuid4()), origin=origin)
+        run = await host.begin(actor, task, id=str(uuid.uuid4()), origin=origin, by=by)
         return await _answered(host, run, new.mode, -1)
 
     async def run(self, request: Request, host: Host) -> Response:
