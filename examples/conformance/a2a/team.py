@@ -98,9 +98,9 @@ BEHAVIOURS = {
 
 async def _by_id(task: Task) -> Message:
     """Behaves as the id of the message says."""
-    said = task.data or {}
+    said: dict[str, str] = task.data or {}
     for prefix, play in BEHAVIOURS.items():
-        if str(said.get("message", "")).startswith(prefix):
+        if said.get("message", "").startswith(prefix):
             return await play(task)
     return await _complete(task)
 

@@ -6,7 +6,7 @@ or an object with `parts` or `text`; its conversation is `contextId` or `session
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 from a2a.server.context import ServerCallContext
@@ -22,8 +22,7 @@ DIALECT = "agents/tasks, from before A2A 1.0"
 
 async def legacy(handler: RequestHandler, body: dict[str, Any], context: ServerCallContext) -> dict[str, Any]:
     """The answer to a request of the dialect, as a JSON-RPC response."""
-    given = body.get("params")
-    params: dict[str, Any] = given if isinstance(given, dict) else {}
+    params = _object(body.get("params"))
     reply: dict[str, Any] = {"jsonrpc": "2.0", "id": body.get("id")}
     try:
         task: pb.Task | pb.Message | None
@@ -55,15 +54,20 @@ def _request(params: dict[str, Any]) -> pb.SendMessageRequest:
 def _parts(said: Any) -> list[pb.Part]:
     if isinstance(said, str) and said:
         return [pb.Part(text=said)]
-    if isinstance(said, dict):
-        parts: list[Any] = said.get("parts") or [said]
-        return [
-            pb.Part(text=part["text"])
-            if isinstance(part, dict) and isinstance(part.get("text"), str)
-            else data_part(part)
-            for part in parts
-        ]
+    if whole := _object(said):
+        parts: list[Any] = whole.get("parts") or [whole]
+        return [_part(one) for one in parts]
     raise InvalidParamsError(f"{CREATE} says what to do: as `message`, `task` or `input`")
+
+
+def _part(given: Any) -> pb.Part:
+    text = _object(given).get("text")
+    return pb.Part(text=text) if isinstance(text, str) else data_part(given)
+
+
+def _object(given: Any) -> dict[str, Any]:
+    """What is given, if it is an object; else an empty one."""
+    return cast("dict[str, Any]", given) if isinstance(given, dict) else {}
 
 
 def _shown(task: pb.Task) -> dict[str, Any]:
