@@ -48,7 +48,7 @@ __all__ = [
     "do", "gather", "first", "race", "within", "fail_fast", "collect_all", "quorum", "best_effort",
     "Ask", "Claim", "Draw", "Get", "Hear", "Here", "Mark", "Now", "Put", "Release", "Send", "Sleep", "Watch",
 ]  # fmt: skip
-_LATER = dict.fromkeys(
+_LATER: dict[str, str] = dict.fromkeys(
     ("run", "run_sync", "start", "resume", "fork", "replay", "cancel"), "coterie.shell.run"
 )
 _LATER["Remote"] = "coterie.remote.actor"

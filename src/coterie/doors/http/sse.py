@@ -87,14 +87,14 @@ async def _chunks(
     run: str, batches: AsyncIterator[list[Record | Shown]], encoded: Encoded
 ) -> AsyncGenerator[bytes, None]:
     source: Any = batches.__aiter__()
-    coming = asyncio.ensure_future(anext(source, None))
+    coming: asyncio.Future[Any] = asyncio.ensure_future(anext(source, None))
     try:
         while True:
             await asyncio.wait({coming}, timeout=PING)
             if not coming.done():
                 yield b": still here\n\n"
                 continue
-            batch = coming.result()
+            batch: list[Record | Shown] | None = coming.result()
             if batch is None:
                 return
             coming = asyncio.ensure_future(anext(source, None))
