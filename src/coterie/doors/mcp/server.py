@@ -38,6 +38,7 @@ def mcp_server(
         name,
         version=__version__,
         instructions=INSTRUCTIONS,
+        log_level="WARNING",
         extensions=[Tasks(service)],
         tools=[*tools],
         request_state_security=RequestStateSecurity(
