@@ -279,7 +279,7 @@ class Strand:
         return left
 
     def shut(self) -> list[Exception]:
-        """Close its coroutines, the deepest first, and count what was spent in them; what they raised meanwhile."""
+        """Close its coroutines, the deepest first, and count what they spent and read; what they raised meanwhile."""
         raised: list[Exception] = []
         for coro in (self.coro, *(coro for coro, _ in reversed(self.stack))):
             try:
@@ -287,6 +287,5 @@ class Strand:
             except Exception as error:  # a `finally` that raises or awaits must not stop the closing
                 raised.append(error)
         for frame in (self.frame, *(frame for _, frame in reversed(self.stack))):
-            if frame.parent is not None:  # what was spent below has been spent, whoever waits for it
-                frame.parent.spend(frame.usage)
+            frame.left()  # what was spent and read below has been, whoever waits for it
         return raised

@@ -64,13 +64,14 @@ class Reader(Protocol):
 
 
 def merged(one: Sources, other: Sources) -> Sources:
-    """Both, each once, in the order in which they came."""
+    """Both, each once, in order of their names: it does not matter which was read first."""
     if not other or one == other:
         return one
     if not one:
         return other
-    both = tuple(dict.fromkeys((*one, *other)))
-    return both if len(both) <= MOST else (*[source for source in both if source != MORE][:MOST], MORE)
+    both = sorted({*one, *other} - {MORE})
+    more = len(both) > MOST or MORE in one or MORE in other
+    return (*both[:MOST], MORE) if more else tuple(both)
 
 
 def source_of(tool: Any, arguments: Any) -> Sources:

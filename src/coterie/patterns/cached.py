@@ -84,7 +84,9 @@ def cached(
         raise BadInput(f"cached {name!r}: ttl is above 0 seconds, not {ttl}")
     kept = Cache() if store is None else store
 
-    get, put = (Tool(step, name=step.__name__, idempotent=True) for step in (kept.get, kept.put))
+    get, put = (
+        Tool(step, name=step.__name__, idempotent=True, trusted=True) for step in (kept.get, kept.put)
+    )
 
     async def play(task: Task) -> Message:
         named = _key(actor, task, key)
