@@ -59,3 +59,35 @@ def test_ordinary_text_stays_as_it_is() -> None:
 def test_the_same_text_has_the_same_fence() -> None:
     """A fence is a function of its text and source, so replay makes the same prompt."""
     assert fenced("a", "b") == fenced("a", "b") != fenced("a", "c")
+
+
+ODD = st.lists(
+    st.sampled_from(
+        [
+            "<",
+            ">",
+            "|",
+            "[",
+            "]",
+            "/",
+            " ",
+            "system",
+            "INST",
+            "tool_call",
+            "TOOL_x",
+            "begin data",
+            "user:",
+            "a",
+            '"',
+            "#",
+        ]
+    ),
+    max_size=12,
+).map("".join)
+
+
+@given(ODD)
+@settings(deadline=None, max_examples=500)
+def test_plain_text_is_made_inert_as_all_text_is(text: str) -> None:
+    """The short way for plain letters comes to what the long way comes to."""
+    assert inert(text) == inert(text + "\né").removesuffix("\né")

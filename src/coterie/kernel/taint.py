@@ -64,14 +64,18 @@ class Reader(Protocol):
 
 
 def merged(one: Sources, other: Sources) -> Sources:
-    """Both, each once, in order of their names: it does not matter which was read first."""
-    if not other or one == other:
+    """Both, each once, in the order in which they came; where there are too many, no more come in."""
+    if not other or one == other or full(one):
         return one
     if not one:
         return other
-    both = sorted({*one, *other} - {MORE})
-    more = len(both) > MOST or MORE in one or MORE in other
-    return (*both[:MOST], MORE) if more else tuple(both)
+    both = tuple(dict.fromkeys((*one, *other)))
+    return both if len(both) <= MOST else (*[source for source in both if source != MORE][:MOST], MORE)
+
+
+def full(taint: Sources) -> bool:
+    """Whether there are so many sources that one more is not told."""
+    return bool(taint) and taint[-1] == MORE
 
 
 def source_of(tool: Any, arguments: Any) -> Sources:
@@ -140,7 +144,7 @@ def name_of(tool: str, arguments: Any) -> bytes:
 
 def using(strand: Reader, use: Use, suspects: dict[str, Sources]) -> None:
     """Know what a use of a tool will bring, and whether a person has to say that it may be."""
-    strand.brings = source_of(use.by, use.arguments)
+    strand.brings = () if full(strand.frame.taint) else source_of(use.by, use.arguments)
     taint, vouched, strand.vouched = strand.frame.taint, strand.vouched, b""
     if not taint or not getattr(use.by, "sensitive", False):
         return

@@ -27,6 +27,8 @@ _BREAK = re.compile("\r\n?|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _TURNED = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 """Signs that only turn the direction of writing, so that a reader sees another text than a model."""
 _OURS = re.compile(r"\[(?=\s*(?:begin|end)\s+data\b)", re.IGNORECASE)
+_ODD = re.compile(r"[<|]|\[(?=/?\s*(?:INST|SYSTEM_PROMPT|TOOL_|begin|end))", re.IGNORECASE)
+"""What plain ASCII has to have for any of it to be more than letters, but for a role at its beginning."""
 _INERT = str.maketrans({"<": "‹", ">": "›", "[": "⟦"})
 
 
@@ -49,6 +51,8 @@ def inert(text: str) -> str:
     Letters stay as they are: brackets become others of their kind, and a line that begins with a role
     is quoted with `| `. Every line break becomes the common one, and signs that turn the writing go.
     """
+    if text.isascii() and text.isprintable() and _ODD.search(text) is None:
+        return _HEAD.sub("| ", text)
     text = _BREAK.sub("\n", text).translate(_TURNED)
     text = _SPECIAL.sub(lambda found: found[0].translate(_INERT), text)
     text = _TAG.sub("‹", text)
