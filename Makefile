@@ -9,7 +9,7 @@ DEV := $(VENV)/.installed-dev
 PEERS := $(patsubst tests/interop/peers/%.txt,%,$(wildcard tests/interop/peers/*.txt))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-all test test-interop check bench docs conformance clean
+.PHONY: help demo demo-all test chaos test-interop check bench docs conformance clean
 .PHONY: help demo demo-all test check bench docs conformance acp-client clean
 
 help: ## say what there is
@@ -22,10 +22,13 @@ demo-all: $(ALL) ## see the eight ready-made teams at work, one after the other
 	@$(BIN)/python -m examples.demo_all
 
 test: $(DEV) ## run the tests, a file a core
-	@$(BIN)/python -m pytest -n auto --dist loadfile
+	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not chaos"
 
 test-interop: ## run the tests of members from other frameworks, each in an environment of its own
 	@.ci/interop $(PYTHON) test $(PEERS)
+
+chaos: $(DEV) ## kill workers of a cluster of real processes
+	@$(BIN)/python -m pytest -m chaos
 
 check: $(DEV) ## style, types, floors, spelling, the map and the links
 	@$(BIN)/ruff check --quiet .

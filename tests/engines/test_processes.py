@@ -77,6 +77,7 @@ def worker(folder, url, broker):
 
 
 @pytest.mark.slow
+@pytest.mark.chaos
 def test_p04_workers_are_killed_and_every_run_ends_right(servers, tmp_path):
     """SIGKILL, a stop past its lease, SIGTERM: journaled steps run once, and the others take over."""
     broker, url = servers
