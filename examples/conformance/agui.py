@@ -11,28 +11,18 @@ import argparse
 import asyncio
 import socket
 import tempfile
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import uvicorn
-from starlette.applications import Starlette
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from coterie import Agent, Ask, Human, Message, Put, Sleep, Task, Team, collect_all, do, gather, tool
 from coterie.doors.agui.door import agui_routes
-from coterie.doors.http.guard import Visitor
-from coterie.doors.http.keys import KeyRing
-from coterie.doors.http.library import Library
-from coterie.doors.http.problems import Problem, on_error, on_problem
-from coterie.doors.http.service import Service
-from coterie.errors import BadInput, CoterieError, ModelUnavailable
+from coterie.errors import BadInput, ModelUnavailable
 from coterie.models import scripted
-from coterie.stores.places import store_at
 from coterie.words.delta import AGAIN, Delta, Tell
 from coterie.words.effect import Think
 from coterie.words.message import ToolCall
-from coterie.words.principal import LOCAL
+from examples.conformance.trusting import agent
 
 TEAM = "show=examples.conformance.agui:show"
 PAUSE = 0.3
@@ -160,38 +150,14 @@ async def _show(task: Task) -> Message:
 show = Team("show", tuple(MEMBERS.values()), _show)
 
 
-def trusting(app: ASGIApp) -> ASGIApp:
-    """`app`, to which whoever calls is this machine's own: a conformance client brings no key."""
-
-    async def trusted(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            scope["user"] = Visitor(LOCAL)
-        await app(scope, receive, send)
-
-    return trusted
-
-
-def agent(folder: Path) -> ASGIApp:
-    """The agent as an application, whose journals are in `folder`."""
-    store = folder / "runs.db"
-    service = Service(Library([TEAM]), KeyRing(folder / "keys.db"), lambda tenant: store_at(store, tenant))
-
-    @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncGenerator[None, None]:
-        async with service:
-            yield
-
-    handlers = {Problem: on_problem, CoterieError: on_error}
-    return trusting(Starlette(routes=agui_routes(service), exception_handlers=handlers, lifespan=lifespan))
-
-
 def main() -> None:
     """Read the port, print the URL, and serve until stopped."""
     parser = argparse.ArgumentParser(prog="python -m examples.conformance.agui")
     parser.add_argument("--port", type=int, default=0, help="0, the default, for any that is free")
     with socket.create_server(("127.0.0.1", parser.parse_args().port)) as listening, _folder() as folder:
         print(f"http://127.0.0.1:{listening.getsockname()[1]}/ag-ui/show", flush=True)
-        config = uvicorn.Config(agent(Path(folder)), log_level="warning", timeout_graceful_shutdown=1)
+        app = agent(Path(folder), TEAM, agui_routes)
+        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
         uvicorn.Server(config).run(sockets=[listening])
 
 

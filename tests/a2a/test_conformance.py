@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -28,19 +29,25 @@ def address():
         process.terminate()
 
 
+@asynccontextmanager
+async def client_at(address, binding, *, streaming=False):
+    """A client of the agent."""
+    async with httpx.AsyncClient(timeout=20, trust_env=False) as http:
+        card = await A2ACardResolver(http, address).get_agent_card()
+        config = ClientConfig(
+            httpx_client=http,
+            streaming=streaming,
+            supported_protocol_bindings=[binding],
+            use_client_preference=True,
+        )
+        yield ClientFactory(config).create(card)
+
+
 def asked(address, binding, id, *, streaming=False):
     """What the agent answers to a message whose id begins with `id`."""
 
     async def asking():
-        async with httpx.AsyncClient(timeout=20, trust_env=False) as http:
-            card = await A2ACardResolver(http, address).get_agent_card()
-            config = ClientConfig(
-                httpx_client=http,
-                streaming=streaming,
-                supported_protocol_bindings=[binding],
-                use_client_preference=True,
-            )
-            client = ClientFactory(config).create(card)
+        async with client_at(address, binding, streaming=streaming) as client:
             request = said("hello", id=f"{id}-{binding}-{streaming}")
             return [one async for one in client.send_message(request)]
 
@@ -121,3 +128,34 @@ def test_an_artifact_comes_with_the_stream(address, binding, id, kind):
     stream = asked(address, binding, id, streaming=True)
     [part] = stream[-2].artifact_update.artifact.parts
     assert part.WhichOneof("content") == kind
+
+
+@pytest.mark.parametrize("binding", BINDINGS)
+def test_what_it_waits_for_can_be_given(address, binding):
+    """The same task goes on to its end."""
+
+    async def answering():
+        async with client_at(address, binding) as client:
+            first = said("hello", id=f"tck-input-required-answered-{binding}")
+            [asks] = [one async for one in client.send_message(first)]
+            [done] = [one async for one in client.send_message(said("this", task=asks.task.id))]
+            return asks.task.id == done.task.id, done.task.status.state, text_of(done.task.artifacts[0])
+
+    assert asyncio.run(answering()) == (True, pb.TASK_STATE_COMPLETED, "Thank you: this")
+
+
+@pytest.mark.parametrize("binding", BINDINGS)
+def test_who_comes_back_to_a_task_hears_its_end(address, binding):
+    """A task that goes on for a while is subscribed to a second time."""
+
+    async def coming_back():
+        async with client_at(address, binding, streaming=True) as client:
+            stream = client.send_message(said("hello", id=f"test-resubscribe-message-id-{binding}"))
+            task = (await anext(stream)).task
+            await stream.aclose()
+            again = [one async for one in client.subscribe(pb.SubscribeToTaskRequest(id=task.id))]
+            return again[0].task.id == task.id, kinds(again), again[-1].status_update.status.state
+
+    same, told, state = asyncio.run(coming_back())
+    assert (same, told) == (True, ["task", "artifact_update", "status_update"])
+    assert state == pb.TASK_STATE_COMPLETED

@@ -10,14 +10,10 @@ from typing import Any
 
 import uvicorn
 from mcp.server.mcpserver import MCPServer
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from coterie.doors.http.keys import KeyRing
-from coterie.doors.http.library import Library
 from coterie.doors.http.service import Service
 from coterie.doors.mcp import Desk, mcp_server
 from coterie.doors.mcp.visit import Member
-from coterie.stores.places import store_at
 from coterie.words.principal import LOCAL
 from examples.conformance.mcp.asking import add_asking
 from examples.conformance.mcp.events import Events
@@ -25,6 +21,7 @@ from examples.conformance.mcp.legacy import add_legacy
 from examples.conformance.mcp.plain import add_plain, described
 from examples.conformance.mcp.shown import add_shown
 from examples.conformance.mcp.tasks import TEAMS, add_tasks
+from examples.conformance.trusting import service_in, trusting
 
 RETRY = 100
 """Milliseconds after which a client whose stream was closed comes back."""
@@ -42,23 +39,13 @@ def everything(service: Service) -> MCPServer[Any]:
     return server
 
 
-def trusting(app: ASGIApp) -> ASGIApp:
-    """`app`, to which whoever calls is this machine's own: the suite brings no key."""
-
-    async def trusted(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            scope["user"] = Member(LOCAL)
-        await app(scope, receive, send)
-
-    return trusted
-
-
 async def serve(port: int, folder: Path) -> None:
     """Serve on `port`, with journals in `folder`, until stopped."""
-    keys = KeyRing(folder / "keys.db")
-    service = Service(Library(TEAMS), keys, lambda tenant: store_at(str(folder / "runs.db"), tenant))
+    service = service_in(folder, TEAMS)
     app = everything(service).streamable_http_app(event_store=Events(), retry_interval=RETRY)
-    config = uvicorn.Config(trusting(app), port=port, log_level="warning", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        trusting(app, Member(LOCAL)), port=port, log_level="warning", timeout_graceful_shutdown=1
+    )
     async with service:
         print(f"http://127.0.0.1:{port}/mcp", flush=True)
         await uvicorn.Server(config).serve()
