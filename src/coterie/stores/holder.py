@@ -7,6 +7,9 @@ import socket
 from functools import lru_cache
 from pathlib import Path
 
+ENDED = ("Z", "X")
+"""States of a process that does nothing any more (proc(5), field 3)."""
+
 
 @lru_cache(maxsize=1)
 def _me(pid: int) -> str:
@@ -38,9 +41,13 @@ def _runs(pid: int) -> bool:
 
 
 def _born(pid: int) -> str:
-    """When a process began, in ticks since boot, where the system tells (proc(5), field 22)."""
+    """When a process began, in ticks since boot, where the system tells (proc(5), field 22).
+
+    Nothing of one that has ended, though its parent may not have been told yet.
+    """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return "" if not _runs(pid) else "?"
-    return stat.rpartition(")")[2].split()[19]
+    fields = stat.rpartition(")")[2].split()
+    return "" if fields[0] in ENDED else fields[19]

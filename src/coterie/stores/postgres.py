@@ -30,8 +30,9 @@ from coterie.errors import BadInput, Busy, Fenced, StoreError, StoreUnavailable
 from coterie.ports import Hear, Lease
 from coterie.stores.held import Added, Held, overview_of
 from coterie.stores.holder import dead, holder
-from coterie.stores.rows import Listing, Rows, fetched
-from coterie.stores.tables import CLAIM, COMMIT, migrate
+from coterie.stores.listing import row as listed
+from coterie.stores.rows import PUTS, Listing, Rows, fetched
+from coterie.stores.tables import CLAIM, COMMIT, RELEASE, migrate
 from coterie.wire.chain import broken
 from coterie.wire.export import Kept
 from coterie.wire.journal import Reader
@@ -97,14 +98,13 @@ class PostgresStore:
             return
         await self._flushed()
         self._held.pop(lease.run, None)
-        async with self._told() as db, db.transaction():
-            await db.execute(
-                "update runs set holder = '', expires = 'epoch', pages = %s, head = %s "
-                "where id = %s and epoch = %s",
-                (held.pages, held.head, held.key, held.epoch),
-            )
-            if (seen := overview_of(held)) is not None:
-                await Listing(db, self.tenant).put(held.key, held.epoch, seen)
+        freed = (held.pages, held.head, held.key, held.epoch)
+        seen = overview_of(held)
+        async with self._told() as db:
+            if seen is None:
+                await db.execute(f"{RELEASE} select", freed)
+            else:
+                await db.execute(f"{RELEASE} {PUTS}", (*freed, *listed(held.key, held.epoch, seen)))
 
     async def append(self, lease: Lease, records: Sequence[Record], /) -> None:
         held = self._held.get(lease.run)

@@ -17,6 +17,8 @@ from coterie.words.which import Which
 
 PAGE = 500
 """Rows of a listing that are fetched at once."""
+PUTS = PUT.replace("?", "%s")
+"""Writes down how a run stands, as PostgreSQL is told it."""
 SOME = """
 select r.id, r.name, r.epoch, r.holder, r.expires > now(), o.body
 from runs r left join overviews o on o.run = r.id and o.epoch = r.epoch
@@ -122,7 +124,7 @@ class Listing:
 
     async def put(self, key: int, epoch: int, seen: Overview) -> None:
         """Write down how a run stands in its epoch."""
-        await self._db.execute(PUT.replace("?", "%s"), row(key, epoch, seen))
+        await self._db.execute(PUTS, row(key, epoch, seen))
 
     async def page(self, which: Which) -> list[Overview]:
         """The runs that are asked for, the newest first."""

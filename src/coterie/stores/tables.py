@@ -85,6 +85,13 @@ with fence as (
 select id from fence
 """
 """Writes pages of the runs whose lease is held, and the contents they share; gives those runs."""
+RELEASE: Final = """
+with freed as (
+    update runs set holder = '', expires = 'epoch', pages = %s, head = %s where id = %s and epoch = %s
+)
+"""
+"""Gives a run back. What follows is written with it: one statement, because a connection is shared by all runs of a
+process, and a transaction of one of them would take in what the others do meanwhile."""
 
 
 async def migrate(db: Any) -> None:

@@ -265,6 +265,25 @@ class StorePromises:
         assert len(await store.read("r")) == 2
 
     @in_loop
+    async def test_p03_runs_given_back_together_are_all_free(self, store: Store) -> None:
+        """Whoever else is claiming or giving back meanwhile, what was given back can be claimed from elsewhere."""
+        names = [f"r{n}" for n in range(20)]
+
+        async def one(name: str) -> None:
+            for n in range(3):
+                lease = await store.claim(name)
+                end = [Settled("step.1")] if n < 2 else [Closed(status="succeeded")]
+                await store.append(lease, numbered([opening(name)] if n == 0 else end, n))
+                await store.release(lease)
+
+        await asyncio.gather(*map(one, names))
+        elsewhere = self.reopen(store)
+        async with asyncio.timeout(10):
+            found = [len(await elsewhere.read((await elsewhere.claim(name)).run)) for name in names]
+        assert found == [3] * len(names)
+        await elsewhere.close()
+
+    @in_loop
     async def test_p03_a_stale_writer_writes_nothing(self, store: Store) -> None:
         """An append with a lease that is no longer the newest is refused whole."""
         old = await written(store, "r")
