@@ -9,7 +9,7 @@ import pytest
 from coterie import Agent, Human, Message, Remote, Team, gather, resume, start
 from coterie.errors import BadInput
 from coterie.models import scripted
-from coterie.patterns import debate, pipeline
+from coterie.patterns import debate, parallel, pipeline
 from coterie.remote.line import Line
 from coterie.stores.memory import MemoryStore
 from coterie.words.delta import Delta
@@ -122,6 +122,62 @@ def test_a_cancelled_run_can_be_resumed(tmp_path):
 
     result, states = with_peer(tmp_path, talk)
     assert (result.text, states) == ("heard sun", ["succeeded", "cancelled"])
+
+
+class Held:
+    """Lets a service take what it is sent, and keeps its answers back until `let_go`."""
+
+    def __init__(self):
+        self.let_go = asyncio.Event()
+
+    def __call__(self, app):
+        async def held(scope, receive, send):
+            sends = scope["type"] == "http" and scope["path"].endswith("/rpc/")
+            body = bytearray()
+
+            async def heard():
+                said = await receive()
+                body.extend(said.get("body", b""))
+                return said
+
+            async def said(message):
+                if sends and b'"SendMessage"' in body:
+                    await self.let_go.wait()
+                await send(message)
+
+            await app(scope, heard, said)
+
+        return held
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["never answered", "answered late"])
+def test_a_cancel_before_the_task_is_known_ends_it_and_a_resume_begins_it_anew(tmp_path, late):
+    """What the remote has begun and not answered for is found there, or cancelled when the answer comes."""
+
+    async def talk():
+        service, held, store = service_at(tmp_path), Held(), MemoryStore()
+        host = service.host("default")
+        async with served(service, behind=held) as http:
+            base = str(http.base_url).rstrip("/")
+            far = [Remote(f"{base}/a2a/listening", name=name, key=lambda: TOKEN) for name in ("a", "b")]
+            team = parallel(*far)
+            run = start(team, "Listen", store=store)
+            while len(await host.runs()) < 2:
+                await asyncio.sleep(0.02)
+            if late:
+                asyncio.get_running_loop().call_later(0.1, held.let_go.set)
+            stopped = await run.cancel()
+            left = {one.status for one in await host.runs()}
+            held.let_go.set()
+            going = asyncio.ensure_future(resume(team, run.id, store=store))
+            while len(new := [one for one in await host.runs() if one.status == "waiting"]) < 2:
+                await asyncio.sleep(0.02)
+            for one in new:
+                await host.send(one.id, "news", "sun")
+            result = await going
+            return stopped.status, left, result.status, len(await host.runs())
+
+    assert asyncio.run(talk()) == ("cancelled", {"cancelled"}, "succeeded", 4)
 
 
 def test_a_run_that_is_left_goes_on_with_the_same_task(tmp_path):

@@ -70,11 +70,10 @@ def service_at(folder, *, settings=None, model=None):
 
 
 @asynccontextmanager
-async def served(service, *, port=0, **options):
-    """A client of `service`, which listens on a port of its own until the client is left."""
-    config = uvicorn.Config(
-        application(service, token=TOKEN), port=port, log_level="error", timeout_graceful_shutdown=1
-    )
+async def served(service, *, port=0, behind=lambda app: app, **options):
+    """A client of `service`, which listens on a port of its own until the client is left; `behind` wraps it."""
+    app = behind(application(service, token=TOKEN))
+    config = uvicorn.Config(app, port=port, log_level="error", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
     while not server.started:

@@ -31,6 +31,8 @@ Key: TypeAlias = "str | Callable[[], str | Awaitable[str]]"
 """Where a remote's key comes from: the name of an environment variable, or a function that gives it."""
 QUESTIONS = 100
 """Questions that a remote may ask about one task."""
+AGAIN = 5
+"""How often a task that was cancelled with a run is begun anew where the run is gone on with."""
 SAME = ("approval", "auth")
 """What a remote's question may be about here too; all else is a question or a choice."""
 
@@ -69,11 +71,13 @@ class Remote(Actor):
     async def play(self, task: Task, /) -> Message:
         told = _told(task)
         said, report = await self._sent(Order(message=await _id()), told)
+        again = AGAIN
         for _ in range(QUESTIONS):
             if report.task and report.state == "working":
                 order = Order(task=report.task, context=report.context, follow=True, spent=report.spent)
                 said, report = await self._sent(order, Thread())
-            if report.state == "canceled" and report.stale:
+            if report.state == "canceled" and report.stale and again:
+                again -= 1
                 said, report = await self._sent(Order(message=await _id(), context=report.context), told)
                 continue
             if report.state not in ("input", "auth"):

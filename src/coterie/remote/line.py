@@ -20,7 +20,7 @@ import msgspec
 
 from coterie.errors import CoterieError, MissingExtra, ModelRefused, ModelUnavailable, NoAccess
 from coterie.ports import DROPPED
-from coterie.remote.orders import Order
+from coterie.remote.orders import Order, Report
 from coterie.words.delta import Delta, Tell
 from coterie.words.effect import Think
 from coterie.words.message import Message
@@ -31,8 +31,10 @@ POLL, LONGEST = 0.2, 5.0
 """Seconds between two looks at a task, or two tries to reach a remote: at first, and at most."""
 FIRST = 15.0
 """Seconds, at most, to reach a remote that has begun nothing for us."""
-STOPPING = 1.0
-"""Seconds to tell a remote that a task is not wanted any more."""
+STOPPING = 4.0
+"""Seconds to find the task that is not wanted any more, and to tell the remote."""
+NEWEST = 50
+"""Tasks of a remote that are looked through for it."""
 
 
 class Clients(NamedTuple):
@@ -66,44 +68,40 @@ class Line:
     async def stream(self, think: Think, tell: Tell, /) -> Message:
         """The same, and `tell` is given what the remote is saying."""
         order = msgspec.convert(think.brief.settings["a2a"], Order)
-        async with self._client() as client:
-            if order.follow:
-                return await self._followed(client, order, tell)
-            return await self._sent(client, order, think)
+        step = self._followed(order, tell) if order.follow else self._sent(order, think)
+        working = asyncio.ensure_future(step)
+        try:
+            return await asyncio.shield(working)
+        except asyncio.CancelledError as error:
+            if error.args == (DROPPED,):
+                await self._taken_back(order, working)
+            await _put_away(working)
+            raise
 
-    async def _sent(self, client: Clients, order: Order, think: Think) -> Message:
+    async def _sent(self, order: Order, think: Think) -> Message:
         from coterie.remote.reports import report_of, request_of
 
-        sending = asyncio.ensure_future(
-            self._tried(lambda: _first(client.sending, request_of(order, think.thread)), FIRST)
-        )
-        try:
-            answer = await asyncio.shield(sending)
-        except asyncio.CancelledError as error:
-            await self._taken_back(client, sending, error)
-            raise
-        return report_of(answer, order)
+        async with self._client() as client:
+            request = request_of(order, think.thread)
+            answer = await self._tried(lambda: _first(client.sending, request), FIRST)
+        return report_of(answer, order, stale=not order.task)
 
-    async def _taken_back(
-        self, client: Clients, sending: asyncio.Future[Any], error: asyncio.CancelledError
-    ) -> None:
-        """End a message that is not wanted any more, and the task that it may have begun."""
-        if error.args == (DROPPED,):
-            await asyncio.wait([sending], timeout=STOPPING)
-            if sending.done() and not sending.cancelled() and not sending.exception():
-                await _cancelled(client.sending, sending.result().task.id)
-        if not sending.done():
-            sending.cancel()
-            await asyncio.wait([sending])
+    async def _taken_back(self, order: Order, working: asyncio.Future[Message]) -> None:
+        """End the task that an order is about, or has begun, or is about to: nobody wants it any more."""
+        with contextlib.suppress(CoterieError, TimeoutError):
+            async with asyncio.timeout(STOPPING), self._client() as client:
+                task = order.task or await _begun(client.sending, order.message, working)
+                if task:
+                    await _cancelled(client.sending, task)
 
-    async def _followed(self, client: Clients, order: Order, tell: Tell) -> Message:
+    async def _followed(self, order: Order, tell: Tell) -> Message:
         from a2a.types import a2a_pb2 as pb
 
         from coterie.remote.reports import Teller, is_over, report_of
 
         teller, wait, wanted = Teller(tell), POLL, pb.GetTaskRequest(id=order.task)
         looked = False
-        try:
+        async with self._client() as client:
             while True:
                 task = await self._tried(lambda: client.sending.get_task(wanted))
                 if is_over(task):
@@ -112,10 +110,6 @@ class Line:
                 if not await self._watched(client, order.task, teller):
                     await asyncio.sleep(wait)
                     wait = min(wait * 1.5, LONGEST)
-        except asyncio.CancelledError as error:
-            if error.args == (DROPPED,):
-                await _cancelled(client.sending, order.task)
-            raise
 
     async def _watched(self, client: Clients, task: str, teller: Any) -> bool:
         """Tell what a task's stream says, as far as it goes; whether there was anything."""
@@ -210,14 +204,45 @@ async def _first(client: Any, request: Any) -> Any:
     raise ModelUnavailable("the remote has answered nothing")
 
 
+async def _begun(client: Any, message: str, sending: asyncio.Future[Message]) -> str:
+    """The task that a message has begun: by what it is answered with, or by the remote's list of tasks."""
+    while not sending.done():
+        await asyncio.wait([sending], timeout=POLL)
+        if not sending.done() and (task := await _listed(client, message)):
+            return task
+    if sending.cancelled() or sending.exception() is not None:
+        return ""
+    return msgspec.convert(sending.result().output, Report).task
+
+
+async def _listed(client: Any, message: str) -> str:
+    """The newest task that has `message` in its history; empty where the remote shows none."""
+    from a2a.types import a2a_pb2 as pb
+    from a2a.utils.errors import A2AError
+
+    with contextlib.suppress(A2AError):
+        page = await client.list_tasks(pb.ListTasksRequest(page_size=NEWEST))
+        for task in page.tasks:
+            if any(said.message_id == message for said in task.history):
+                return str(task.id)
+    return ""
+
+
 async def _cancelled(client: Any, task: str) -> None:
     """Tell a remote that a task is not wanted any more; it may have ended, or be gone."""
     from a2a.types import a2a_pb2 as pb
     from a2a.utils.errors import A2AError
 
-    with contextlib.suppress(A2AError, TimeoutError):
-        async with asyncio.timeout(STOPPING):
-            await client.cancel_task(pb.CancelTaskRequest(id=task))
+    with contextlib.suppress(A2AError):
+        await client.cancel_task(pb.CancelTaskRequest(id=task))
+
+
+async def _put_away(working: asyncio.Future[Message]) -> None:
+    """Stop what is still going on here, and look at how it ended, because nobody else will."""
+    working.cancel()
+    await asyncio.wait([working])
+    if not working.cancelled():
+        working.exception()
 
 
 def _known(error: Exception, url: str) -> CoterieError:

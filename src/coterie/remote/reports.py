@@ -53,7 +53,7 @@ def report_of(answer: pb.StreamResponse, order: Order, *, stale: bool = False) -
         return _answered(message_of(answer.message.parts, "remote"), Report(state="completed"), ONE_REQUEST)
     task, about = answer.task, plain_of(answer.task.metadata)
     spent = _usage(about.get("usage")) if about.get("usage") else NOTHING
-    said = _said(task)
+    said, over = _said(task), is_over(task)
     report = Report(
         state=STATES.get(task.status.state, "working"),
         task=task.id,
@@ -62,10 +62,9 @@ def report_of(answer: pb.StreamResponse, order: Order, *, stale: bool = False) -
         value=said.output,
         why=message_of(task.status.message.parts, "remote").text,
         unverified=_unverified(task),
-        stale=stale,
+        stale=stale and over,
         spent=spent,
     )
-    over = is_over(task)
     cost = _less(spent, order.spent) if spent is not NOTHING else ONE_REQUEST if over else Usage()
     return _answered(said, report, cost)
 
