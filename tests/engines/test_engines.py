@@ -13,7 +13,7 @@ from coterie.models import scripted
 from coterie.shell.host import Host
 from coterie.shell.worker import Worker
 from coterie.stores import SqliteStore
-from tests.stores.servers import nats
+from tests.stores.servers import nats, temporal
 
 ECHO = scripted(lambda think: f"{think.actor}: {think.thread[-1].text}")
 DONE = Counter()
@@ -53,16 +53,27 @@ def broker():
         yield server
 
 
-@pytest.fixture(params=["local", "nats"])
+@pytest.fixture(scope="module")
+def workflows():
+    with temporal() as server:
+        yield server
+
+
+@pytest.fixture(params=["local", "nats", "temporal"])
 def engines(request):
     """Makes engines of one cluster: all of one process are one engine, on NATS each is its own."""
     if request.param == "local":
         one = LocalEngine()
         return lambda: one
+    queue = f"q{abs(hash(request.node.name)) % 10**9}"
+    if request.param == "temporal":
+        from coterie.engines.temporal import TemporalEngine
+
+        server = request.getfixturevalue("workflows")
+        return lambda: TemporalEngine(server.url, queue=queue, given=0.5)
     from coterie.engines.nats import NatsEngine
 
     broker = request.getfixturevalue("broker")
-    queue = f"q{abs(hash(request.node.name)) % 10**9}"
     return lambda: NatsEngine(broker.url, queue=queue, given=0.5)
 
 

@@ -68,7 +68,7 @@ class Nats:
         self._process = None
 
     def start(self):
-        self._process = subprocess.Popen(self._command)
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
         while self._process.poll() is None:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port), 1):
                 return
@@ -80,3 +80,44 @@ class Nats:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+
+@contextmanager
+def temporal(*, kept=False):
+    """A Temporal dev server that runs meanwhile; one that is `kept` knows after a restart what it knew before."""
+    pytest.importorskip("temporalio", reason="the extra [temporal] brings a client")
+    binary = shutil.which("temporal", path=Path(sys.executable).parent) or shutil.which("temporal")
+    if binary is None:
+        pytest.skip("there is no temporal: the extra [dev] brings one")
+    with tempfile.TemporaryDirectory(prefix="coterie-") as folder, socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        free.close()
+        server = Temporal(binary, folder if kept else None, port)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+class Temporal(Nats):
+    """A dev server that can be stopped and started again, on the same port."""
+
+    def __init__(self, binary, folder, port):
+        self.url = f"temporal://127.0.0.1:{port}/default"
+        self._port = port
+        self._command = [
+            binary,
+            "server",
+            "start-dev",
+            "--ip",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--headless",
+            "--log-level",
+            "error",
+            *([] if folder is None else ["--db-filename", f"{folder}/temporal.db"]),
+        ]
+        self._process = None

@@ -21,7 +21,7 @@ engine_option = click.option(
     metavar="URL",
     envvar="COTERIE_ENGINE",
     show_envvar=True,
-    help="Who dispatches runs: nats://HOST:PORT.",
+    help="Who dispatches runs: nats://HOST:PORT, or temporal://HOST:PORT/NAMESPACE.",
 )
 
 
@@ -49,7 +49,9 @@ def worker(
     Then nothing more is taken, what is under way may end, and the rest is given to other workers.
     """
     if engine is None:
-        raise BadInput("a worker needs an engine: --engine nats://HOST:PORT, or COTERIE_ENGINE")
+        raise BadInput(
+            "a worker needs an engine: --engine nats://HOST:PORT (or temporal://...), or COTERIE_ENGINE"
+        )
     if not is_shared(store):
         click.echo(f"the store {store!r} is a file: only workers on this machine share it", err=True)
     has = [one.strip() for one in capabilities.split(",") if one.strip()]
