@@ -1,14 +1,23 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from coterie.testing.sockets import block_sockets
 
+AUDITED = str(Path(__file__).parent / "audited")
+
 
 @pytest.fixture(scope="session", autouse=True)
-def _nothing_phones_home() -> Iterator[None]:
-    """Whatever the suite does, no socket of this process leaves the machine (P22)."""
-    with block_sockets(loopback=True):
+def _nothing_phones_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Whatever the suite does, no socket of this process, or of a Python that it starts, leaves the machine (P22)."""
+    witness = tmp_path_factory.mktemp("sockets") / "refused.txt"
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = AUDITED if before is None else f"{AUDITED}{os.pathsep}{before}"
+    os.environ["COTERIE_TESTS_SOCKETS"] = str(witness)
+    with block_sockets(loopback=True) as refused:
         yield
+    assert [*refused, *(witness.read_text().splitlines() if witness.exists() else [])] == []

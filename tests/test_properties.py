@@ -100,7 +100,11 @@ def test_p25_a_journal_is_the_same_under_20_hash_seeds():
     running = [
         subprocess.Popen(
             [sys.executable, "-m", "tests.trees"],
-            env={**os.environ, "PYTHONHASHSEED": str(seed), "PYTHONPATH": os.pathsep.join(sys.path)},
+            env={
+                **os.environ,
+                "PYTHONHASHSEED": str(seed),
+                "PYTHONPATH": os.pathsep.join([os.environ["PYTHONPATH"], *sys.path]),
+            },
             stdout=subprocess.PIPE,
             cwd=Path(__file__).parents[1],
         )

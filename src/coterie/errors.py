@@ -9,6 +9,7 @@
       - TimedOut          one step took longer than its own timeout
       - Unstorable        a value has no JSON shape or is too large
       - NotGranted        a tool that nobody above granted
+      - OffLimits         an address that somebody named, and that may not be reached
       - Denied            a person did not approve a use of a tool
       - InDoubt           started before a crash, and nobody can tell whether it happened
     + BadOutput           an answer never fitted its type; `raw` holds the last try
@@ -134,6 +135,10 @@ class Unstorable(EffectFailed):
 
 class NotGranted(EffectFailed):
     """A tool that nobody above granted was to be used; it did not run."""
+
+
+class OffLimits(EffectFailed):
+    """An address that somebody else has named may not be reached; nothing was sent to it."""
 
 
 class RemoteFailed(EffectFailed):

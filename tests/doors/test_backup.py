@@ -125,7 +125,11 @@ def _service(folder):
     ]
     port = _free_port()
     command[command.index("0")] = str(port)
-    environment = {**os.environ, "COTERIE_TOKEN": "t", "PYTHONPATH": str(ROOT / "src")}
+    environment = {
+        **os.environ,
+        "COTERIE_TOKEN": "t",
+        "PYTHONPATH": os.pathsep.join([os.environ["PYTHONPATH"], str(ROOT / "src")]),
+    }
     process = subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE)
     with Client(f"http://127.0.0.1:{port}", "t", patience=30) as client:
         client.health()

@@ -32,7 +32,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Every test has a folder of its own, with a team file in it and no store."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("COTERIE_STORE", raising=False)
-    monkeypatch.setenv("PYTHONPATH", str(SOURCE))
+    monkeypatch.setenv("PYTHONPATH", str(SOURCE), prepend=os.pathsep)
     (tmp_path / "team.py").write_text(PLAY.read_text())
     path = list(sys.path)
     yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -72,7 +73,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Every test has a folder of its own, with teams and tasks in it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("COTERIE_STORE", raising=False)
-    monkeypatch.setenv("PYTHONPATH", str(SOURCE))
+    monkeypatch.setenv("PYTHONPATH", str(SOURCE), prepend=os.pathsep)
     (tmp_path / "teams.py").write_text(TEAMS)
     (tmp_path / "tasks.jsonl").write_text(TASKS)
     path = list(sys.path)

@@ -51,7 +51,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Every test has a folder of its own, with a team file in it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("COTERIE_STORE", raising=False)
-    monkeypatch.setenv("PYTHONPATH", str(SOURCE))
+    monkeypatch.setenv("PYTHONPATH", str(SOURCE), prepend=os.pathsep)
     (tmp_path / "models.py").write_text(MODELS)
     (tmp_path / "team.yaml").write_text(TEAM)
     path = list(sys.path)

@@ -78,7 +78,7 @@ def killed_with_six_open(folder):
         "--store",
         "runs.db",
     ]
-    env = {**os.environ, "PYTHONPATH": SOURCE}
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([os.environ["PYTHONPATH"], SOURCE])}
     process = subprocess.run(
         command, check=False, cwd=folder, env=env, capture_output=True, text=True, timeout=60
     )

@@ -70,7 +70,7 @@ def worker(folder, url, broker):
             QUEUE,
         ],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": SOURCE},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([os.environ["PYTHONPATH"], SOURCE])},
         stderr=subprocess.PIPE,
         text=True,
     )

@@ -269,7 +269,10 @@ def three(promises, says, **options):
 def kill_in_a_turn(module, path, *, idempotent):
     """Have a process of its own begin the run `r`, and kill it while the second of three guests is at work."""
     script = f"from tests.interop.promises import begin; begin({module!r}, {str(path)!r}, {idempotent})"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")])}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([os.environ["PYTHONPATH"], str(ROOT), str(ROOT / "src")]),
+    }
     with subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=ROOT, env=environment
     ) as child:

@@ -17,7 +17,6 @@ import pytest
 from coterie.errors import BadInput, ToolFailed
 from coterie.tools import calculator, sql
 from coterie.tools import http as web
-from coterie.tools.web import is_public
 
 
 def told(tool, *args) -> Any:
@@ -122,25 +121,6 @@ def test_a_database_has_to_be_there(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="there is no file"):
         sql(tmp_path / "none.db")
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.1", "224.0.0.1",
-        "255.255.255.255", "::1", "::", "fe80::1%eth0", "fc00::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1",
-        "64:ff9b::7f00:1", "2002:7f00:1::", "2001:db8::1", "::127.0.0.1", "192.0.2.1",
-    ],
-)  # fmt: skip
-def test_private_addresses(address: str) -> None:
-    """Loopback, private, link-local, shared, test and multicast networks, also inside IPv6."""
-    assert not is_public(address)
-
-
-@pytest.mark.parametrize("address", ["1.1.1.1", "93.184.216.34", "2606:4700::1111", "::ffff:1.1.1.1"])
-def test_public_addresses(address: str) -> None:
-    """The internet is reachable."""
-    assert is_public(address)
 
 
 @pytest.mark.parametrize(
@@ -268,7 +248,7 @@ def test_a_name_is_resolved_once(site: str, monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     monkeypatch.setattr(socket, "create_connection", connect)
-    monkeypatch.setattr("coterie.tools.web.is_public", lambda address: address == public[0])
+    monkeypatch.setattr("coterie.reach.screen.is_public", lambda address: address == public[0])
     assert "not in a test" in told(web(), "http://rebind.example/")
     assert (asked, connected) == (["rebind.example"], [("192.0.2.1", 80)])
 
@@ -281,8 +261,9 @@ def test_a_redirect_to_a_private_name_is_screened(site: str, monkeypatch: pytest
         screened.append(address)
         return len(screened) == 1
 
-    monkeypatch.setattr("coterie.tools.web.is_public", judge)
-    monkeypatch.setattr("coterie.tools.web.PORTS", {"http": int(site.rpartition(":")[2]), "https": 443})
+    monkeypatch.setattr("coterie.reach.screen.is_public", judge)
+    for module in ("coterie.tools.web", "coterie.reach.screen"):
+        monkeypatch.setattr(f"{module}.PORTS", {"http": int(site.rpartition(":")[2]), "https": 443})
     assert "which is no public address" in told(web(), f"http://{site}/to?http://localhost/")
     assert len(screened) == 2
 

@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NoReturn, TypeAlias
 from urllib.parse import urlsplit
 
@@ -18,6 +18,7 @@ import msgspec
 from coterie.actor import Actor, named
 from coterie.errors import BadInput, Declined, RemoteFailed
 from coterie.kernel.values import to_plain
+from coterie.reach.screen import Screen
 from coterie.remote.line import Line
 from coterie.remote.orders import Order, Question, Report
 from coterie.words.brief import Brief
@@ -43,7 +44,9 @@ class Remote(Actor):
     `key` is what it wants to know us by: a function that gives the key, or the environment variable that holds it
     (default: `COTERIE_KEY_` and the actor's name in capitals). With `verify`, a JSON Web Key Set or a file of
     one, its card has to be signed by one of those keys. `patience` is for how many seconds it may be out of reach. A
-    run that is cancelled cancels the remote's task; one that crashes goes on with it.
+    run that is cancelled cancels the remote's task; one that crashes goes on with it. What its card names, or it
+    redirects to, has to be public or among `private`: hosts (`*.internal`), addresses and networks (`10.0.0.0/8`). So
+    has `url` itself if it is not `trusted`, because somebody else gave it to you.
     """
 
     def __init__(
@@ -55,6 +58,8 @@ class Remote(Actor):
         verify: Mapping[str, Any] | str | None = None,
         patience: float = 300.0,
         limits: Limits | None = None,
+        private: Sequence[str] = (),
+        trusted: bool = True,
     ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
@@ -63,7 +68,9 @@ class Remote(Actor):
         self.name = named(name or _name(parts.hostname))
         self.limits = limits
         variable = f"COTERIE_KEY_{self.name.upper().replace('-', '_')}"
-        self._line = Line(url, key or variable, verify, patience=patience)
+        screen = Screen(tuple(private))
+        screen = screen.trusting(url) if trusted else screen
+        self._line = Line(url, key or variable, verify, patience=patience, screen=screen)
 
     def describe(self) -> Any:
         return [self.url]

@@ -1,26 +1,26 @@
 """Cards of remote agents: fetched, screened, verified.
 
-What a user names is trusted as an address; what a card names is not. An address of another host than the card's has to
-be public, and is never reached in the clear where the card was not.
+What a user names is trusted as an address; what a card names is not, nor where anybody redirects to. An address of
+another host than the card's has to be public or allowed (`coterie.reach`), and is never reached in the clear where the
+card was not.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 from a2a.client.card_resolver import parse_agent_card
 from a2a.types import a2a_pb2 as pb
 from google.protobuf.json_format import ParseError
 
-from coterie.errors import BadInput, ModelUnavailable, NoAccess, RemoteFailed
-from coterie.tools.web import is_public
+from coterie.errors import BadInput, ModelUnavailable, NoAccess, OffLimits, RemoteFailed
+from coterie.reach.pinned import client
+from coterie.reach.screen import Screen, place
 
 CARD = "/.well-known/agent-card.json"
 LARGEST = 1 << 20
@@ -35,12 +35,13 @@ def card_at(url: str) -> str:
     return url if url.endswith(".json") else url.rstrip("/") + CARD
 
 
-async def fetched(http: httpx.AsyncClient, url: str) -> pb.AgentCard:
+async def fetched(http: httpx.AsyncClient, url: str, screen: Screen) -> pb.AgentCard:
     """The card at `url`, whose interfaces may all be reached.
 
     Raises:
         ModelUnavailable: if it cannot be fetched.
         NoAccess: if it is not for us.
+        OffLimits: if it may not be reached itself.
         RemoteFailed: if it is no card, or names addresses that it may not.
     """
     where = card_at(url)
@@ -55,14 +56,15 @@ async def fetched(http: httpx.AsyncClient, url: str) -> pb.AgentCard:
         raise (ModelUnavailable if busy else RemoteFailed)(f"{where} answers {answer.status_code}")
     card = read(answer.content, where)
     for interface in card.supported_interfaces:
-        await screened(interface.url, where)
+        await screened(interface.url, where, screen)
     return card
 
 
-async def at_address(url: str) -> pb.AgentCard:
+async def at_address(url: str, private: tuple[str, ...] = ()) -> pb.AgentCard:
     """The card at `url`, fetched with a client of its own; raises as `fetched` does."""
-    async with httpx.AsyncClient(timeout=SECONDS) as http:
-        return await fetched(http, url)
+    screen = Screen(private).trusting(url)
+    async with client(screen, timeout=SECONDS) as http:
+        return await fetched(http, url, screen)
 
 
 def in_file(path: Path) -> pb.AgentCard:
@@ -96,31 +98,25 @@ def read(data: bytes, where: str) -> pb.AgentCard:
     return card
 
 
-async def screened(url: str, card: str) -> None:
+async def screened(url: str, card: str, screen: Screen) -> None:
     """Refuse an address that a card may not send anybody to.
 
     Raises:
         RemoteFailed: if it is one.
     """
-    there, here = urlsplit(url), urlsplit(card)
-    if there.scheme not in ("http", "https") or not there.hostname:
+    if urlsplit(url).scheme not in ("http", "https"):
         return  # another binding, which we do not speak
-    if _origin(there) == _origin(here):
-        return
-    if here.scheme == "https" and there.scheme == "http":
-        raise RemoteFailed(f"{card} leads from https to http, at {url!r}")
-    port = there.port or (443 if there.scheme == "https" else 80)
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(there.hostname, port, type=socket.SOCK_STREAM)
+        there, here = place(url), place(card)
+        if there == here:
+            return
+        if here.secure and not there.secure:
+            raise RemoteFailed(f"{card} leads from https to http, at {url!r}")
+        await screen.found(there)
     except OSError as error:
         raise RemoteFailed(f"{card} names {url!r}, which is nowhere: {error}") from error
-    for row in found:
-        if not is_public(str(row[4][0])):
-            raise RemoteFailed(f"{card} names {url!r}, which is at no public address: {row[4][0]}")
-
-
-def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
-    return url.scheme, url.hostname, url.port
+    except (BadInput, OffLimits) as error:
+        raise RemoteFailed(f"{card} names {url!r}: {error.message}") from error
 
 
 def verified(card: pb.AgentCard, keys: Mapping[str, Any] | str, where: str) -> None:

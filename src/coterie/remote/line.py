@@ -14,12 +14,13 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import msgspec
 
 from coterie.errors import CoterieError, MissingExtra, ModelRefused, ModelUnavailable, NoAccess
 from coterie.ports import DROPPED
+from coterie.reach.pinned import client
+from coterie.reach.screen import Screen
 from coterie.remote.orders import Order, Report
 from coterie.words.delta import Delta, Tell
 from coterie.words.effect import Think
@@ -54,8 +55,10 @@ class Line:
         verify: Mapping[str, Any] | str | None,
         *,
         patience: float,
+        screen: Screen,
     ) -> None:
         self.url = url
+        self._screen = screen
         self._key = key
         self._verify = verify
         self._patience = patience
@@ -155,16 +158,13 @@ class Line:
             MissingExtra: if the kit is not installed.
         """
         try:
-            import httpx
-
             from coterie.remote.cards import fetched, verified
             from coterie.remote.reports import HEADERS
         except ModuleNotFoundError as error:
             raise MissingExtra.of("a2a", "a remote agent") from error
-        local = urlsplit(self.url).hostname in ("127.0.0.1", "localhost", "::1")
-        async with httpx.AsyncClient(timeout=SECONDS, trust_env=not local, headers=HEADERS) as http:
+        async with client(self._screen, timeout=SECONDS, headers=HEADERS) as http:
             if self._card is None:
-                card = await self._tried(lambda: fetched(http, self.url), FIRST)
+                card = await self._tried(lambda: fetched(http, self.url, self._screen), FIRST)
                 if self._verify is not None:
                     verified(card, self._verify, self.url)
                 self._card = card

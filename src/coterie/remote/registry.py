@@ -10,12 +10,11 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-import httpx
 from a2a.types import a2a_pb2 as pb
 from msgspec import Struct
 
 from coterie.errors import BadInput, CoterieError
-from coterie.remote.cards import SECONDS, fetched
+from coterie.remote.cards import at_address
 
 AT_ONCE = 16
 
@@ -66,20 +65,22 @@ def listed(path: Path) -> tuple[str, ...]:
     return tuple(line for line in bare if line)
 
 
-async def discovered(urls: Sequence[str]) -> list[Found]:
-    """What the agents at `urls` say of themselves, in that order."""
+async def discovered(urls: Sequence[str], private: tuple[str, ...] = ()) -> list[Found]:
+    """What the agents at `urls` say of themselves, in that order.
+
+    Those who asked wrote the addresses; what the cards name has to be public, or among `private`.
+    """
     gate = asyncio.Semaphore(AT_ONCE)
-    async with httpx.AsyncClient(timeout=SECONDS) as http:
 
-        async def one(url: str) -> Found:
-            async with gate:
-                try:
-                    return found_of(await fetched(http, url), url)
-                except CoterieError as error:
-                    return Found(url=url, problem=error.message)
+    async def one(url: str) -> Found:
+        async with gate:
+            try:
+                return found_of(await at_address(url, private), url)
+            except CoterieError as error:
+                return Found(url=url, problem=error.message)
 
-        async with asyncio.TaskGroup() as group:
-            asked = [group.create_task(one(url)) for url in urls]
+    async with asyncio.TaskGroup() as group:
+        asked = [group.create_task(one(url)) for url in urls]
     return [task.result() for task in asked]
 
 

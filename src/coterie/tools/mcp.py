@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from coterie.errors import BadInput, InDoubt, ToolFailed
+from coterie.reach.screen import Screen, place
 from coterie.tool import Tool
 from coterie.tools.connection import SERVER, Connection, Outcome, Question
 from coterie.tools.transport import Target
@@ -39,18 +40,25 @@ def mcp(
     timeout: float = TIMEOUT,
     connecting: float = CONNECTING,
     progress: Progress | None = None,
+    private: Sequence[str] = (),
+    trusted: bool = True,
 ) -> McpServer:
     """A server of the Model Context Protocol: `with` it, one has its tools, for as long as the block lasts.
 
     `server` is a URL (streamable HTTP), or the command that starts it, as a list: it gets a clean environment
     and `env`. `prefix` stands before each name. A call may take `timeout` seconds; `connecting` is how long one waits
-    for a server that is not there, or not there any more.
+    for a server that is not there, or not there any more. A URL that you write may lead anywhere; one that somebody
+    else gave you is not `trusted`: it has to be public, or among `private` (hosts, addresses and networks).
 
     Raises:
-        BadInput: if `server` is neither.
+        BadInput: if `server` is neither, or its URL has a user or a password in it.
     """
     if isinstance(server, str) and not server.startswith(("http://", "https://")):
         raise BadInput(f"an MCP server is a URL or a command as a list, not {server!r}")
+    screen = Screen(tuple(private))
+    if isinstance(server, str):
+        place(server)
+        screen = screen.trusting(server) if trusted else screen
     if not server:
         raise BadInput("an MCP server's command names a program")
     target = Target(
@@ -59,6 +67,7 @@ def mcp(
         env=dict(env or {}),
         folder=folder,
         headers=dict(headers or {}),
+        screen=screen,
     )
     return McpServer(Connection(target, timeout=timeout, connecting=connecting), prefix, progress)
 

@@ -11,11 +11,15 @@ import msgspec
 from msgspec import Struct
 
 from coterie.errors import TimedOut, ToolFailed
+from coterie.reach.pinned import client
+from coterie.reach.screen import Screen
 
 if TYPE_CHECKING:
     from mcp_types import CallToolResult
 
 T = TypeVar("T")
+CONNECTING, READING = 30.0, 300.0
+"""Seconds to reach a server, and to wait for the next thing that it says."""
 CLOSED, ENDED = -32000, "Session terminated"
 """How the SDK says that the connection is no more, and that the session on the server is none."""
 
@@ -28,6 +32,7 @@ class Target(Struct, frozen=True, kw_only=True):
     env: dict[str, str] = {}
     folder: str | None = None
     headers: dict[str, str] = {}
+    screen: Screen = Screen()
 
     def __str__(self) -> str:
         return self.url or " ".join(self.command)
@@ -36,7 +41,7 @@ class Target(Struct, frozen=True, kw_only=True):
 def transport(target: Target, said: TextIO, started: asyncio.Event) -> Any:
     """What an MCP client connects by. `said` gets what a process writes to stderr; `started` is set once it runs."""
     if not target.command:
-        return _with_headers(target) if target.headers else target.url
+        return _reached(target)
     from mcp import StdioServerParameters
     from mcp.client.stdio import stdio_client
 
@@ -53,11 +58,16 @@ async def _told(transport: AbstractAsyncContextManager[T], started: asyncio.Even
         yield streams
 
 
-def _with_headers(target: Target) -> Any:
+@asynccontextmanager
+async def _reached(target: Target) -> AsyncGenerator[Any]:
+    """A transport over HTTP to the address that was written, whose client goes nowhere else that is not public."""
     import httpx2
     from mcp.client.streamable_http import streamable_http_client
 
-    return streamable_http_client(target.url, http_client=httpx2.AsyncClient(headers=target.headers))
+    patient = httpx2.Timeout(CONNECTING, read=READING)  # as the SDK's own client
+    http = client(target.screen, kit=httpx2, headers=target.headers, timeout=patient)
+    async with http, streamable_http_client(target.url, http_client=http) as streams:
+        yield streams
 
 
 def is_loss(error: BaseException) -> bool:

@@ -1,12 +1,11 @@
 """HTTP GET as a tool: a page of the public web, and nothing of the networks that this machine is in.
 
-The address is resolved once, screened, and connected to; so a name cannot lead elsewhere between the
-two (DNS rebinding). Every redirect is screened like the first address.
+The address is resolved once, screened, and connected to (`coterie.reach`). Every redirect is screened like the first
+address.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 import ssl
 import threading
@@ -17,20 +16,14 @@ from fnmatch import fnmatchcase
 from html.parser import HTMLParser
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Any
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
-from coterie.errors import BadInput, ToolFailed
+from coterie.errors import BadInput, OffLimits, ToolFailed
+from coterie.reach.screen import PORTS, Place, Screen, place
 from coterie.tool import Tool
 
 LARGEST, SECONDS, HOPS = 1 << 20, 20.0, 5
-PORTS = {"http": 80, "https": 443}
 REDIRECTS = (301, 302, 303, 307, 308)
-EMBEDDED = {  # IPv6 networks that have an IPv4 address in them, and the bits to its right
-    ipaddress.IPv6Network("::ffff:0:0/96"): 0,
-    ipaddress.IPv6Network("::/96"): 0,
-    ipaddress.IPv6Network("64:ff9b::/96"): 0,
-    ipaddress.IPv6Network("2002::/16"): 80,
-}
 
 
 def http(
@@ -97,10 +90,8 @@ class _Fetch:
 
     def _once(self, url: str) -> tuple[dict[str, Any], str]:
         """A page, and where it leads on to if it is a redirect."""
-        parts = urlsplit(url)
-        host, port = self._allowed(parts)
-        address = self._screened(host, port)
-        with closing(self._connected(parts.scheme, host, port, address)) as line:
+        parts, there = urlsplit(url), self._allowed(url)
+        with closing(self._connected(there)) as line:
             alarm = threading.Timer(max(0.0, self.until - time.monotonic()), _hang_up, [line.sock])
             alarm.start()
             try:
@@ -115,38 +106,34 @@ class _Fetch:
             finally:
                 alarm.cancel()
 
-    def _allowed(self, parts: SplitResult) -> tuple[str, int]:
-        """The host and the port of a URL that may be asked for."""
-        if parts.scheme not in PORTS or not parts.hostname:
-            raise ToolFailed(f"http: {parts.geturl()!r} is no http or https URL")
-        if parts.username or parts.password:
-            raise ToolFailed("http: a URL with a user or a password is not fetched")
-        host, port = parts.hostname, parts.port or PORTS[parts.scheme]
+    def _allowed(self, url: str) -> Place:
+        """Where a URL leads that may be asked for."""
+        try:
+            there = place(url)
+        except BadInput as error:
+            raise ToolFailed(f"http: {error.message}") from error
+        usual = there.port in PORTS.values()
         if self.allow:
-            full = f"{host}:{port}"
-            usually = host if port in PORTS.values() else ""
-            if not any(fnmatchcase(full if ":" in one else usually, one) for one in self.allow):
-                raise ToolFailed(f"http: host {full!r} is not on the list of those that may be asked")
-        elif port not in PORTS.values():
-            raise ToolFailed(f"http: port {port} is neither 80 nor 443")
-        return host, port
+            named = (str(there), there.host) if usual else (str(there),)
+            if not any(fnmatchcase(name, one) for name in named for one in self.allow):
+                raise ToolFailed(f"http: host {str(there)!r} is not on the list of those that may be asked")
+        elif not usual:
+            raise ToolFailed(f"http: port {there.port} is neither 80 nor 443")
+        return there
 
-    def _screened(self, host: str, port: int) -> str:
-        """The address that a host has, once, if all that it has may be reached."""
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        addresses = list(dict.fromkeys(str(row[4][0]) for row in found))
-        if not self.private and (inside := [one for one in addresses if not is_public(one)]):
-            raise ToolFailed(f"http: {host!r} is at {inside[0]}, which is no public address")
-        return addresses[0]
-
-    def _connected(self, scheme: str, host: str, port: int, address: str) -> HTTPConnection:
+    def _connected(self, there: Place) -> HTTPConnection:
+        """A connection to the address that passed the screen, under the name that was asked for."""
+        try:
+            address = Screen(self.allow if self.private else ()).address(there)
+        except OffLimits as error:
+            raise ToolFailed(f"http: {error.message}") from error
         left = max(0.1, self.until - time.monotonic())
-        line = HTTPConnection(host, port, timeout=left)
-        raw = socket.create_connection((address, port), timeout=left)
-        if scheme == "https":
+        line = HTTPConnection(there.host, there.port, timeout=left)
+        raw = socket.create_connection((address, there.port), timeout=left)
+        if there.secure:
             context = self.trust or ssl.create_default_context()
             try:
-                raw = context.wrap_socket(raw, server_hostname=host)
+                raw = context.wrap_socket(raw, server_hostname=there.host)
             except BaseException:
                 raw.close()
                 raise
@@ -168,16 +155,6 @@ class _Fetch:
             text = _read(text)
         cut = len(data) > self.largest
         return {"status": answer.status, "url": url, "type": kind, "text": text, "cut": cut}
-
-
-def is_public(address: str) -> bool:
-    """Whether an address is one of the public internet, and not one that has another inside it."""
-    found = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(found, ipaddress.IPv6Address):
-        for network, right in EMBEDDED.items():
-            if found in network:
-                return is_public(str(ipaddress.IPv4Address(int(found) >> right & 0xFFFFFFFF)))
-    return found.is_global and not found.is_multicast
 
 
 def _hang_up(sock: socket.socket | None) -> None:

@@ -13,6 +13,8 @@ from coterie.errors import MissingExtra
 if TYPE_CHECKING:
     from coterie.remote.registry import Found
 
+PRIVATE = "A host, address or network that a card may name though it is not public."
+
 
 @click.group()
 def agents() -> None:
@@ -25,14 +27,15 @@ def agents() -> None:
     "--list", "files", multiple=True, type=click.Path(path_type=Path), help="A file with an address a line."
 )
 @click.option("--can", default="", help="Only those that say that they can do this.")
-def discover(urls: tuple[str, ...], files: tuple[Path, ...], can: str) -> None:
+@click.option("--private", multiple=True, help=PRIVATE)
+def discover(urls: tuple[str, ...], files: tuple[Path, ...], can: str, private: tuple[str, ...]) -> None:
     """Say what the agents at URLS, or in a --list, can do."""
     from coterie.remote.registry import listed
 
     wanted = [*urls, *(url for file in files for url in listed(file))]
     if not wanted:
         raise click.UsageError("which agents? Name their URLs, or a file of them with --list")
-    found = _discovered(wanted)
+    found = _discovered(wanted, private)
     shown = [one for one in found if not one.problem and one.fits(can)]
     for one in shown:
         _show(one)
@@ -52,11 +55,12 @@ def card() -> None:
 @card.command()
 @click.argument("place")
 @click.option("--keys", help="A JSON Web Key Set: the card has to be signed by one of its keys.")
-def check(place: str, keys: str | None) -> None:
+@click.option("--private", multiple=True, help=PRIVATE)
+def check(place: str, keys: str | None, private: tuple[str, ...]) -> None:
     """Say what is wrong with the card at PLACE, a file or a URL; exit 1 if anything is."""
     from coterie.remote.registry import complaints
 
-    found = _at(place, keys)
+    found = _at(place, keys, private)
     _show(found)
     problems = complaints(found)
     for problem in problems:
@@ -66,25 +70,25 @@ def check(place: str, keys: str | None) -> None:
     click.echo(f"the card is in order{', and signed by a key of yours' if keys else ''}")
 
 
-def _at(place: str, keys: str | None) -> Found:
+def _at(place: str, keys: str | None, private: tuple[str, ...]) -> Found:
     try:
         from coterie.remote.cards import at_address, in_file, verified
         from coterie.remote.registry import found_of
     except ModuleNotFoundError as error:
         raise MissingExtra.of("a2a", "`coterie card`") from error
     there = place.startswith(("http://", "https://"))
-    card = asyncio.run(at_address(place)) if there else in_file(Path(place))
+    card = asyncio.run(at_address(place, private)) if there else in_file(Path(place))
     if keys is not None:
         verified(card, keys, place)
     return found_of(card, place)
 
 
-def _discovered(urls: list[str]) -> list[Found]:
+def _discovered(urls: list[str], private: tuple[str, ...]) -> list[Found]:
     try:
         from coterie.remote.registry import discovered
     except ModuleNotFoundError as error:
         raise MissingExtra.of("a2a", "`coterie agents`") from error
-    return asyncio.run(discovered(urls))
+    return asyncio.run(discovered(urls, private))
 
 
 def _show(found: Found) -> None:

@@ -50,6 +50,11 @@ GRACE = 10
 @click.option("--jwt-issuer", help="Who signs bearer tokens of people: the `iss` of an identity provider.")
 @click.option("--jwt-audience", help="For whom they are signed: the `aud` that stands for this service.")
 @click.option("--jwt-keys", help="Its published keys: an address, or a file (RFC 7517).")
+@click.option(
+    "--private",
+    multiple=True,
+    help="A host, address or network that clients may name though it is not public.",
+)
 @click.option("--log", is_flag=True, help="Write what happens in runs to stderr, a line of JSON each.")
 @policy_option
 @engine_option
@@ -67,6 +72,7 @@ def serve(
     jwt_issuer: str | None,
     jwt_audience: str | None,
     jwt_keys: str | None,
+    private: tuple[str, ...],
     log: bool,
     engine: str | None,
     store: str,
@@ -91,6 +97,7 @@ def serve(
         teams,
         names=names,
         origins=origins,
+        private=private,
         model=model,
         engine=engine,
         policy=policy_called(policy),
@@ -118,6 +125,7 @@ def service_of(
     *,
     names: tuple[str, ...] = (),
     origins: tuple[str, ...] = (),
+    private: tuple[str, ...] = (),
     model: str | None = None,
     engine: str | None = None,
     policy: Policy | None = None,
@@ -137,7 +145,9 @@ def service_of(
         Library(teams),
         KeyRing(home_of(store) / "keys.db"),
         lambda tenant: store_at(store, tenant),
-        settings=Settings(hosts=(*defaults.hosts, *names), origins=origins, jwt=_provider(*jwt)),
+        settings=Settings(
+            hosts=(*defaults.hosts, *names), origins=origins, jwt=_provider(*jwt), private=private
+        ),
         model=model,
         tenants=tenants_at(store),
         engine=None if engine is None else engine_at(engine),

@@ -26,6 +26,16 @@ LARGEST = 1_000_000
 """Bytes of keys that are read at most."""
 
 
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Nobody is followed elsewhere: the address was written by an operator, where it leads was not."""
+
+    def redirect_request(self, req: Any, fp: Any, code: Any, msg: Any, headers: Any, newurl: Any) -> None:
+        """There is no next request, so the redirect is the answer."""
+
+
+_STRAIGHT = urllib.request.build_opener(_Stay)
+
+
 class Tokens:
     """Knows whose a token is. Keys are fetched once at the start, and then beside the requests, never within one.
 
@@ -109,7 +119,7 @@ def keys_at(place: str) -> dict[str, jwt.PyJWK]:
     """
     try:
         if place.startswith(("https://", "http://")):
-            with urllib.request.urlopen(place, timeout=PATIENCE) as answer:  # noqa: S310 - it is http or https
+            with _STRAIGHT.open(place, timeout=PATIENCE) as answer:
                 body = answer.read(LARGEST)
         else:
             body = Path(place).read_bytes()

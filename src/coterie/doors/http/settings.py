@@ -33,6 +33,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Where others reach it, as https://agents.example: for what is published. Empty: where they asked."""
     card_key: str = ""
     """A file with the private JSON Web Key that signs the cards of agents; empty: they are not signed."""
+    private: tuple[str, ...] = ()
+    """Hosts, addresses and networks that clients may name though they are not public: where they are told of events."""
     body: int = 4 * 1024 * 1024
     slow: float = 30.0
     """How long a client may take to send what it has begun."""
