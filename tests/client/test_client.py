@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from coterie.client import AsyncClient, Client
-from coterie.client.seen import Told, happened, sent
+from coterie.client.seen import Told, happened, lines_of, sent
 from coterie.errors import BadInput, Busy, NotAsked, ServiceFailed, UnknownRun
 from coterie.kernel.story import result, transcript
 from tests.http.serving import TOKEN, served, service_at
@@ -211,3 +211,29 @@ def test_server_sent_events_are_read_as_the_standard_says():
     seen = asyncio.run(scene())
     assert [(one.event, one.id) for one in seen] == [("noted", "3"), ("text", None)]
     assert [happened(one) and happened(one).seq for one in seen] == [3, None]
+
+
+def test_a_line_of_unicode_ends_no_event(tmp_path):
+    """What only looks like the end of a line (U+0085, U+2028, U+2029) is a letter like any other to a stream."""
+    task = "one\u2028two\u2029three\u0085four\r\nfive"
+
+    async def scene(client):
+        run = await client.start("two", task)
+        return await anext(client.events(run.id))
+
+    assert with_client(tmp_path, scene).data["task"] == task
+
+
+def test_lines_end_where_the_standard_says_whatever_the_chunks():
+    """At CR LF, LF or CR, also where a chunk ends within one."""
+    text = "one\r\ntwo\nthree\r\n\rfour\u2028five\n".encode()
+
+    async def scene(size):
+        async def chunks():
+            for at in range(0, len(text), size):
+                yield text[at : at + size]
+
+        return [line async for line in lines_of(chunks())]
+
+    for size in range(1, len(text) + 1):
+        assert asyncio.run(scene(size)) == ["one", "two", "three", "", "four\u2028five"]

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from coterie.doors.cli.commands import coterie
+from coterie.doors.cli.serve import service_of
 from coterie.doors.http.keys import KeyRing
 from coterie.doors.http.settings import Settings
 from coterie.errors import BadInput
@@ -145,6 +146,17 @@ def test_who_comes_too_often_waits(tmp_path):
     answers = asked(tmp_path, *[("GET", "/v1/runs", {})] * 4, settings=Settings(rate=3))
     assert statuses(answers) == [200, 200, 200, 429]
     assert 1 <= int(answers[3].headers["retry-after"]) <= 21
+
+
+def test_the_command_says_how_often_a_caller_may_come(tmp_path):
+    """`--rate`, which is what the guard counts by."""
+    service = service_of(str(tmp_path / "runs.db"), ("research",), rate=7)
+    assert (service.settings.rate, service_of(str(tmp_path / "b.db"), ("research",)).settings.rate) == (
+        7,
+        1_200,
+    )
+    said = CliRunner().invoke(coterie, ["serve", "--rate", "0", "--store", str(tmp_path / "runs.db")])
+    assert (said.exit_code, "--rate" in said.stderr) == (2, True)
 
 
 def test_no_path_leads_out(tmp_path):

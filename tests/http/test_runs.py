@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 
+from coterie.doors.events import event_data
+from coterie.kernel.values import to_plain
 from coterie.wire.export import problems, read
 from coterie.words.delta import Delta
 from coterie.words.message import Message
@@ -20,7 +22,7 @@ def over_http(tmp_path, scene, **options):
 
 
 async def begun(client, team="panel", **more):
-    answer = await client.post("/v1/runs", json={"team": team, "task": "Rust?", **more})
+    answer = await client.post("/v1/runs", json={"task": "Rust?", **more, "team": team})
     assert answer.status_code == 201, answer.text
     return answer.json()["id"]
 
@@ -54,6 +56,30 @@ def test_a_run_is_begun_watched_and_read(tmp_path):
         5,
     )
     assert (shown["team"], shown["origin"]["by"], shown["events"]) == ("panel", "local", len(seen))
+
+
+def test_a_stream_says_what_the_journal_says(tmp_path):
+    """Every event as `event_data` has it, whatever its kind and whatever was said."""
+
+    async def scene():
+        service = service_at(tmp_path)
+        async with served(service) as client:
+            run = await begun(client, "two", task='"ä" \\ \u2028\n<b>')
+            [one, other] = (await client.get("/v1/approvals")).json()
+            await client.post(f"/v1/approvals/{one['id']}", json={"value": "yes"})
+            await client.post(f"/v1/approvals/{other['id']}", json={"value": "Ada"})
+            await client.get(f"/v1/runs/{run}/wait")
+            text = (await client.get(f"/v1/runs/{run}/events")).text
+            return text, await service.host("default").journal(run)
+
+    text, records = asyncio.run(scene())
+    said = [dict(line.split(": ", 1) for line in one.split("\n")) for one in text.strip().split("\n\n")]
+    told = [event_data(record) for record in records]
+    assert [json.loads(one["data"]) for one in said] == [
+        json.loads(json.dumps(to_plain(one))) for one in told
+    ]
+    assert [(int(one["id"]), one["event"]) for one in said] == [(one["seq"], one["type"]) for one in told]
+    assert {"opened", "asked", "settled", "noted", "signalled", "closed"} <= {one["type"] for one in told}
 
 
 def test_a_stream_goes_on_where_it_was_left(tmp_path):
@@ -294,3 +320,17 @@ def test_what_a_model_says_is_kept_for_who_comes_later(tmp_path):
         return None
 
     assert over_http(tmp_path, scene, model=model) == "so far"
+
+
+def test_a_team_whose_file_has_changed_is_the_new_one(tmp_path):
+    """Each run has the team as its file says when it begins, though a file is compiled once."""
+
+    async def scene(client):
+        first = await begun(client, "panel")
+        before = (await client.get(f"/v1/runs/{first}/wait")).json()["text"]
+        file = tmp_path / "team.py"
+        file.write_text(file.read_text().replace('judge=Agent("judge")', 'judge=Agent("chair")'))
+        second = await begun(client, "panel")
+        return before, (await client.get(f"/v1/runs/{second}/wait")).json()["text"]
+
+    assert over_http(tmp_path, scene) == ("judge has read 7", "chair has read 7")

@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 import msgspec
 
 from coterie.client.problem import error_of
-from coterie.client.seen import Happened, happened, sent
+from coterie.client.seen import Happened, happened, lines_of, sent
 from coterie.doors.http.api.shapes import (
     Caps,
     Health,
@@ -35,6 +35,9 @@ PATIENCE = 60.0
 """Seconds for which a service may be gone before a client gives up on what can be asked again."""
 CONNECTIONS = 1_000
 """Connections at once: every stream that is watched has one."""
+IDLE = 20
+"""Connections that are kept while nobody uses them. Its pool looks at each of them for each request and for each other
+one, so that a thousand of them would take longer than all that is asked."""
 PAUSE = 0.2
 """Seconds before the first try to reconnect; each further pause is twice as long, to 5 seconds."""
 RETRIED = (502, 503, 504)
@@ -60,7 +63,7 @@ class AsyncClient:
             base_url=self.url,
             headers=headers,
             timeout=httpx.Timeout(30, read=None),
-            limits=httpx.Limits(max_connections=CONNECTIONS),
+            limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=IDLE),
             verify=verify,
         )
 
@@ -140,14 +143,15 @@ class AsyncClient:
         trial = Trial(self.patience)
         while to is None or after < to:
             try:
+                ends = False
                 async with aclosing(self._events(id, after)) as stream:
                     async for one in stream:
                         trial.works()
-                        after = one.seq
+                        after, ends = one.seq, one.type == "closed"
                         yield one
                         if after == to:
                             return
-                if await self._over(id, after):
+                if ends or await self._over(id, after):
                     return
             except httpx.TransportError as error:
                 await trial.failed(error)
@@ -160,7 +164,7 @@ class AsyncClient:
                 raise httpx.ReadError(f"the service answered {answer.status_code}")
             if answer.status_code != 200:
                 raise error_of(answer.status_code, await answer.aread())
-            async for one in sent(answer.aiter_lines()):
+            async for one in sent(lines_of(answer.aiter_bytes())):
                 seen = happened(one)
                 if seen is not None and seen.seq > after:
                     yield seen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -20,6 +21,10 @@ KINDS: dict[str, Any] = {
     "closed": Closed,
 }
 """The events that are as they are told; an `asked` one is kept as a journal keeps it."""
+
+
+ENDS = re.compile(rb"\r\n|\n|\r")
+"""What ends a line of a stream."""
 
 
 class Happened(Struct, frozen=True, kw_only=True):
@@ -64,6 +69,18 @@ class ServerSent(Struct):
     data: str
     event: str = "message"
     id: str | None = None
+
+
+async def lines_of(chunks: AsyncIterator[bytes]) -> AsyncIterator[str]:
+    """The lines of a stream, as it ends them: at CR LF, LF or CR, and at no letter of Unicode."""
+    rest = b""
+    async for chunk in chunks:
+        rest += chunk
+        held = b"\r" if rest.endswith(b"\r") else b""  # its LF may be in the next chunk
+        *lines, rest = ENDS.split(rest.removesuffix(held))
+        rest += held
+        for line in lines:
+            yield line.decode("utf-8", "replace")
 
 
 async def sent(lines: AsyncIterator[str]) -> AsyncIterator[ServerSent]:

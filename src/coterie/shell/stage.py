@@ -196,9 +196,17 @@ class Stage:
                 yield seen
 
     async def batches(
-        self, id: str, after: int = -1, *, on: bool = False, live: bool = False
+        self,
+        id: str,
+        after: int = -1,
+        *,
+        on: bool = False,
+        live: bool = False,
+        known: Sequence[Record] | None = None,
     ) -> AsyncIterator[list[Record | Shown]]:
         """As `events`, or with `live` as `stream`: all that has come meanwhile at once, never nothing.
+
+        Who has just read the journal can say so with `known`.
 
         Raises:
             UnknownRun: if the store has no such run.
@@ -210,7 +218,9 @@ class Stage:
                     after = max([after, *(seen.seq for seen in batch if isinstance(seen, Record))])
                     yield batch
                 await asyncio.sleep(0)  # whoever performed it takes it off the list
-            records = await self.journal(id)
+                known = run.records
+            records = known or await self.journal(id)
+            known = None
             if len(records) > after + 1:
                 yield [*records[after + 1 :]]
                 after = len(records) - 1

@@ -10,9 +10,10 @@ import importlib
 import importlib.util
 import sys
 import traceback
-from importlib.machinery import PathFinder
+from functools import lru_cache
+from importlib.machinery import PathFinder, SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from coterie.errors import BadInput, MissingExtra
@@ -124,7 +125,7 @@ def module_in(path: Path) -> ModuleType:
         raise BadInput(f"there is no file {str(path)!r}: check the path")
     path = path.resolve()
     # Called `team.py`, it takes no real module's place, and its plays have one name wherever it lies.
-    spec = importlib.util.spec_from_file_location(path.name, path)
+    spec = importlib.util.spec_from_file_location(path.name, path, loader=_Loader(path.name, str(path)))
     if spec is None or spec.loader is None:
         raise BadInput(f"{str(path)!r} cannot be run as Python")
     module = importlib.util.module_from_spec(spec)
@@ -138,6 +139,25 @@ def module_in(path: Path) -> ModuleType:
     except Exception as error:  # a file of the user's may raise anything
         raise BadInput(f"{str(path)!r} cannot be run: {_where(error, str(path))}") from error
     return module
+
+
+class _Loader(SourceFileLoader):
+    """Runs a file anew each time, and compiles it only when it has changed."""
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        now = Path(self.path).stat()
+        return _compiled(self, now.st_mtime_ns, now.st_size)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Loader) and (other.name, other.path) == (self.name, self.path)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.path))
+
+
+@lru_cache(maxsize=64)
+def _compiled(loader: _Loader, changed: int, size: int, /) -> CodeType:  # noqa: ARG001 - when it was that
+    return loader.source_to_code(loader.get_data(loader.path), loader.path)
 
 
 def module_called(name: str, folder: Path | None = None) -> ModuleType:

@@ -8,7 +8,7 @@ import msgspec
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from coterie.kernel.story import under_way
-from coterie.words.effect import Effect, body_of, kind_of
+from coterie.words.effect import Ask, Effect, body_of, kind_of
 from coterie.words.event import Asked, Closed, Noted, Record, Settled
 from coterie.words.usage import Usage
 
@@ -51,7 +51,7 @@ class Figures:
     def began(self, run: str, records: Sequence[Record], /) -> None:
         self._open[run] = _Open(under_way(records))
         self._queue.inc()
-        self._waiting.inc(self._open[run].asked())
+        self._waiting.inc(self._open[run].questions)
 
     def happened(self, run: str, records: Sequence[Record], /) -> None:
         for record in records:
@@ -61,27 +61,28 @@ class Figures:
         gone = self._open.pop(run, None)
         if gone is not None:
             self._queue.dec()
-            self._waiting.dec(gone.asked())
+            self._waiting.dec(gone.questions)
 
     def _take(self, run: _Open, record: Record) -> None:
-        before = run.asked()
+        before = run.questions
         match record.event:
             case Noted(path=path, fact="entered"):
                 run.frames[path] = record.time
             case Noted(path=path, fact="left" | "failed" as fact):
                 self._ended(run, path, "done" if fact == "left" else "failed", record.time)
             case Noted(path=path, fact="dropped"):
-                run.effects.pop(path, None)
+                run.over(path)
             case Asked(path=path, effect=effect):
-                run.effects[path] = effect
+                run.asks(path, effect)
             case Settled() as settled:
                 self._settled(run, settled)
             case Closed(status=status):
                 self._runs.labels(status).inc()
-                run.effects.clear()
+                run.close()
             case _:
                 pass
-        self._waiting.inc(run.asked() - before)
+        if run.questions != before:
+            self._waiting.inc(run.questions - before)
 
     def _ended(self, run: _Open, path: str, outcome: str, now: float) -> None:
         agent = self._name(path.rpartition("/")[2].partition(".")[0])
@@ -89,7 +90,7 @@ class Figures:
         self._seconds.labels(agent).observe(max(now - run.frames.pop(path, now), 0.0))
 
     def _settled(self, run: _Open, settled: Settled) -> None:
-        effect = run.effects.pop(settled.path, None)
+        effect = run.over(settled.path)
         outcome = "done" if settled.failure is None else "failed"
         if settled.reused:
             return  # nothing was done for it
@@ -117,11 +118,27 @@ class _Open:
 
     def __init__(self, effects: dict[str, Effect[object]]) -> None:
         self.frames: dict[str, float] = {}
-        self.effects = effects
-
-    def asked(self) -> int:
+        self.questions = 0
         """How many questions people have not answered."""
-        return sum(kind_of(effect) == "ask" for effect in self.effects.values())
+        self._effects: dict[str, Effect[object]] = {}
+        for path, effect in effects.items():
+            self.asks(path, effect)
+
+    def asks(self, path: str, effect: Effect[object]) -> None:
+        """Take note of what is begun."""
+        self._effects[path] = effect
+        self.questions += kind_of(effect) == Ask.kind
+
+    def over(self, path: str) -> Effect[object] | None:
+        """What was begun there, which is under way no more."""
+        effect = self._effects.pop(path, None)
+        self.questions -= effect is not None and kind_of(effect) == Ask.kind
+        return effect
+
+    def close(self) -> None:
+        """Nothing is under way any more."""
+        self._effects.clear()
+        self.questions = 0
 
 
 def tool_of(effect: Effect[object]) -> str:

@@ -47,6 +47,9 @@ GRACE = 10
     "--tls-cert", type=click.Path(exists=True, dir_okay=False), help="A certificate, to serve HTTPS."
 )
 @click.option("--tls-key", type=click.Path(exists=True, dir_okay=False), help="The certificate's key.")
+@click.option(
+    "--rate", type=click.IntRange(1), metavar="N", help="Requests a minute that each caller may make."
+)
 @click.option("--jwt-issuer", help="Who signs bearer tokens of people: the `iss` of an identity provider.")
 @click.option("--jwt-audience", help="For whom they are signed: the `aud` that stands for this service.")
 @click.option("--jwt-keys", help="Its published keys: an address, or a file (RFC 7517).")
@@ -69,6 +72,7 @@ def serve(
     token: str | None,
     tls_cert: str | None,
     tls_key: str | None,
+    rate: int | None,
     jwt_issuer: str | None,
     jwt_audience: str | None,
     jwt_keys: str | None,
@@ -102,6 +106,7 @@ def serve(
         engine=engine,
         policy=policy_called(policy),
         log=log,
+        rate=rate,
         jwt=(jwt_issuer, jwt_audience, jwt_keys),
     )
     app = application(service, token=token)
@@ -130,6 +135,7 @@ def service_of(
     engine: str | None = None,
     policy: Policy | None = None,
     log: bool = False,
+    rate: int | None = None,
     jwt: tuple[str | None, str | None, str | None] = (None, None, None),
 ) -> Service:
     """The service of a store, whose keys and secrets lie beside it."""
@@ -146,7 +152,11 @@ def service_of(
         KeyRing(home_of(store) / "keys.db"),
         lambda tenant: store_at(store, tenant),
         settings=Settings(
-            hosts=(*defaults.hosts, *names), origins=origins, jwt=_provider(*jwt), private=private
+            hosts=(*defaults.hosts, *names),
+            origins=origins,
+            rate=rate or defaults.rate,
+            jwt=_provider(*jwt),
+            private=private,
         ),
         model=model,
         tenants=tenants_at(store),

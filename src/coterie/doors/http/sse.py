@@ -17,9 +17,9 @@ from starlette.responses import StreamingResponse
 from starlette.types import Message, Send
 
 from coterie.doors.events import event_data
-from coterie.kernel.values import to_plain
 from coterie.words.delta import Shown
-from coterie.words.event import Record
+from coterie.words.digest import plain
+from coterie.words.event import Asked, Record
 
 PING = 15.0
 """Seconds between two signs of life on a quiet stream."""
@@ -27,6 +27,9 @@ KEPT = 20_000
 """Encoded events that are kept for whoever else watches."""
 MOST = 256
 """Events in one chunk."""
+GAP = 0.01
+"""Seconds between two chunks, for what comes meanwhile to go with the next: sending costs more than what is sent."""
+EVENT = b"id: %d\nevent: %s\ndata: %s\n\n"
 
 
 class Encoded:
@@ -40,16 +43,21 @@ class Encoded:
         key = (run, record.seq)
         known = self._kept.get(key)
         if known is None:
-            data = event_data(record)
-            body = msgspec.json.encode(to_plain(data))
-            known = self._kept[key] = b"id: %d\nevent: %s\ndata: %s\n\n" % (
-                record.seq,
-                data["type"].encode(),
-                body,
-            )
+            known = self._kept[key] = _encoded(record)
             if len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
         return known
+
+
+def _encoded(record: Record) -> bytes:
+    """A record as an event: what `event_data` says of it, without a dict for each part in between."""
+    event = record.event
+    if isinstance(event, Asked):  # as journals keep it
+        data = event_data(record)
+        return EVENT % (record.seq, b"asked", msgspec.json.encode(data, enc_hook=plain))
+    kind = str(event.__struct_config__.tag).encode()
+    head = b'{"seq":%d,"time":%s,' % (record.seq, msgspec.json.encode(record.time))
+    return EVENT % (record.seq, kind, head + msgspec.json.encode(event, enc_hook=plain)[1:])
 
 
 def piece(shown: Shown) -> bytes:
@@ -97,11 +105,12 @@ async def _chunks(
             batch: list[Record | Shown] | None = coming.result()
             if batch is None:
                 return
-            coming = asyncio.ensure_future(anext(source, None))
             for at in range(0, len(batch), MOST):
                 part = batch[at : at + MOST]
                 yield b"".join(
                     [encoded.event(run, one) if isinstance(one, Record) else piece(one) for one in part]
                 )
+            await asyncio.sleep(GAP)
+            coming = asyncio.ensure_future(anext(source, None))
     finally:
         coming.cancel()

@@ -122,8 +122,8 @@ async def watch_run(call: Call) -> EventStream:
     last = call.request.headers.get("last-event-id", "")
     if last.lstrip("-").isdigit():
         after = int(last)
-    await _journal(call, id)
-    batches = call.host.batches(id, after, on=True, live=call.query.live)
+    known = await _journal(call, id)
+    batches = call.host.batches(id, after, on=True, live=call.query.live, known=known)
     return EventStream(id, batches, call.service.encoded, call.service.settings.slow)
 
 
