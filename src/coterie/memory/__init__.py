@@ -11,12 +11,14 @@ if TYPE_CHECKING:
     from coterie.memory.conversation import Session
     from coterie.memory.knowledge import MemoryKnowledge
     from coterie.memory.layers import Memory
+    from coterie.memory.postgres import PostgresKnowledge
     from coterie.memory.sqlite import SqliteKnowledge
 
-__all__ = ["Memory", "MemoryKnowledge", "Session", "SqliteKnowledge"]
+__all__ = ["Memory", "MemoryKnowledge", "PostgresKnowledge", "Session", "SqliteKnowledge"]
 _ROOMS = {
     "Memory": "layers",
     "MemoryKnowledge": "knowledge",
+    "PostgresKnowledge": "postgres",
     "Session": "conversation",
     "SqliteKnowledge": "sqlite",
 }

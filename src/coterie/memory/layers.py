@@ -20,7 +20,7 @@ from coterie.memory.folder import LIMITS, Limits, read_folder
 from coterie.memory.knowledge import MemoryKnowledge
 from coterie.memory.meaning import Embedding
 from coterie.memory.passages import Passage, passages
-from coterie.memory.sqlite import SqliteKnowledge
+from coterie.memory.places import knowledge_at
 from coterie.ports import Knowledge
 from coterie.recall import HOW_MANY, episodes, remembered
 from coterie.words.digest import digest
@@ -35,7 +35,7 @@ PORTION = 128
 
 
 class Memory:
-    """What is known, as one principal may see and change it: in a file, in this process, or in any `Knowledge`.
+    """What is known, as one principal may see and change it: in a file, PostgreSQL, this process, any `Knowledge`.
 
     `embed` makes vectors: the embedded model where NumPy is installed, an embedder of your own, or None
     for full text alone; memory in this process has none unless it is given one. Pass it to `run`.
@@ -52,7 +52,7 @@ class Memory:
         if place is None:
             place = MemoryKnowledge(None if embed == "auto" else embed)
         elif isinstance(place, (str, Path)):
-            place = SqliteKnowledge(place, embed)
+            place = knowledge_at(place, embed)
         self.knowledge: Knowledge = place
         self.who = who
         self._clock = clock

@@ -15,7 +15,8 @@ import msgspec
 from coterie.doors.letters import cropped, harmless
 from coterie.errors import BadInput
 from coterie.kernel.values import to_plain
-from coterie.memory import Memory, SqliteKnowledge
+from coterie.memory import Memory
+from coterie.memory.places import is_address
 from coterie.recall import HOW_MANY
 from coterie.words.memory import Recalled
 from coterie.words.principal import Principal
@@ -33,7 +34,7 @@ memory_option: Callable[[Any], Any] = click.option(
     envvar="COTERIE_MEMORY",
     show_default=True,
     show_envvar=True,
-    help="Where it is kept.",
+    help="Where it is kept: a file, or postgresql://HOST/DATABASE.",
 )
 _as_option: Callable[[Any], Any] = click.option(
     "--as", "who", default="local", show_default=True, help="Whose memory it is."
@@ -163,7 +164,7 @@ def opened_memory(place: str, who: str = "local", *, new: bool = True, words: bo
     Raises:
         BadInput: if there is none, or `who` cannot name anybody.
     """
-    if not new and not Path(place).is_file():
+    if not new and not is_address(place) and not Path(place).is_file():
         raise BadInput(
             f"there is no memory {place!r}: nothing was remembered here yet, or name it with --memory"
         )
@@ -195,8 +196,8 @@ def _with(
 def _ways(memory: Memory) -> str:
     """What a search goes by, and how to have more."""
     knowledge = memory.knowledge
-    if isinstance(knowledge, SqliteKnowledge) and knowledge.meaning.maker:
-        return f"by meaning ({knowledge.meaning.maker}) and by words"
+    if maker := getattr(getattr(knowledge, "meaning", None), "maker", ""):
+        return f"by meaning ({maker}) and by words"
     return "by words only ('coterie[local]' and no --words: by meaning, too)"
 
 
