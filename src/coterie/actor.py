@@ -163,11 +163,14 @@ async def do(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         Unstorable: if an argument or the result has no JSON shape.
     """
     by = function if isinstance(function, Tool) else _step(function)
-    arguments: dict[str, Any] = {"args": [to_plain(arg) for arg in args]}
-    if kwargs:
-        arguments["kwargs"] = {key: to_plain(value) for key, value in kwargs.items()}
-    if isinstance(by, Tool) and (by.needs_approval or by.sensitive):
-        arguments = await cleared(by, arguments)
+    given = [to_plain(arg) for arg in args]
+    named = {key: to_plain(value) for key, value in kwargs.items()}
+    if isinstance(by, Tool):
+        arguments = by.named(given, named)
+        if by.needs_approval or by.sensitive:
+            arguments = await cleared(by, arguments)
+    else:
+        arguments = {"args": given, "kwargs": named} if named else {"args": given}
     value = await Use(by.name, arguments, by)
     return value if by.returns is None else value_of(value, by.returns)
 

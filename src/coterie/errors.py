@@ -12,6 +12,7 @@
       - OffLimits         an address that somebody named, and that may not be reached
       - Denied            a person did not approve a use of a tool
       - InDoubt           started before a crash, and nobody can tell whether it happened
+        . SkippedInDoubt  so it was left, and not done again
     + BadOutput           an answer never fitted its type; `raw` holds the last try
     + BadPlan             a plan that cannot be run
     + BranchesFailed      a join has fewer successes than its policy asks for
@@ -151,6 +152,10 @@ class Denied(EffectFailed):
 
 class InDoubt(EffectFailed):
     """A step with consequences was under way at a crash, and nobody can tell whether it happened."""
+
+
+class SkippedInDoubt(InDoubt):
+    """A step was under way at a crash, and was left as it is: it may have happened, and was not done again."""
 
 
 class BadOutput(RunError):

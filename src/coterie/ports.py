@@ -11,7 +11,7 @@ from coterie.words.effect import Think
 from coterie.words.event import Record, Signalled
 from coterie.words.memory import Query, Recalled, Remembered
 from coterie.words.message import Message
-from coterie.words.permit import Decision
+from coterie.words.permit import Decision, Ruling
 from coterie.words.principal import Principal
 from coterie.words.result import Overview
 from coterie.words.which import ALL, Which
@@ -150,8 +150,8 @@ class Policy(Protocol):
 
     def __call__(
         self, principal: Principal, action: str, resource: str, context: Mapping[str, Any], /
-    ) -> Decision:
-        """Whether `principal` may do `action` (one of `words.permit.ACTIONS`) to `resource`.
+    ) -> Decision | Ruling:
+        """Whether `principal` may do `action` (one of `words.permit.ACTIONS`) to `resource`; a `Ruling` says why, too.
 
         `context` has the `run` and the `path` of the step; of a tool its `arguments`, `tags` and whether it is
         `sensitive`, of a model call at most how many `tokens` and how much `usd`, of memories their `tags`

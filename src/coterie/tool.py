@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from copy import copy
 from functools import partial
 from typing import Any, Self, TypeAlias, get_type_hints, overload
@@ -15,6 +15,7 @@ from coterie.errors import BadInput
 from coterie.kernel.values import to_plain
 from coterie.typed import schema_of, value_of
 from coterie.words.brief import ToolSpec
+from coterie.words.doubt import DOUBTS, Doubt
 from coterie.words.effect import Use
 from coterie.words.grant import Grant
 
@@ -56,7 +57,9 @@ class Tool:
     says that running it twice does no harm, so it may run again after a crash. `probe`, an
     async function with the same arguments, says after a crash whether the call happened: it
     gives a one-element list with the result, or an empty list. Without either, a call that
-    was under way at a crash waits for a person. `timeout` is in seconds.
+    was under way at a crash waits for a person. `in_doubt` says otherwise: `verify` by the probe, `retry`,
+    `ask` a person, or `skip`, so that who asked for it is told that it may have happened (`SkippedInDoubt`).
+    `timeout` is in seconds.
 
     With `needs_approval` a person is asked before each call, or before those whose arguments it is
     true of; an `Approval` says whom, and what happens when nobody answers. `sensitive` says that a call may do
@@ -69,6 +72,7 @@ class Tool:
         "arguments",
         "function",
         "idempotent",
+        "in_doubt",
         "is_async",
         "name",
         "needs_approval",
@@ -92,6 +96,7 @@ class Tool:
         description: str = "",
         idempotent: bool = False,
         probe: Callable[..., Any] | None = None,
+        in_doubt: Doubt | None = None,
         timeout: float = TIMEOUT,
         needs_approval: Asks = False,
         sensitive: bool = False,
@@ -108,6 +113,8 @@ class Tool:
         self.owner = owner
         self.idempotent = idempotent
         self.probe = probe
+        self.in_doubt = in_doubt
+        _sure(self)
         self.timeout = timeout
         self.returns = returned(function)
         self.is_async = inspect.iscoroutinefunction(function)
@@ -144,6 +151,21 @@ class Tool:
         asks = self.needs_approval
         return asks(arguments) if callable(asks) else asks
 
+    def named(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Arguments by name, however they were given.
+
+        Raises:
+            BadInput: if there are more than it takes, or one is given twice.
+        """
+        if len(args) > len(self.parameters):
+            raise BadInput(
+                f"tool {self.name!r} takes {len(self.parameters)} arguments, and {len(args)} were given"
+            )
+        named = dict(zip(self.parameters, args, strict=False))
+        if twice := sorted(named.keys() & kwargs.keys()):
+            raise BadInput(f"tool {self.name!r}: the argument {twice[0]!r} was given twice")
+        return named | dict(kwargs)
+
     def using(self, arguments: dict[str, Any], grant: Grant) -> Awaitable[Any]:
         """What a play awaits to have the tool used. `grant` is what its user may hand on."""
         return Use(self.name, arguments, self)
@@ -163,6 +185,7 @@ class Tool:
         other = copy(self)
         for promise, value in changes.items():
             setattr(other, promise, frozenset(value) if promise == "tags" else value)
+        _sure(other)
         if name or description:
             other.name = name or self.name
             text = description or self.spec.description
@@ -170,8 +193,31 @@ class Tool:
         return other
 
 
-_CHANGEABLE = ("idempotent", "needs_approval", "owner", "probe", "sensitive", "tags", "timeout", "trusted")
+_CHANGEABLE = (
+    "idempotent",
+    "in_doubt",
+    "needs_approval",
+    "owner",
+    "probe",
+    "sensitive",
+    "tags",
+    "timeout",
+    "trusted",
+)
 """The promises of a tool that a copy of it may make otherwise."""
+
+
+def _sure(tool: Tool) -> None:
+    """See that what a tool says of a call in doubt can be done.
+
+    Raises:
+        BadInput: if it is no word for that, or verifies by a probe that is not there.
+    """
+    said = tool.in_doubt
+    if said is not None and said not in DOUBTS:
+        raise BadInput(f"tool {tool.name!r}: in_doubt is one of {', '.join(DOUBTS)}, not {said!r}")
+    if said == "verify" and tool.probe is None:
+        raise BadInput(f"tool {tool.name!r}: in_doubt='verify' asks its probe, and it has none: give probe=")
 
 
 def tool_of(given: Tool | Callable[..., Any]) -> Tool:
@@ -192,6 +238,7 @@ def tool(
     description: str = "",
     idempotent: bool = False,
     probe: Callable[..., Any] | None = None,
+    in_doubt: Doubt | None = None,
     timeout: float = TIMEOUT,
     needs_approval: Asks = False,
     sensitive: bool = False,

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from coterie import Result, Task, Team, do, resume, run, tool
-from coterie.errors import RunError
-from coterie.stores import MemoryStore
+from coterie import Agent, Message, Result, Task, Team, do, resume, run, tool
+from coterie.errors import BadInput, RunError
+from coterie.models import scripted
+from coterie.stores import MemoryStore, SqliteStore
 from coterie.tool import Tool
+from coterie.words.doubt import Doubt, ruled
+from coterie.words.effect import Think
 from coterie.words.event import Asked, Settled
+from coterie.words.message import ToolCall
 
 
 def _team(charge: Tool) -> Team:
@@ -89,6 +96,119 @@ def test_without_either_a_person_decides(answer: str, status: str, again: int) -
     if status == "failed":
         assert ended.failure is not None
         assert ended.failure.kind == "InDoubt"
+
+
+async def _happened(amount: int, idempotency_key: str) -> list[str]:
+    """A probe that finds the call."""
+    return ["took 5"]
+
+
+@pytest.mark.parametrize(
+    ("promises", "rules", "status", "text", "again"),
+    [
+        ({"in_doubt": "retry"}, {}, "succeeded", "took 5", 1),
+        ({"in_doubt": "verify", "probe": _happened}, {}, "succeeded", "took 5", 0),
+        ({"in_doubt": "ask", "idempotent": True}, {}, "waiting", "", 0),
+        ({"in_doubt": "skip"}, {}, "failed", "", 0),
+        ({"in_doubt": "retry"}, {"char*": "ask"}, "waiting", "", 0),
+        ({"idempotent": True}, {"charge": "skip", "*": "retry"}, "failed", "", 0),
+        ({"idempotent": True}, {"charge": "verify"}, "waiting", "", 0),  # there is no probe to verify by
+        ({}, {"other": "retry"}, "waiting", "", 0),
+    ],
+)
+def test_a_tool_says_what_becomes_of_a_call_in_doubt_and_its_host_may_say_otherwise(
+    promises: dict[str, Any], rules: dict[str, Doubt], status: str, text: str, again: int
+) -> None:
+    """Verify, retry, ask or skip; a rule of the host, by a pattern of the name, goes before what the tool says."""
+    calls: list[str] = []
+
+    async def play() -> Result:
+        store, team = await _crash_during(_charge(calls, **promises))
+        calls.clear()
+        return await resume(team, "cut", store=store, in_doubt=rules)
+
+    ended = asyncio.run(play())
+    assert (ended.status, ended.text, len(calls)) == (status, text, again)
+    if status == "failed":
+        assert ended.failure is not None
+        assert (ended.failure.kind, ended.failure.path) == ("SkippedInDoubt", "till/charge.1")
+    assert [ask.about for ask in ended.waiting.values()] == ["in_doubt"] * (status == "waiting")
+
+
+def test_what_cannot_be_done_about_doubt_is_refused_when_it_is_said() -> None:
+    """A word that is none, and verifying without a probe."""
+    with pytest.raises(BadInput, match="in_doubt is one of verify, retry, ask, skip, not 'again'"):
+        _charge([], in_doubt="again")
+    with pytest.raises(BadInput, match="asks its probe, and it has none"):
+        _charge([], probe=_happened).but(probe=None, in_doubt="verify")
+    with pytest.raises(ValueError, match="for 'pay' it is 'again'"):
+        ruled({"pay": "again"})
+
+
+def _clerk(ledger: Path, *, hangs: bool, in_doubt: Doubt) -> Agent:
+    """An agent that pays once, and says what it was told of that."""
+
+    async def was_paid(to: str) -> list[str]:
+        return [f"paid {to}"] if f"{to}\n" in ledger.read_text() else []
+
+    @tool(probe=was_paid, in_doubt=in_doubt)
+    async def pay(to: str) -> str:
+        """Pay somebody."""
+        with ledger.open("a") as file:
+            file.write(f"{to}\n")
+        if hangs:
+            await asyncio.Event().wait()
+        return f"paid {to} anew"
+
+    def says(think: Think) -> Message | str:
+        last = think.thread[-1]
+        return last.text if last.answers else Message("clerk", calls=(ToolCall("1", "pay", {"to": "ada"}),))
+
+    return Agent("clerk", tools=[pay], model=scripted(says))
+
+
+def _killed_while_paying(folder: Path, in_doubt: Doubt) -> None:
+    """A process that is killed when it has paid, and does not know so yet."""
+    ledger = folder / "ledger"
+    ledger.touch()
+    worker = os.fork()
+    if worker == 0:
+        try:
+            clerk = _clerk(ledger, hangs=True, in_doubt=in_doubt)
+            asyncio.run(run(clerk, "Pay.", store=SqliteStore(folder / "runs.db"), id="r"))
+        finally:
+            os._exit(1)
+    while not ledger.stat().st_size:
+        os.sched_yield()
+    os.kill(worker, signal.SIGKILL)
+    assert os.WIFSIGNALED(os.waitpid(worker, 0)[1])
+
+
+@pytest.mark.parametrize(
+    ("in_doubt", "told", "payments"),
+    [
+        ("verify", "paid ada", 1),
+        ("retry", "paid ada anew", 2),
+        ("skip", "error: tool 'pay' was under way when the run was interrupted: it may have happened", 1),
+        ("ask", "", 1),
+    ],
+)
+def test_after_a_sigkill_each_word_does_what_it_says(
+    tmp_path: Path, in_doubt: Doubt, told: str, payments: int
+) -> None:
+    """The process dies between a payment and its record; the agent reads what became of it, or a person is asked."""
+    _killed_while_paying(tmp_path, in_doubt)
+
+    async def play() -> Result:
+        store = SqliteStore(tmp_path / "runs.db")
+        ended = await resume(_clerk(tmp_path / "ledger", hangs=False, in_doubt=in_doubt), "r", store=store)
+        await store.close()
+        return ended
+
+    ended = asyncio.run(play())
+    assert ended.text.startswith(told)
+    assert (ended.status, len(ended.waiting)) == (("waiting", 1) if in_doubt == "ask" else ("succeeded", 0))
+    assert (tmp_path / "ledger").read_text() == "ada\n" * payments
 
 
 def test_every_attempt_has_the_same_key() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from coterie import Agent, Team, gather, resume, run, tool
+from coterie import Agent, Team, do, gather, resume, run, tool
 from coterie.errors import BadInput
 from coterie.kernel.inquiries import questions
 from coterie.policy import policy_at
@@ -15,6 +15,7 @@ from coterie.shell.run import replay
 from coterie.stores.memory import MemoryStore
 from coterie.words.effect import Get, Put, Think
 from coterie.words.message import Message, ToolCall
+from coterie.words.permit import Ruling
 from coterie.words.principal import Principal
 from coterie.words.task import Task
 from tests.governance.playing import played
@@ -137,6 +138,54 @@ async def test_a_policy_that_breaks_has_said_no() -> None:
     assert "'maybe'" in strange.failure.message
 
 
+@pytest.mark.parametrize("decision", ["ask", "deny"])
+@played
+async def test_whoever_is_asked_or_refused_reads_why(decision: Any) -> None:
+    """The reason of a ruling stands in the question to a person, and in the failure of what is denied."""
+    store = MemoryStore()
+    policy = Recorder(use=Ruling(decision, "mail leaves the house"))
+    ended = await run(TEAM, "go", policy=policy, by=ANN, store=store, id="r")
+    asked = [one.ask.question for one in questions("r", await store.read("r")).values()]
+    failed = [e.event.failure.message for e in await store.read("r") if getattr(e.event, "failure", None)]
+    said, other = (asked, failed) if decision == "ask" else (failed, asked)
+    assert (other, len(said), SENT) == ([], 1, [])
+    assert ": mail leaves the house" in said[0]
+    assert ended.status == ("waiting" if decision == "ask" else "succeeded")
+
+
+@played
+async def test_a_policy_sees_arguments_by_name_however_a_play_gives_them() -> None:
+    """What a rule says of an argument holds for `do(tool, value)` as for `do(tool, name=value)`."""
+    seen: list[Any] = []
+
+    def look(principal: Principal, action: str, resource: str, context: Any) -> Any:
+        seen.extend([context["arguments"]] if action == "use" else [])
+        return "allow"
+
+    async def play(task: Task) -> Message:
+        return Message(sender="t", text=f"{await do(mail, 'bob')} {await do(mail, to='bob')}")
+
+    await run(Team("t", (), play), "go", policy=look, by=ANN)
+    assert seen == [{"to": "bob"}] * 2
+
+
+@played
+async def test_what_a_changed_policy_lets_pass_is_in_doubt_when_it_was_begun() -> None:
+    """A step that waited for leave, and was begun without it under a new policy, is not done twice after a crash."""
+    store = MemoryStore()
+    await run(TEAM, "go", policy=Recorder(use="ask"), by=ANN, store=store, id="r")
+    await resume(TEAM, "r", store=store, policy=Recorder())
+    records = await store.read("r")
+    sent = next(n for n, one in enumerate(records) if getattr(one.event, "value", None) == "sent")
+    lease = await store.claim("cut")
+    await store.append(lease, records[:sent])
+    await store.release(lease)
+    SENT.clear()
+    again = await resume(TEAM, "cut", store=store, policy=Recorder())
+    assert (again.status, SENT) == ("waiting", [])
+    assert [ask.about for ask in again.waiting.values()] == ["in_doubt"]
+
+
 @played
 async def test_a_governed_run_stays_governed() -> None:
     """It goes on for whom it was begun, and not at all without a policy."""
@@ -167,7 +216,7 @@ rules:
     ("who", "action", "resource", "context", "expected"),
     [
         (ANN, "run", "office", {}, "allow"),
-        (ANN, "use", "mail", {"tags": ["outward"]}, "ask"),
+        (ANN, "use", "mail", {"tags": ["outward"]}, Ruling("ask", "mail leaves the house")),
         (Principal(groups=("interns",)), "use", "mail", {"tags": ["outward"]}, "deny"),
         (ANN, "spend", "big", {"usd": 0.51}, "deny"),
         (ANN, "spend", "big", {"usd": 0.5}, "allow"),
@@ -176,7 +225,7 @@ rules:
     ],
 )
 def test_the_first_rule_that_fits(
-    tmp_path: Any, who: Principal, action: str, resource: str, context: Any, expected: str
+    tmp_path: Any, who: Principal, action: str, resource: str, context: Any, expected: Any
 ) -> None:
     """A file's rules are read from the top; what none fits is denied."""
     (tmp_path / "policy.yaml").write_text(FILE)

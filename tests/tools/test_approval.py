@@ -102,6 +102,34 @@ def test_a_play_is_asked_as_well() -> None:
     assert rehearse(Team("t", (), play), answers={"t/ask.1": {"to": "c"}})[0].text == "sent to c"
 
 
+@pytest.mark.parametrize("named", [False, True])
+def test_a_predicate_sees_arguments_by_name_however_a_play_gives_them(named: bool) -> None:
+    """`do(tool, value)` is asked about as `do(tool, name=value)` is, and what is approved is used."""
+    seen: list[dict[str, Any]] = []
+    careful = send.but(needs_approval=lambda given: bool(seen.append(given)) or given["to"] == "boss")
+
+    async def play(task: Task) -> str:
+        return await do(careful, to="boss") if named else await do(careful, "boss")
+
+    assert rehearse(Team("t", (), play), answers={"t/ask.1": "approve"})[0].text == "sent to boss"
+    assert seen == [{"to": "boss"}]
+
+
+def test_arguments_that_cannot_be_named_are_refused_before_anything_runs() -> None:
+    """One too many, and one that is given twice, are mistakes of the play."""
+
+    async def many(task: Task) -> str:
+        return await do(send, "a", "b")
+
+    async def twice(task: Task) -> str:
+        return await do(send, "a", to="b")
+
+    for play, words in [(many, "takes 1 arguments, and 2 were given"), (twice, "'to' was given twice")]:
+        with pytest.raises(BadInput, match=words):
+            rehearse(Team("t", (), play))
+    assert sent == []
+
+
 def deep() -> Team:
     """Two bosses side by side; each gives its worker a task, and each worker wants a letter sent."""
 

@@ -86,47 +86,71 @@ def replay(machine: Machine, records: Sequence[Record], *, migrating: bool = Fal
         Diverged: if the journal holds an ask that the machine does not make, or makes otherwise.
     """
     wanted: dict[str, Asked] = {}
-    since: dict[str, float] = {}
-    refused: set[str] = set()
-    held: set[str] = set()
+    begun = _Begun(machine)
     eased = len(records) if migrating else _migrated(records)
     for n, record in enumerate(records):
         event = record.event
         if type(event) is Settled:
             wanted.pop(event.path, None)
-            since.pop(event.path, None)
+            begun.since.pop(event.path, None)
             machine.settle(event)
         elif type(event) is Asked:
-            path = event.path
             for asked in machine.wants():
                 wanted[asked.path] = asked
-            same = compare(event, wanted.get(path), eased=n < eased)
-            anew = not same and kind_of(event.effect) == Think.kind
-            if path not in refused and path not in held and not anew:
-                since[path] = record.time
-        elif type(event) is Noted and event.fact == "refused":
-            refused.add(event.path)  # it was not begun, so it is not in doubt
-        elif type(event) is Noted and event.about == PERMISSION and event.fact == "asks":
-            held.add(event.path)  # nor was what waits for a person's permission
-        elif type(event) is Signalled and event.kind == "answer":
-            if event.about in held:
-                held.discard(event.about)
-                since[event.about] = record.time
+            same = compare(event, wanted.get(event.path), eased=n < eased)
+            if same or kind_of(event.effect) != Think.kind:
+                begun.asked(event.path, record.time)
+        elif type(event) is Noted and event.fact in ("refused", "asks"):
+            begun.noted(event)
         elif type(event) is Signalled:
             signal(machine, event)
-            if event.kind != "raised":
-                continue
-            begun = [
-                path for path in refused if path in machine.parked and path not in machine.budget.refused
-            ]
-            since |= dict.fromkeys(begun, record.time)
-            refused.difference_update(begun)
+            begun.signalled(event, record.time)
     for asked in machine.wants():
         wanted[asked.path] = asked
     machine.notes()
     machine.dropped()
     asked_now = [asked for path, asked in wanted.items() if path in machine.parked]
-    return Resumed(asked_now, {path: time for path, time in since.items() if path in machine.parked})
+    return Resumed(asked_now, {path: time for path, time in begun.since.items() if path in machine.parked})
+
+
+class _Begun:
+    """What was begun and has not ended, as far as a journal was read: that is in doubt if the journal ends there."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self.since: dict[str, float] = {}
+        self._refused: set[str] = set()
+        self._held: set[str] = set()
+        self._before: set[str] = set()
+
+    def noted(self, note: Noted) -> None:
+        """Take a fact: right before a step is asked, it may say that the step is not begun."""
+        asks = note.fact == "asks"
+        if asks and note.about != PERMISSION:
+            return
+        (self._held if asks else self._refused).add(note.path)
+        if self.since.pop(note.path, None) is None:
+            self._before.add(note.path)
+
+    def asked(self, path: str, time: float) -> None:
+        """Take that a step was asked. It may have been before, and be let pass now that the run is gone on with."""
+        if path in self._before or path in self._machine.budget.refused:
+            self._before.discard(path)
+            return
+        self.since[path] = time
+        self._refused.discard(path)
+        self._held.discard(path)
+
+    def signalled(self, said: Signalled, time: float) -> None:
+        """Take what came from outside, if it lets something begin."""
+        if said.kind == "answer" and said.about in self._held:
+            self._held.discard(said.about)
+            self.since[said.about] = time
+        elif said.kind == "raised":
+            over, parked = self._machine.budget.refused, self._machine.parked
+            begun = [path for path in self._refused if path in parked and path not in over]
+            self.since |= dict.fromkeys(begun, time)
+            self._refused.difference_update(begun)
 
 
 def _migrated(records: Sequence[Record]) -> int:

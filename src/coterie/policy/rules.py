@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from coterie.words.permit import Decision
+from coterie.words.permit import Decision, Ruling
 from coterie.words.principal import Principal
 
 
@@ -18,6 +18,7 @@ class Rule(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `principals`, `groups`, `tenants`, `actions` and `resources` are patterns as file names have them (`*`, `?`,
     `[ab]`); letters count as they are written. `tags` are patterns of the tags of a tool or a memory. `above` names
     amounts of the context, as `usd` or `tokens`: it fits where one of them is higher. `sensitive` is about tools.
+    `why` is told to whoever is refused or asked because of it.
     """
 
     decision: Decision
@@ -55,10 +56,10 @@ class Rules(Struct, frozen=True):
 
     def __call__(
         self, principal: Principal, action: str, resource: str, context: Mapping[str, Any], /
-    ) -> Decision:
+    ) -> Decision | Ruling:
         for rule in self.rules:
             if rule.fits(principal, action, resource, context):
-                return rule.decision
+                return Ruling(rule.decision, rule.why) if rule.why else rule.decision
         return self.default
 
 

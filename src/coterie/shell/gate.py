@@ -21,7 +21,7 @@ from coterie.kernel.values import to_plain
 from coterie.ports import Policy
 from coterie.words.effect import Effect, Forget, Recall, Remember, Think, Use
 from coterie.words.event import Asked, Settled
-from coterie.words.permit import DECISIONS, Decision, Permit
+from coterie.words.permit import DECISIONS, Decision, Permit, Ruling
 from coterie.words.principal import Principal
 
 
@@ -59,12 +59,15 @@ class Gate:
             return Verdict(
                 "deny", f"the policy failed, so {who} may not {what}: {type(error).__name__}: {error}"
             )
-        if said == "allow":
+        ruling = said if isinstance(said, Ruling) else Ruling(said)
+        because = f": {ruling.why}" if ruling.why else ""
+        if ruling.decision == "allow":
             return ALLOWED
-        if said == "ask":
-            return Verdict("ask", f"{who} wants to {what}, which the policy leaves to a person{_with(about)}")
-        wrong = "" if said in DECISIONS else f" (it said {said!r})"
-        return Verdict("deny", f"the policy does not let {who} {what}{wrong}")
+        if ruling.decision == "ask":
+            left = f"{who} wants to {what}, which the policy leaves to a person{because}"
+            return Verdict("ask", left + _with(about))
+        wrong = "" if ruling.decision in DECISIONS else f" (it said {said!r})"
+        return Verdict("deny", f"the policy does not let {who} {what}{because}{wrong}")
 
 
 def judged(gate: Gate | None, asked: Asked, account: Account, sources: tuple[str, ...]) -> Verdict:
@@ -106,8 +109,17 @@ def _use(use: Use, _: Account) -> tuple[str, str, Mapping[str, Any]] | None:
     tool = use.by
     if not hasattr(tool, "tags"):  # a step of the play itself is no tool
         return None
-    about = {"arguments": to_plain(use.arguments), "tags": sorted(tool.tags), "sensitive": tool.sensitive}
+    about = {"arguments": to_plain(_named(use)), "tags": sorted(tool.tags), "sensitive": tool.sensitive}
     return "use", use.tool, about
+
+
+def _named(use: Use) -> dict[str, Any]:
+    """The arguments of a tool by name, as a policy and an approval see them, however a play gave them."""
+    arguments = use.arguments
+    if "args" not in arguments or "args" in use.by.parameters:
+        return arguments
+    named: dict[str, Any] = dict(zip(use.by.parameters, arguments["args"], strict=False))
+    return {**named, **arguments.get("kwargs", {})}
 
 
 def _remember(remember: Remember, _: Account) -> tuple[str, str, Mapping[str, Any]]:

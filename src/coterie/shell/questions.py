@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from msgspec.structs import replace
 
 from coterie.errors import RunError
 from coterie.kernel.replay import PERMISSION
+from coterie.words.doubt import Doubt, in_doubt
 from coterie.words.effect import Ask, Effect, Think, Use
 from coterie.words.limits import parsed
 
@@ -55,14 +56,9 @@ def fitting(question: Ask, answer: Any, path: str) -> Any:
     return answer
 
 
-def dubious(effect: Effect[Any]) -> bool:
-    """Whether only a person can say if `effect`, under way when a run was interrupted, is done again.
-
-    It is so of a tool that is not idempotent and has no probe, and of a model that acts (see `interop/guest.py`).
-    """
-    if type(effect) is Use:
-        return not (effect.by.idempotent or effect.by.probe)
-    return type(effect) is Think and effect.acts
+def dubious(step: Effect[Any], rules: Mapping[str, Doubt]) -> TypeGuard[Use | Think]:
+    """Whether only a person can say if a step that was under way when a run was interrupted is done again."""
+    return isinstance(step, Use | Think) and in_doubt(step, rules) == "ask"
 
 
 def doubtful(effect: Use | Think) -> Ask:

@@ -22,6 +22,7 @@ from coterie.shell.unkept import unkept
 from coterie.shell.world import Asker, World
 from coterie.stores.memory import MemoryStore
 from coterie.team import actor_of
+from coterie.words.doubt import NO_RULES, Doubt
 from coterie.words.event import Closed, Record, Signalled
 from coterie.words.failure import Failure
 from coterie.words.limits import DEFAULT, Limits
@@ -50,6 +51,7 @@ async def run(
     session: Session | str | None = None,
     policy: Policy | None = None,
     by: Principal = LOCAL,
+    in_doubt: Mapping[str, Doubt] = NO_RULES,
 ) -> Result:
     """Give `task` to `actor` and wait for what it comes to.
 
@@ -64,6 +66,7 @@ async def run(
     said before, and a message that was killed half-way goes on when it is sent again.
 
     With a `policy` the run is governed: it is asked whether `by` may do each thing before that is begun.
+    `in_doubt` says what becomes of tools, by patterns of their names, that were under way at a crash.
 
     A failure of the work is in the result (`status`, `failure`), with what was finished and
     spent; errors of the store or of the programmer are raised.
@@ -72,7 +75,7 @@ async def run(
         BadInput: for a session without a store, or with an id for the run.
         Busy: if another process performs the run, or the session is busy (see `Session`).
     """
-    world = World(model, models, ask, seed=seed, memory=memory)
+    world = World(model, models, ask, seed=seed, memory=memory, doubts=in_doubt)
     actor, task = actor_of(actor), task_of(task)
     if session is not None and (store is None or id is not None):
         raise BadInput("a session needs a store=, and names its runs itself: leave id= out")
@@ -125,12 +128,13 @@ def start(
     attended: bool = True,
     policy: Policy | None = None,
     by: Principal = LOCAL,
+    in_doubt: Mapping[str, Doubt] = NO_RULES,
 ) -> Run:
     """Begin to perform `actor` on `task`, and go on at once; takes the options of `run`.
 
     An `attended` run with only questions open waits for answers to them; any other is parked.
     """
-    world = World(model, models, ask, seed=seed, memory=memory)
+    world = World(model, models, ask, seed=seed, memory=memory, doubts=in_doubt)
     job = Job(actor_of(actor), task_of(task), world, store or MemoryStore(), id or new_id())
     job.origin = origin or {}
     job.limits = limits
@@ -151,19 +155,22 @@ async def resume(
     memory: Memory | None = None,
     limits: Mapping[str, Any] | None = None,
     policy: Policy | None = None,
+    in_doubt: Mapping[str, Doubt] = NO_RULES,
 ) -> Result:
     """Go on with a run that was interrupted, waits for `answers`, was cancelled, or failed.
 
     A cancelled run goes on where it was stopped. A failed one goes on from just before the
     step whose failure ended it. A run that succeeded gives its result again. `limits` are put in
     the place of those that the run has: what they refused is done now. A governed run goes on for whom
-    it was begun, and needs a `policy`.
+    it was begun, and needs a `policy`. `in_doubt` says what becomes of tools, by patterns of their names, that were
+    under way when it was interrupted.
 
     Raises:
         ValueError: if one of `limits` is no limit.
         UnknownRun: if the store has no such run.
     """
-    job = Job(actor_of(actor), None, World(model, models, ask, memory=memory), store, id)
+    world = World(model, models, ask, memory=memory, doubts=in_doubt)
+    job = Job(actor_of(actor), None, world, store, id)
     job.answers = answers or {}
     job.raised = limits or {}
     DEFAULT.raised(dict(job.raised))

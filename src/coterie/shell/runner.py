@@ -34,7 +34,7 @@ from coterie.shell.inbox import Inbox
 from coterie.shell.questions import doubtful, dubious, fitting, leave, petition, put
 from coterie.shell.reuse import Memo
 from coterie.shell.world import World
-from coterie.words.effect import Answer, Ask, Think, Use, answer_of
+from coterie.words.effect import Answer, Ask, answer_of
 from coterie.words.event import Asked, Closed, Event, Record, Settled, Signalled
 from coterie.words.limits import parsed
 from coterie.words.result import Result, Status
@@ -334,7 +334,7 @@ class Runner(Inbox):
             self._arrived.append(known)
         elif type(effect) is Ask and self.world.ask is None:
             self.waiting[path] = effect
-        elif path in self._doubts and isinstance(effect, Use | Think) and dubious(effect):
+        elif path in self._doubts and dubious(effect, self.world.doubts):
             self._in_doubt[path] = ask
             self._question(path, doubtful(effect))
         else:

@@ -33,6 +33,7 @@ from coterie.shell.job import Job, may_run, new_id
 from coterie.shell.pausing import GRACE
 from coterie.shell.world import World
 from coterie.words.delta import Shown
+from coterie.words.doubt import NO_RULES, Doubt
 from coterie.words.event import Opened, Record
 from coterie.words.limits import DEFAULT, Limits
 from coterie.words.principal import Principal
@@ -51,7 +52,8 @@ class Stage:
 
     `actor_of` finds the actor of a run that is in the store, `model` is what agents without one of their own
     ask. With an `engine`, runs are begun here and performed by its workers. With `overhear`, models are
-    streamed before anybody watches, so that whoever comes later sees what is being said. Used as a context manager, it
+    streamed before anybody watches, so that whoever comes later sees what is being said. `in_doubt` says what
+    becomes of tools, by patterns of their names, that were under way at a crash. Used as a context manager, it
     goes on with what was interrupted, and stops performing on the way out.
     """
 
@@ -67,8 +69,10 @@ class Stage:
         policy: Policy | None = None,
         observers: Sequence[Observer] = (),
         overhear: bool = False,
+        in_doubt: Mapping[str, Doubt] = NO_RULES,
     ) -> None:
         self.store = store
+        self._in_doubt = in_doubt
         self.tenant = tenant
         self._engine = engine
         self._policy = policy
@@ -318,7 +322,7 @@ class Stage:
             await run.leave()
 
     def _world(self, origin: Mapping[str, Any]) -> World:
-        return World(self._model(origin))
+        return World(self._model(origin), doubts=self._in_doubt)
 
     def _job(self, actor: Actor, task: Task | None, origin: Mapping[str, Any], id: str) -> Job:
         job = Job(actor, task, self._world(origin), self.store, id)

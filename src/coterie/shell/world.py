@@ -13,7 +13,15 @@ from typing import Any, ClassVar, TypeAlias
 from msgspec.msgpack import decode
 from msgspec.structs import replace
 
-from coterie.errors import BadInput, CoterieError, InDoubt, ModelFailed, TimedOut, failure_of
+from coterie.errors import (
+    BadInput,
+    CoterieError,
+    InDoubt,
+    ModelFailed,
+    SkippedInDoubt,
+    TimedOut,
+    failure_of,
+)
 from coterie.kernel.taint import AFTER
 from coterie.kernel.values import storable
 from coterie.models.find import find
@@ -21,6 +29,7 @@ from coterie.ports import Memory, Model
 from coterie.shell.sayings import Sayings
 from coterie.tool import KEY, Tool
 from coterie.words.digest import encode
+from coterie.words.doubt import NO_RULES, Doubt, in_doubt
 from coterie.words.effect import Ask, Draw, Effect, Forget, Now, Recall, Remember, Sleep, Think, Use
 from coterie.words.event import Asked, Settled
 from coterie.words.message import Message, ToolCall
@@ -32,9 +41,12 @@ Asker: TypeAlias = Callable[[str, Ask], Awaitable[Any]]
 
 
 class World:
-    """What effects are performed with: models by name, a memory, a clock, a die, and a way to ask people."""
+    """What effects are performed with: models by name, a memory, a clock, a die, and a way to ask people.
 
-    __slots__ = ("ask", "clock", "default", "memory", "models", "random", "sayings")
+    `doubts` says what becomes of steps in doubt, by patterns of the names of tools and of actors.
+    """
+
+    __slots__ = ("ask", "clock", "default", "doubts", "memory", "models", "random", "sayings")
 
     def __init__(
         self,
@@ -44,8 +56,10 @@ class World:
         clock: Callable[[], float] = time.time,
         seed: int | None = None,
         memory: Memory | None = None,
+        doubts: Mapping[str, Doubt] = NO_RULES,
     ) -> None:
         self.default = model
+        self.doubts = doubts
         self.memory = memory
         self.models = models
         self.ask = ask
@@ -71,6 +85,8 @@ class World:
         """
         effect = asked.effect
         try:
+            if doubt is not None:
+                _go_on_with(effect, self.doubts)
             return await self.performers[type(effect)](self, asked.path, effect, run, doubt)
         except CoterieError as error:
             return Settled(asked.path, failure=failure_of(error, asked.path), usage=error.usage)
@@ -100,7 +116,7 @@ class World:
         args, kwargs = _arguments(tool, use.arguments)
         if tool.takes_key:
             kwargs[KEY] = f"{run}:{path}"
-        if doubt is not None and not tool.idempotent:
+        if doubt is not None and in_doubt(use, self.doubts) != "retry":
             return await _probe(path, tool, args, kwargs)
         value = await _call(tool, args, kwargs)
         return Settled(path, storable(value, path), None, ONE_TOOL_CALL)
@@ -242,6 +258,19 @@ def _waiting(work: Coroutine[Any, Any, Any], waits: Any) -> Generator[Any, Any, 
             waits = work.send(None) if error is None else work.throw(error)
         except StopIteration as stop:
             return stop.value
+
+
+def _go_on_with(effect: Effect[Any], rules: Mapping[str, Doubt]) -> None:
+    """See that something becomes of a step in doubt.
+
+    Raises:
+        SkippedInDoubt: if it is to be left as it is.
+    """
+    if isinstance(effect, Use | Think) and in_doubt(effect, rules) == "skip":
+        what = f"tool {effect.tool!r}" if isinstance(effect, Use) else f"a turn of {effect.actor!r}"
+        raise SkippedInDoubt(
+            f"{what} was under way when the run was interrupted: it may have happened, and was skipped"
+        )
 
 
 async def _probe(path: str, tool: Any, args: list[Any], kwargs: dict[str, Any]) -> Settled:

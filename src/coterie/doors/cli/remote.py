@@ -63,7 +63,7 @@ def refuse(server: str | None, **options: Any) -> None:
     Raises:
         BadInput: if something was.
     """
-    said = [f"--{name}" for name, value in options.items() if value]
+    said = [f"--{name.replace('_', '-')}" for name, value in options.items() if value]
     if server and said:
         raise BadInput(f"{', '.join(said)} cannot be said to a service: leave it, or --server, out")
 

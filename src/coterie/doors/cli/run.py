@@ -11,6 +11,7 @@ import click
 
 from coterie.actor import Actor
 from coterie.doors.cli import remote
+from coterie.doors.cli.doubts import doubt_option, doubts_said
 from coterie.doors.cli.governance import policy_called, policy_of, policy_option
 from coterie.doors.cli.outcome import told
 from coterie.doors.cli.perform import INTERRUPTED, Desk, attended
@@ -97,6 +98,7 @@ def _click_option(option: Option) -> click.Option:
 )
 @click.option("--limit", "caps", multiple=True, metavar="NAME=VALUE", help=_CAPS)
 @policy_option
+@doubt_option
 @click.option("--at-cap", type=click.Choice(["stop", "finalize", "ask"]), help="What happens at a limit.")
 @click.option("--json", "as_json", is_flag=True, help=_EVENTS)
 @click.option("--quiet", is_flag=True, help=_QUIET)
@@ -116,6 +118,7 @@ def run(
     caps: tuple[str, ...],
     at_cap: str | None,
     policy: str | None,
+    doubts: tuple[str, ...],
     as_json: bool,
     quiet: bool,
     **options: Any,
@@ -128,7 +131,7 @@ def run(
     Exits with 0 if the run succeeded, 1 if it did not, 2 for a mistake in the command, 3 if it
     waits for answers, 130 if it was interrupted.
     """
-    remote.refuse(server, session=session, memory=memory, plan=plan, policy=policy)
+    remote.refuse(server, session=session, memory=memory, plan=plan, policy=policy, in_doubt=doubts)
     if server:
         given = {key: value for key, value in options.items() if value is not None}
         capped = _limits(caps) | ({"at_cap": at_cap} if at_cap else {})
@@ -147,13 +150,14 @@ def run(
     if policy:
         origin["policy"] = str(Path(policy).resolve())
     actor, models, governs = team_of(origin), _model(model), policy_called(policy)
+    doubted = doubts_said(doubts)
     limits = DEFAULT.raised(_limits(caps) | ({"at_cap": at_cap} if at_cap else {}))
 
     if session and name:
         raise BadInput("a session names its runs itself: leave --id out")
 
     async def job(kept: Store, ask: Asker | None) -> Job:
-        world = World(models, ask=ask, memory=_memory(memory))
+        world = World(models, ask=ask, memory=_memory(memory), doubts=doubted)
 
         def made(actor: Actor, id: str, task: Task | None) -> Job:
             job = Job(actor, task, world, kept, id)
@@ -175,6 +179,7 @@ def run(
 @click.option("--memory", metavar="PATH", help=_MEMORY)
 @click.option("--model", help=_MODEL)
 @policy_option
+@doubt_option
 @store_option
 @server_option
 @click.option("--json", "as_json", is_flag=True, help=_EVENTS)
@@ -190,6 +195,7 @@ def resume(
     memory: str | None,
     model: str | None,
     policy: str | None,
+    doubts: tuple[str, ...],
     store: str,
     server: str | None,
     as_json: bool,
@@ -200,7 +206,8 @@ def resume(
     What its journal says is done is not done again. A run that succeeded gives its answer again.
     """
     answered, raised = dict(_pair(answer) for answer in answers), _limits(caps)
-    remote.refuse(server, team=team, memory=memory, model=model, policy=policy)
+    remote.refuse(server, team=team, memory=memory, model=model, policy=policy, in_doubt=doubts)
+    doubted = doubts_said(doubts)
     if server:
         view = view_of(as_json=as_json, quiet=quiet)
 
@@ -213,7 +220,8 @@ def resume(
     async def job(kept: Store, ask: Asker | None) -> Job:
         began = opened(await journal(kept, name))
         remembers = _memory(memory or began.origin.get("memory"))
-        world = World(_model(model or began.origin.get("model")), ask=ask, memory=remembers)
+        models = _model(model or began.origin.get("model"))
+        world = World(models, ask=ask, memory=remembers, doubts=doubted)
         made = _again(team_of_run(began, team), began, world, kept, answered)
         made.raised, made.policy = raised, policy_called(policy) or policy_of(began)
         return made

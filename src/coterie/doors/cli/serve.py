@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from coterie.doors.cli.doubts import doubt_option, doubts_said
 from coterie.doors.cli.governance import policy_called, policy_option
 from coterie.doors.cli.store import store_option
 from coterie.doors.cli.worker import engine_option
 from coterie.errors import BadInput, MissingExtra
 from coterie.stores.places import home_of, store_at, tenants_at
+from coterie.words.doubt import NO_RULES, Doubt
 
 if TYPE_CHECKING:
     from coterie.doors.http.service import Service
@@ -60,6 +63,7 @@ GRACE = 10
 )
 @click.option("--log", is_flag=True, help="Write what happens in runs to stderr, a line of JSON each.")
 @policy_option
+@doubt_option
 @engine_option
 @store_option
 def serve(
@@ -81,6 +85,7 @@ def serve(
     engine: str | None,
     store: str,
     policy: str | None,
+    doubts: tuple[str, ...],
 ) -> None:
     """Serve TEAMS (all ready-made ones, unless some are named) over HTTP: API, page and protocols.
 
@@ -108,6 +113,7 @@ def serve(
         log=log,
         rate=rate,
         jwt=(jwt_issuer, jwt_audience, jwt_keys),
+        in_doubt=doubts_said(doubts),
     )
     app = application(service, token=token)
     where = f"{'https' if tls_cert else 'http'}://{host}:{port}"
@@ -137,6 +143,7 @@ def service_of(
     log: bool = False,
     rate: int | None = None,
     jwt: tuple[str | None, str | None, str | None] = (None, None, None),
+    in_doubt: Mapping[str, Doubt] = NO_RULES,
 ) -> Service:
     """The service of a store, whose keys and secrets lie beside it."""
     from coterie.doors.http.keys import KeyRing
@@ -157,6 +164,7 @@ def service_of(
             rate=rate or defaults.rate,
             jwt=_provider(*jwt),
             private=private,
+            in_doubt=dict(in_doubt),
         ),
         model=model,
         tenants=tenants_at(store),

@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
+from coterie.doors.cli.doubts import doubt_option, doubts_said
+from coterie.doors.cli.governance import policy_called, policy_option
 from coterie.doors.cli.store import store_option
 from coterie.doors.teams import team_of_run
 from coterie.engines.places import engine_at
@@ -34,6 +38,8 @@ engine_option = click.option(
 @click.option(
     "--grace", default=30.0, show_default=True, help="Seconds for what is under way to end when it stops."
 )
+@policy_option
+@doubt_option
 @store_option
 def worker(
     engine: str | None,
@@ -42,6 +48,8 @@ def worker(
     capabilities: str,
     model: str | None,
     grace: float,
+    policy: str | None,
+    doubts: tuple[str, ...],
     store: str,
 ) -> None:
     """Perform the runs that are dispatched on a queue, until SIGTERM or Ctrl-C.
@@ -55,19 +63,32 @@ def worker(
     if not is_shared(store):
         click.echo(f"the store {store!r} is a file: only workers on this machine share it", err=True)
     has = [one.strip() for one in capabilities.split(",") if one.strip()]
-    asyncio.run(_work(engine, queue, concurrency, has, model, grace, store))
+    rules: dict[str, Any] = {"policy": policy_called(policy), "in_doubt": doubts_said(doubts)}
+    asyncio.run(_work(engine, queue, concurrency, has, model, grace, store, rules))
 
 
 async def _work(
-    engine: str, queue: str, concurrency: int, has: list[str], model: str | None, grace: float, store: str
+    engine: str,
+    queue: str,
+    concurrency: int,
+    has: list[str],
+    model: str | None,
+    grace: float,
+    store: str,
+    rules: Mapping[str, Any],
 ) -> None:
+    """Work until somebody stops it; `rules` are what its hosts go by."""
     hosts: dict[str, Host] = {}
 
     def host_of(tenant: str) -> Host:
         if tenant not in hosts:
             kept = store_at(store, tenant)
             hosts[tenant] = Host(
-                kept, actor_of=team_of_run, model=lambda origin: origin.get("model") or model, tenant=tenant
+                kept,
+                actor_of=team_of_run,
+                model=lambda origin: origin.get("model") or model,
+                tenant=tenant,
+                **rules,
             )
         return hosts[tenant]
 

@@ -23,8 +23,7 @@ class Service:
     `stores` makes the store of a tenant, which no other tenant's calls can reach. Used as a context manager, it
     goes on with what was interrupted, and parks what is under way on the way out. With an `engine`, its workers
     perform what is begun here. `secret` seals what a client carries for the service and brings back; one that is
-    kept lets it do so after a restart.
-    perform what is begun here. A `policy` says who may do what.
+    kept lets it do so after a restart. A `policy` says who may do what.
     """
 
     def __init__(
@@ -74,6 +73,7 @@ class Service:
                 policy=self._policy,
                 observers=self.observers,
                 overhear=True,
+                in_doubt=self.settings.in_doubt,
             )
         return host
 

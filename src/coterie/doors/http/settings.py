@@ -6,6 +6,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from coterie.words.doubt import Doubt
+
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -42,5 +44,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     watchers: int = 1_000
     """Event streams that may be open at once."""
     at_once: int = 1_000
+    in_doubt: dict[str, Doubt] = {}
+    """What becomes of tools, by patterns of their names, that were under way at a crash."""
     jwt: Jwt | None = None
     options: dict[str, Any] = {}

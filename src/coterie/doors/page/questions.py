@@ -14,6 +14,7 @@ KINDS = {
     "choice": "Choice",
     "in_doubt": "A step in doubt",
     "limit": "A limit is reached",
+    "permission": "A policy asks for leave",
 }
 """What a question is about, in words."""
 USUAL = {"approval": ("approve", "deny"), "limit": ("stop",)}
