@@ -106,11 +106,12 @@ class AsyncClient:
         *,
         status: str | None = None,
         team: str | None = None,
+        words: str | None = None,
         before: str | None = None,
         limit: int = 50,
     ) -> RunPage:
-        """A page of the runs, the newest first; `next` is where the next page begins."""
-        query = {"status": status, "team": team, "before": before, "limit": limit}
+        """A page of the runs whose tasks have `words`, the newest first; `next` is where the next page begins."""
+        query = {"status": status, "team": team, "words": words, "before": before, "limit": limit}
         return await self._ask("GET", "/v1/runs", RunPage, query=query)
 
     async def run(self, id: str) -> RunShown:

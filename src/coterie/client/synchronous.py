@@ -56,11 +56,12 @@ class Client:
         *,
         status: str | None = None,
         team: str | None = None,
+        words: str | None = None,
         before: str | None = None,
         limit: int = 50,
     ) -> RunPage:
         """A page of the runs, the newest first."""
-        return self._do(self._client.runs(status=status, team=team, before=before, limit=limit))
+        return self._do(self._client.runs(status=status, team=team, words=words, before=before, limit=limit))
 
     def run(self, id: str) -> RunShown:
         """One run, as it is now."""

@@ -74,7 +74,9 @@ def _found(
     query, values = _query(which)
     for key, name, epoch, whose, body in db.execute(query, values):
         if body is not None:
-            yield unpacked(body)
+            seen = unpacked(body)
+            if not which.words or which.fits(seen):
+                yield seen
             continue
         records = read(name, key)
         if not records:

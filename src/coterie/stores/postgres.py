@@ -30,8 +30,7 @@ from coterie.errors import BadInput, Busy, Fenced, StoreError, StoreUnavailable
 from coterie.ports import Hear, Lease
 from coterie.stores.held import Added, Held, overview_of
 from coterie.stores.holder import dead, holder
-from coterie.stores.listing import row as listed
-from coterie.stores.rows import PUTS, Listing, Rows, fetched
+from coterie.stores.rows import PUTS, Listing, Rows, fetched, put
 from coterie.stores.tables import CLAIM, COMMIT, RELEASE, migrate
 from coterie.wire.chain import broken
 from coterie.wire.export import Kept
@@ -104,7 +103,7 @@ class PostgresStore:
             if seen is None:
                 await db.execute(f"{RELEASE} select", freed)
             else:
-                await db.execute(f"{RELEASE} {PUTS}", (*freed, *listed(held.key, held.epoch, seen)))
+                await db.execute(f"{RELEASE} {PUTS}", (*freed, *put(held.key, held.epoch, seen)))
 
     async def append(self, lease: Lease, records: Sequence[Record], /) -> None:
         held = self._held.get(lease.run)

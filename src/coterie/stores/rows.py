@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import psycopg
 from psycopg.rows import TupleRow
 
 from coterie.errors import Corrupt
-from coterie.stores.listing import PUT, row, settled, standing, unpacked
+from coterie.stores.listing import row, settled, standing, unpacked
 from coterie.wire.export import Kept, kept
 from coterie.wire.journal import Reader
 from coterie.wire.pack import Page
 from coterie.words.digest import digest
 from coterie.words.event import Record
 from coterie.words.result import Overview
-from coterie.words.which import Which
+from coterie.words.which import Which, words_of
 
 PAGE = 500
 """Rows of a listing that are fetched at once."""
-PUTS = PUT.replace("?", "%s")
+PUTS = """
+insert into overviews (run, epoch, status, team, started, body, words)
+values (%s, %s, %s, %s, %s, %s, array_to_tsvector(%s::text[]))
+on conflict (run) do update set epoch = excluded.epoch, status = excluded.status, team = excluded.team,
+    started = excluded.started, body = excluded.body, words = excluded.words
+where excluded.epoch >= overviews.epoch
+"""
 """Writes down how a run stands, as PostgreSQL is told it."""
 SOME = """
 select r.id, r.name, r.epoch, r.holder, r.expires > now(), o.body
 from runs r left join overviews o on o.run = r.id and o.epoch = r.epoch
 where r.tenant = %(tenant)s
 and (o.run is null or (o.started >= %(since)s and (%(team)s = '' or o.team = %(team)s)
-     and (cardinality(%(statuses)s::text[]) = 0 or o.status = any(%(statuses)s::text[]))))
+     and (cardinality(%(statuses)s::text[]) = 0 or o.status = any(%(statuses)s::text[]))
+     and (%(words)s::text is null or o.words @@ %(words)s::tsquery)))
 and (%(id)s = '' or r.name = %(id)s)
 and (%(before)s = '' or r.id < (select b.id from runs b where b.tenant = %(tenant)s and b.name = %(before)s))
 order by r.id desc limit %(page)s
@@ -124,7 +133,7 @@ class Listing:
 
     async def put(self, key: int, epoch: int, seen: Overview) -> None:
         """Write down how a run stands in its epoch."""
-        await self._db.execute(PUTS, row(key, epoch, seen))
+        await self._db.execute(PUTS, put(key, epoch, seen))
 
     async def page(self, which: Which) -> list[Overview]:
         """The runs that are asked for, the newest first."""
@@ -164,12 +173,18 @@ class Listing:
                 "since": which.since,
                 "team": which.team,
                 "statuses": list(which.statuses),
+                "words": " & ".join(f"'{word}':*" for word in words_of(which.words)) or None,
                 "id": which.id,
                 "before": before,
                 "page": PAGE,
             },
         )
         return await cursor.fetchall()
+
+
+def put(key: int, epoch: int, seen: Overview) -> tuple[Any, ...]:
+    """An overview as `PUTS` wants it."""
+    return (*row(key, epoch, seen), list(words_of(seen.task)))
 
 
 class Missing(Exception):

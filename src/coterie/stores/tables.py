@@ -55,6 +55,12 @@ MIGRATIONS: Final = (
         body    bytea not null
     );
     """,
+    # A listing is a cache of journals: what is not there is read again.
+    """
+    delete from overviews;
+    alter table overviews add column words tsvector not null;
+    create index overviews_by_word on overviews using gin (words);
+    """,
 )
 """What makes each version of the tables from the one before."""
 CLAIM: Final = """

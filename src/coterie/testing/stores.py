@@ -237,6 +237,24 @@ class StorePromises:
         assert found == [["r2", "r0"], ["r1"], ["r0"], [], [], ["r1"]]
 
     @in_loop
+    async def test_runs_are_found_by_the_words_of_their_tasks(self, store: Store) -> None:
+        """Each word that is sought begins a word of the task, in any order and in letters of any size."""
+        tasks = {
+            "r0": "Count the Herons of lake_1",
+            "r1": "count gulls, and herons' nests!",
+            "r2": "Zähle Möwen",
+        }
+        for name, task in tasks.items():
+            lease = await store.claim(name)
+            began = replace(opening(name), task=task)
+            await store.append(lease, numbered([began, *([Closed(status="failed")] if name == "r0" else [])]))
+            await store.release(lease)
+        sought = ("heron count", "NESTS", "eron", "möw", "lake", "'|:*&!", "x" * 3000)
+        for _ in range(2):  # what the first listing learnt, the second knows
+            found = [[one.id for one in await store.runs(Which(words=words))] for words in sought]
+            assert found == [["r1", "r0"], ["r1"], [], ["r2"], ["r0"], ["r2", "r1", "r0"], []]
+
+    @in_loop
     async def test_a_run_that_is_gone_on_with_is_listed_anew(self, store: Store) -> None:
         """What was listed of a run before it was claimed again is not said of it afterwards."""
         await store.release(await written(store, "r", [Closed(status="failed")]))

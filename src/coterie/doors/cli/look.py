@@ -29,19 +29,20 @@ from coterie.words.which import Which
 @click.option(
     "-n", "count", type=click.IntRange(1), default=20, show_default=True, help="How many, the newest first."
 )
+@click.option("--search", default="", metavar="WORDS", help="Only those whose task has words that begin so.")
 @store_option
 @server_option
-def runs(count: int, store: str, server: str | None) -> None:
+def runs(count: int, search: str, store: str, server: str | None) -> None:
     """List the runs in a store, or of a service, the newest first."""
     if server:
-        found = over(server, store, lambda client: remote.listed(client, count))
+        found = over(server, store, lambda client: remote.listed(client, count, search))
     else:
-        found = asyncio.run(_runs(store, Which(limit=count + 1)))
+        found = asyncio.run(_runs(store, Which(limit=count + 1, words=search)))
     width = look_of(sys.stdout).width
     for overview in found[:count]:
         click.echo(_row(overview, width))
     if not found:
-        click.echo("no runs yet", err=True)
+        click.echo("no runs yet" if not search else f"no run has {search!r} in its task", err=True)
     elif len(found) > count:
         click.echo(f"and older ones: -n {count * 2} shows more", err=True)
 

@@ -137,12 +137,12 @@ async def journal(client: AsyncClient, run: str) -> tuple[list[Record], str]:
     return seen, shown.status
 
 
-async def listed(client: AsyncClient, count: int) -> list[Overview]:
+async def listed(client: AsyncClient, count: int, words: str = "") -> list[Overview]:
     """The newest runs, as many as are wanted and one more if there are more."""
     found: list[RunSeen] = []
     before = None
     while len(found) <= count:
-        page = await client.runs(before=before, limit=min(count + 1, 500))
+        page = await client.runs(words=words or None, before=before, limit=min(count + 1, 500))
         found += page.runs
         before = page.next
         if before is None:

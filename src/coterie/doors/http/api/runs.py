@@ -50,6 +50,7 @@ async def list_runs(call: Call) -> RunPage:
         statuses=() if wanted.status is None else (wanted.status,),
         team=wanted.team or "",
         before=wanted.before or "",
+        words=wanted.words or "",
         limit=wanted.limit + 1,
     )
     seen = await call.host.runs(which)

@@ -142,10 +142,11 @@ class RunPage(Struct, frozen=True, kw_only=True):
 
 
 class RunFilter(Struct, frozen=True, kw_only=True):
-    """Which runs to list."""
+    """Which runs to list; each of `words` begins a word of the task."""
 
     status: Status | Literal["interrupted"] | None = None
     team: str | None = None
+    words: Annotated[str, Meta(max_length=1000)] | None = None
     limit: Annotated[int, Meta(ge=1, le=500)] = 50
     before: str | None = None
 
