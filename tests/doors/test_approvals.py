@@ -56,6 +56,21 @@ def test_questions_are_listed_and_each_answered_on_its_own():
     assert say("approvals").stdout == ""
 
 
+def test_the_question_of_a_paused_run_is_listed_with_what_to_do_first():
+    """It says that the run is to be resumed, and how; until then an answer is refused, and afterwards taken."""
+    assert say("run", "team.py:person", "Which colour?", "--id", "r").exit_code == 3
+    assert say("pause", "r").exit_code == 0
+    [asked] = [json.loads(line) for line in say("approvals", "--json").stdout.splitlines()]
+    assert asked["paused"] is True
+    assert "Which colour?" in say("approvals").stdout
+    assert say("approvals").stdout.endswith("    paused; first: coterie resume r\n")
+    refused = say("answer", asked["id"], "red")
+    assert (refused.exit_code, "is paused: resume it first" in refused.stderr) == (1, True)
+    assert say("resume", "r").exit_code == 3
+    assert "paused" not in say("approvals").stdout
+    assert say("answer", asked["id"], "red").stdout == "red\n"
+
+
 def test_what_is_no_answer_is_refused_in_one_line():
     """An unknown id, a wrong choice, a second answer, an approval of what is none: exit code and one message."""
     say("run", "team.py:both", "go", "--id", "r")

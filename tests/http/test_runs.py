@@ -334,3 +334,23 @@ def test_a_team_whose_file_has_changed_is_the_new_one(tmp_path):
         return before, (await client.get(f"/v1/runs/{second}/wait")).json()["text"]
 
     assert over_http(tmp_path, scene) == ("judge has read 7", "chair has read 7")
+
+
+def test_the_questions_of_a_paused_run_are_listed(tmp_path):
+    """With the run and in the inbox, marked; an answer is refused until the run is resumed."""
+
+    async def scene(client):
+        run = await begun(client, "person")
+        await client.get(f"/v1/runs/{run}/wait")
+        await client.post(f"/v1/runs/{run}/pause", json={})
+        [asked] = (await client.get("/v1/approvals")).json()
+        [own] = (await client.get(f"/v1/runs/{run}")).json()["questions"]
+        refused = await client.post(f"/v1/approvals/{asked['id']}", json={"value": "yes"})
+        await client.post(f"/v1/runs/{run}/resume", json={})
+        await client.get(f"/v1/runs/{run}/wait")
+        taken = await client.post(f"/v1/approvals/{asked['id']}", json={"value": "yes"})
+        return asked, own, refused.status_code, taken.json()
+
+    asked, own, refused, taken = over_http(tmp_path, scene)
+    assert (asked["state"], asked["paused"], own) == ("open", True, asked)
+    assert (refused, taken["state"], taken["paused"]) == (409, "answered", False)

@@ -137,6 +137,20 @@ def test_a_question_is_answered_in_place(stage):
     assert stage.post(place, data={"value": "approve"}).status_code == 409
 
 
+def test_the_question_of_a_paused_run_is_listed_and_waits_for_its_resume(stage):
+    """In the inbox and on the run, with a button that resumes it instead of those that answer."""
+    run = started(stage, "desk")
+    stage.post(f"{run}/pause")
+    for place in ("/approvals", run):
+        seen = stage.get(place).text
+        assert "The run is paused" in seen
+        assert f'action="{run}/resume"' in seen
+    stage.post(f"{run}/resume")
+    stage.get(f"/v1{run}/wait")
+    seen = stage.get(run).text
+    assert ("The run is paused" in seen, 'action="/approvals/' in seen) == (False, True)
+
+
 def test_rounds_votes_and_the_board_are_shown(stage):
     """Side by side, with counts; every version of an entry."""
     run = started(stage, "workshop")

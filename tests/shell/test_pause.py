@@ -133,7 +133,7 @@ def test_nobody_goes_on_with_a_paused_run_until_it_is_resumed(tmp_path: Path) ->
         [asked] = [one for one in await host.questions() if one.run == "r"]
         assert (await host.pause("r")).status == "paused"  # it was parked: the store takes it
         assert (await host.pause("r")).status == "paused"
-        assert [one.run for one in await host.questions()] == ["other"]
+        assert {one.run: one.paused for one in await host.questions()} == {"r": True, "other": False}
         with pytest.raises(Paused, match="resume it first"):
             await host.answer(asked.id, "yes")
         assert await host.go_on() == []
@@ -141,10 +141,12 @@ def test_nobody_goes_on_with_a_paused_run_until_it_is_resumed(tmp_path: Path) ->
         assert state(await host.journal("r")) == "paused"
         await host.resume("r")
         assert (await host.wait("r")).status == "waiting"
+        assert not any(one.paused for one in await host.questions())
         await host.answer(asked.id, "yes")
         assert (await host.wait("r")).text == "you said yes"
         await host.pause("other")
         assert (await host.cancel("other")).status == "cancelled"
+        assert await host.questions() == []
         await store.close()
 
     asyncio.run(scene())

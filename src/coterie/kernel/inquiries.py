@@ -24,7 +24,10 @@ DECIDED = ("in_doubt", "limit", PERMISSION)
 
 
 class Inquiry(Struct, kw_only=True):
-    """One question to a person: where it is asked, when, and what was answered. Times are seconds since the epoch."""
+    """One question to a person: where it is asked, when, and what was answered. Times are seconds since the epoch.
+
+    One of a run that is `paused` can be answered when the run has been resumed.
+    """
 
     id: str
     run: str
@@ -34,6 +37,7 @@ class Inquiry(Struct, kw_only=True):
     state: State = "open"
     answer: Answer | None = None
     until: float = 0.0
+    paused: bool = False
 
 
 def inquiries(run: str, records: Iterable[Record]) -> list[Inquiry]:
@@ -41,6 +45,7 @@ def inquiries(run: str, records: Iterable[Record]) -> list[Inquiry]:
     found: list[Inquiry] = []
     open_: dict[str, Inquiry] = {}
     answers: dict[str, Answer] = {}
+    paused = False
     for record in records:
         event = record.event
         match event:
@@ -53,6 +58,8 @@ def inquiries(run: str, records: Iterable[Record]) -> list[Inquiry]:
                 answers[path] = msgspec.convert(value, Answer)
                 if path in open_ and open_[path].ask.about in DECIDED:
                     _end(open_.pop(path), "answered", record.time, answers[path])
+            case Signalled(kind="pause" | "unpaused" as kind):
+                paused = kind == "pause"
             case Settled(path=path, failure=None, value=value) if path in open_:
                 _end(open_.pop(path), "answered", record.time, answers.get(path, Answer(value)))
             case Settled(path=path) | Noted(path=path, fact="dropped") if path in open_:
@@ -63,6 +70,8 @@ def inquiries(run: str, records: Iterable[Record]) -> list[Inquiry]:
                 open_.clear()
             case _:
                 pass
+    for inquiry in open_.values():
+        inquiry.paused = paused
     return found
 
 

@@ -48,5 +48,5 @@ LONGEST = 100
 """Characters of a word that are searched."""
 _WORD = re.compile(r"\w+")
 ALL = Which()
-UNFINISHED = Which(statuses=("running", "waiting", "interrupted"))
+UNFINISHED = Which(statuses=("running", "waiting", "paused", "interrupted"))
 """What somebody still has to do something about."""

@@ -12,6 +12,7 @@ import msgspec
 
 from coterie.doors.cli import remote
 from coterie.doors.cli.governance import policy_of
+from coterie.doors.cli.outcome import command
 from coterie.doors.cli.remote import over, server_option
 from coterie.doors.cli.store import opened_store, store_option
 from coterie.doors.letters import cropped, harmless
@@ -38,7 +39,8 @@ _AS = "Who answers; kept with the answer. A service knows by the token."
 def approvals(store: str, server: str | None, *, as_json: bool) -> None:
     """List what runs wait for people to approve, answer or decide, the oldest first."""
     for asked in over(server, store, _there) if server else asyncio.run(_open(store)):
-        click.echo(msgspec.json.encode(to_plain(asked)).decode() if as_json else _shown(asked))
+        line = msgspec.json.encode(to_plain(asked)).decode() if as_json else _shown(asked, server or store)
+        click.echo(line)
 
 
 @click.command()
@@ -90,7 +92,7 @@ def _answered(store: str, server: str | None, id: str, value: Any, by: str, *, a
         click.echo(harmless(result.text))
     click.echo(f"{result.status}, run {result.id}", err=True)
     for asked in left:
-        click.echo(_shown(asked), err=True)
+        click.echo(_shown(asked, server or store), err=True)
     return {"succeeded": 0, "waiting": 0}.get(result.status, 1)
 
 
@@ -132,11 +134,12 @@ def _object(text: str) -> dict[str, Any]:
         raise BadInput(f"--with is a JSON object with the tool's arguments, not {text!r}: {error}") from error
 
 
-def _shown(asked: Inquiry) -> str:
+def _shown(asked: Inquiry, place: str) -> str:
     waited = _ago(time.time() - asked.since)
     to = f" to {asked.ask.to}" if asked.ask.to else ""
     head = f"{asked.id}  {asked.ask.about}{to}, for {waited}, at {asked.path}"
-    return harmless(f"{head}\n    {cropped(asked.ask.question, 400)}{_choices(asked.ask)}")
+    paused = f"\n    paused; first: {command('resume', asked.run, place)}" if asked.paused else ""
+    return harmless(f"{head}\n    {cropped(asked.ask.question, 400)}{_choices(asked.ask)}{paused}")
 
 
 def _choices(ask: Ask) -> str:

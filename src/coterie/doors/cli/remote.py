@@ -80,7 +80,7 @@ async def performed(
         raise
     view.draw()
     code = told(outcome(shown), store=client.url, quiet=quiet, answer=answer)
-    for one in shown.questions:
+    for one in [one for one in shown.questions if not one.paused]:
         click.echo(harmless(f"{one.path} asks: {one.question}"), err=True)
         click.echo("answer it: " + command("answer", one.id, client.url, "..."), err=True)
     return code
@@ -167,7 +167,15 @@ def _overview(one: RunSeen) -> Overview:
 def inquiry(one: QuestionShown) -> Inquiry:
     """A question as at home."""
     ask = Ask(one.question, one.about, one.choices, one.to)
-    return Inquiry(id=one.id, run=one.run, path=one.path, ask=ask, since=one.since, state=one.state)
+    return Inquiry(
+        id=one.id,
+        run=one.run,
+        path=one.path,
+        ask=ask,
+        since=one.since,
+        state=one.state,
+        paused=one.paused,
+    )
 
 
 async def answered(

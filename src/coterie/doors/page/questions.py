@@ -52,9 +52,20 @@ def _answer(one: Inquiry, *, may: bool) -> Html:
             else "Nobody waits for this any more."
         )
         return el("p", said)
+    if one.paused:
+        return _paused(one, may=may)
     if not may:
         return el("p", "You may read this, and not answer it.", class_="quiet")
     return el("div", *_ways(one), class_="ways")
+
+
+def _paused(one: Inquiry, *, may: bool) -> Html:
+    """Why there is nothing to answer yet, and the way to it."""
+    said = el("p", "The run is paused: this can be answered once it is resumed.", class_="quiet")
+    resume = el(
+        "form", el("button", "Resume the run"), method="post", action=to_run(one.run, "resume"), class_="ways"
+    )
+    return el("div", said, resume if may else None)
 
 
 def _ways(one: Inquiry) -> list[Html]:

@@ -48,4 +48,5 @@ def question_shown(one: Inquiry) -> QuestionShown:
         since=one.since,
         state=one.state,
         by=one.answer.by if one.answer is not None else "",
+        paused=one.paused,
     )

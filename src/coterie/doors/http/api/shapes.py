@@ -120,7 +120,10 @@ class RunShown(Struct, frozen=True, kw_only=True):
 
 
 class QuestionShown(Struct, frozen=True, kw_only=True):
-    """A question to a person: where it is asked, since when, and what is accepted."""
+    """A question to a person: where it is asked, since when, and what is accepted.
+
+    One of a run that is `paused` can be answered when the run has been resumed.
+    """
 
     id: str
     run: str
@@ -132,6 +135,7 @@ class QuestionShown(Struct, frozen=True, kw_only=True):
     since: float
     state: Literal["open", "answered", "over"]
     by: str = ""
+    paused: bool = False
 
 
 class RunPage(Struct, frozen=True, kw_only=True):
