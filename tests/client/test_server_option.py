@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 import threading
 from contextlib import contextmanager
 
@@ -91,6 +92,70 @@ def test_runs_are_stopped_and_forked(say):
     assert (fork.exit_code, fork.stdout) == (0, "judge has read 7\n"), fork.stderr
 
 
+def test_runs_are_audited_from_afar(say, tmp_path):
+    """Verified, reported, compared and exported as at home; an export of a service is signed and redacted here."""
+    say("run", "panel", "Rust?", "--id", "r")
+    say("run", "panel", "Go?", "--id", "other")
+    assert say("verify").stdout == "2 runs are what was written\n"
+    assert say("verify", "r").stdout == "1 runs are what was written\n"
+    assert json.loads(say("report", "r", "--json").stdout)["models"] == {"default": 5}
+    assert "task: Rust?" in say("report", "r").stdout
+    diff = say("diff", "r", "other").stdout
+    assert "* task       Rust?" in diff
+    assert json.loads(say("diff", "r", "r", "--json").stdout)["first"] is None
+    assert say("export", "r").exit_code == 0
+    assert (
+        CliRunner()
+        .invoke(coterie, ["verify", "r.coterie"])
+        .stdout.endswith("is what was written, not signed\n")
+    )
+    assert CliRunner().invoke(coterie, ["key", "make", "k"]).exit_code == 0
+    assert say("export", "r", "--key", "k", "--redact", "3", "--out", "s.coterie").exit_code == 0
+    checked = CliRunner().invoke(coterie, ["verify", "s.coterie", "--key", "k.pub"])
+    assert (checked.exit_code, "signed by" in checked.stdout, "taken out" in checked.stdout) == (
+        0,
+        True,
+        True,
+    )
+
+
+def test_a_journal_that_was_changed_is_found_from_afar(say, tmp_path):
+    """With exit code 1, and what is wrong with it."""
+    say("run", "panel", "Rust?", "--id", "r")
+    with sqlite3.connect(tmp_path / "runs.db") as store:
+        changed = store.execute("update runs set head = zeroblob(32)").rowcount
+    assert changed > 0
+    found = say("verify", "r")
+    assert (found.exit_code, "is not what was written" in found.stderr) == (1, True)
+
+
+def test_a_journal_is_lived_again_by_the_service(say, tmp_path):
+    """With the team as it is there now; the first difference is said where it comes out another way."""
+    say("run", "panel", "Rust?", "--id", "r")
+    same = say("replay", "r")
+    assert (same.exit_code, same.stdout.startswith("identical: "), "succeeded" in same.stdout) == (
+        0,
+        True,
+        True,
+    )
+    file = tmp_path / "team.py"
+    file.write_text(file.read_text().replace("rounds=1", "rounds=2"))
+    other = say("replay", "r")
+    assert (other.exit_code, other.stdout, other.stderr.startswith("different: ")) == (1, "", True)
+
+
+def test_runs_are_paused_and_teams_listed(say):
+    """A run that waits is put away, listed so, and gone on with; teams are those that are offered."""
+    say("run", "two", "x", "--id", "r")
+    paused = say("pause", "r", "--grace", "1", "--reason", "lunch").stdout
+    assert paused.startswith("run r: paused; go on with it: coterie resume r --server http://")
+    assert "paused; first: coterie resume r --server" in say("approvals").stdout
+    assert say("resume", "r").exit_code == 3
+    teams = say("teams").stdout.splitlines()
+    assert teams[0].startswith("At http://127.0.0.1:")
+    assert "  panel  with hope, doubt, judge" in teams
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -99,6 +164,14 @@ def test_runs_are_stopped_and_forked(say):
         (["show", "nobody"], "no run 'nobody'"),
         (["resume", "nobody"], "no run 'nobody'"),
         (["fork", "nobody", "--set", "judge.model=x"], "a service forks with another"),
+        (["pause", "nobody"], "no run 'nobody'"),
+        (["verify", "nobody"], "no run 'nobody'"),
+        (["export", "nobody"], "no run 'nobody'"),
+        (["report", "nobody"], "no run 'nobody'"),
+        (["diff", "nobody", "nobody"], "no run 'nobody'"),
+        (["replay", "nobody"], "no run 'nobody'"),
+        (["replay", "nobody", "--team", "x"], "--team cannot be said to a service"),
+        (["teams", "."], "leave FOLDER or --server out"),
     ],
 )
 def test_mistakes_are_one_clear_message(say, words, message):

@@ -17,12 +17,16 @@ from coterie.doors.http.api.shapes import (
     Caps,
     Health,
     QuestionShown,
+    Replayed,
     RunPage,
     RunShown,
     Spent,
     TeamShown,
+    Verified,
 )
 from coterie.errors import BadInput, MissingExtra, ServiceFailed
+from coterie.kernel.audit import Report
+from coterie.kernel.difference import Difference
 from coterie.kernel.story import Branch, Line
 
 try:
@@ -209,6 +213,47 @@ class AsyncClient:
         body = {"at": at, "changed": changed, **change}
         return await self._ask("POST", f"/v1/runs/{id}/fork", RunShown, body=body)
 
+    async def verify(self, id: str) -> Verified:
+        """What is wrong with the journal of a run; nothing, if it is what was written.
+
+        Raises:
+            UnknownRun: if there is none.
+        """
+        return await self._ask("GET", f"/v1/runs/{id}/verify", Verified)
+
+    async def replay(self, id: str) -> Replayed:
+        """Have the journal of a run lived again, performing nothing: whether it comes out the same.
+
+        Raises:
+            UnknownRun: if there is none.
+            BadInput: if the service does not find its team.
+        """
+        return await self._ask("POST", f"/v1/runs/{id}/replay", Replayed)
+
+    async def report(self, id: str) -> Report:
+        """Every side effect of a run: who, why, by which path and version, with which approval.
+
+        Raises:
+            UnknownRun: if there is none.
+        """
+        return await self._ask("GET", f"/v1/runs/{id}/report", Report)
+
+    async def diff(self, id: str, other: str) -> Difference:
+        """Two runs side by side.
+
+        Raises:
+            UnknownRun: if there is no such run.
+        """
+        return await self._ask("GET", f"/v1/runs/{id}/diff/{other}", Difference)
+
+    async def export(self, id: str) -> bytes:
+        """A run as one file, which `coterie verify FILE` checks anywhere.
+
+        Raises:
+            UnknownRun: if there is none.
+        """
+        return await self._ask("GET", f"/v1/runs/{id}/export", bytes)
+
     async def send(self, id: str, topic: str, message: Any) -> None:
         """Send a message to a run, on one of its topics; it is in the journal when this returns."""
         body = {"topic": topic, "message": message}
@@ -278,8 +323,15 @@ class AsyncClient:
                 continue
             if answer.is_error:
                 raise error_of(answer.status_code, answer.content)
-            given: T = None if gives is None else msgspec.json.decode(answer.content, type=gives)  # type: ignore[assignment]
+            given: T = _given(answer.content, gives)
             return given
+
+
+def _given(content: bytes, gives: Any) -> Any:
+    """What an answer says, as what it is declared to be."""
+    if gives is None or gives is bytes:
+        return None if gives is None else content
+    return msgspec.json.decode(content, type=gives)
 
 
 class Trial:

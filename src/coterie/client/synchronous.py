@@ -9,8 +9,19 @@ from typing import Any, Self, TypeVar
 
 from coterie.client.asynchronous import PATIENCE, AsyncClient
 from coterie.client.seen import Happened
-from coterie.doors.http.api.shapes import Health, QuestionShown, RunPage, RunShown, Spent, TeamShown
+from coterie.doors.http.api.shapes import (
+    Health,
+    QuestionShown,
+    Replayed,
+    RunPage,
+    RunShown,
+    Spent,
+    TeamShown,
+    Verified,
+)
 from coterie.errors import BadInput
+from coterie.kernel.audit import Report
+from coterie.kernel.difference import Difference
 from coterie.kernel.story import Branch, Line
 
 T = TypeVar("T")
@@ -107,6 +118,26 @@ class Client:
     def fork(self, id: str, *, at: int | None = None, **change: Any) -> RunShown:
         """Begin a run again with one thing changed."""
         return self._do(self._client.fork(id, at=at, **change))
+
+    def verify(self, id: str) -> Verified:
+        """What is wrong with the journal of a run."""
+        return self._do(self._client.verify(id))
+
+    def replay(self, id: str) -> Replayed:
+        """Have the journal of a run lived again."""
+        return self._do(self._client.replay(id))
+
+    def report(self, id: str) -> Report:
+        """Every side effect of a run."""
+        return self._do(self._client.report(id))
+
+    def diff(self, id: str, other: str) -> Difference:
+        """Two runs side by side."""
+        return self._do(self._client.diff(id, other))
+
+    def export(self, id: str) -> bytes:
+        """A run as one file, which can be checked anywhere."""
+        return self._do(self._client.export(id))
 
     def send(self, id: str, topic: str, message: Any) -> None:
         """Send a message to a run, on one of its topics."""

@@ -39,12 +39,13 @@ def ready_made() -> list[Listed]:
 def _ready(name: str) -> Listed:
     about = _first_line(_docstring(READY[name]))
     try:
-        return Listed(name, about, tuple(map(_option, options_of(name))))
+        return Listed(name, about, tuple(map(option_line, options_of(name))))
     except MissingExtra as error:
         return Listed(name, about, (error.message,))
 
 
-def _option(option: Option) -> str:
+def option_line(option: Option) -> str:
+    """An option of a team on one line, as its help says it."""
     flag = f"--{option.name.replace('_', '-')}"
     required = " (required)" if option.required else ""
     value = "" if option.kind == "flag" else f" {option.kind.upper()}"

@@ -12,6 +12,7 @@ from coterie.ports import Store
 from coterie.wire.export import Kept, export, redacted
 from coterie.wire.journal import Reader
 from coterie.wire.signature import Key
+from coterie.words.which import Which
 
 
 @runtime_checkable
@@ -21,6 +22,29 @@ class Archive(Protocol):
     async def kept(self, run: str, /) -> Kept:
         """What is kept of a run."""
         ...
+
+
+@runtime_checkable
+class Verifying(Protocol):
+    """A store that can tell whether its journals are what was written."""
+
+    async def verify(self, run: str, /) -> list[str]:
+        """What is wrong with a journal, a line each."""
+        ...
+
+
+async def verified(store: Store, id: str) -> list[str]:
+    """What is wrong with the journal of a run, a line each; nothing if it is what was written.
+
+    Raises:
+        UnknownRun: if the store has no such run.
+        BadInput: if the store keeps nothing to check it by.
+    """
+    if not isinstance(store, Verifying):
+        raise BadInput(f"a {type(store).__name__} cannot be verified: keep runs in SQLite or PostgreSQL")
+    if not await store.runs(Which(id=id)):
+        raise UnknownRun(f"no run {id!r} in this store; `coterie runs` lists them")
+    return await store.verify(id)
 
 
 async def exported(store: Store, id: str, *, key: Key | None = None, without: Iterable[int] = ()) -> bytes:

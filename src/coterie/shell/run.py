@@ -252,7 +252,15 @@ async def replay(actor: Actor | Play, id: str, /, *, store: Store) -> Result:
         UnknownRun: if the store has no such run.
         Diverged: if the play asks something else than it did, or comes to something else.
     """
-    records = await journal(store, id)
+    return relived(actor, id, await journal(store, id))
+
+
+def relived(actor: Actor | Play, id: str, records: Sequence[Record]) -> Result:
+    """As `replay`, of a journal that was read.
+
+    Raises:
+        Diverged: if the play asks something else than it did, or comes to something else.
+    """
     began = opened(records)
     machine = machine_of(actor_of(actor), task_of_run(began), began.origin)
     lived(machine, counted(records))

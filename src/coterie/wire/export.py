@@ -154,6 +154,21 @@ def export(
     return sealed(header, rows, whole.contents, sign)
 
 
+def again(
+    data: bytes, *, without: Iterable[int] = (), signer: bytes = b"", sign: Sign | None = None
+) -> bytes:
+    """An export with `without` taken out of it, too, signed anew if there is a way to.
+
+    Raises:
+        Corrupt: if it is none.
+        BadInput: if there is no such event.
+    """
+    found = read(data)
+    header = found.header
+    whole = redacted(found.kept, without)
+    return export(header.run, whole, made=header.made, actor=header.actor, signer=signer, sign=sign)
+
+
 def sealed(header: Header, rows: Any, contents: dict[bytes, bytes], sign: Sign | None = None) -> bytes:
     """The bytes of an export, with its digest and, where there is a way to sign, its signature."""
     text = msgspec.json.encode(header) + b"\n" + msgspec.msgpack.encode((rows, contents))

@@ -8,10 +8,13 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
+from coterie.doors.cli import remote
+from coterie.doors.cli.remote import over, server_option
 from coterie.doors.cli.store import opened_store, store_option
 from coterie.doors.letters import cropped, harmless
 from coterie.errors import BadInput
@@ -21,7 +24,10 @@ from coterie.kernel.values import to_plain
 from coterie.shell.audit import exported
 from coterie.shell.run import journal
 from coterie.wire import signature
-from coterie.wire.export import problems, read
+from coterie.wire.export import again, problems, read
+
+if TYPE_CHECKING:
+    from coterie.client import AsyncClient
 
 SUFFIX = ".coterie"
 """What the name of an export ends with."""
@@ -33,8 +39,11 @@ WIDE = 100
 @click.argument("names", metavar="[RUN|FILE]...", nargs=-1)
 @click.option("--key", metavar="FILE", help="FILEs have to be signed by this key (its .pub is enough).")
 @store_option
+@server_option
 @click.pass_context
-def verify(ctx: click.Context, /, names: tuple[str, ...], key: str | None, store: str) -> None:
+def verify(
+    ctx: click.Context, /, names: tuple[str, ...], key: str | None, store: str, server: str | None
+) -> None:
     """Check that the journals of the RUNs, or of all, are what was written: nothing changed, dropped or moved.
 
     A FILE is an export: it is checked by itself, and needs no store.
@@ -48,7 +57,7 @@ def verify(ctx: click.Context, /, names: tuple[str, ...], key: str | None, store
     if gone := [name for name in runs if name.endswith(SUFFIX) or "/" in name]:
         raise BadInput(f"there is no file {gone[0]!r}")
     if runs or not files:
-        wrong += _in_store(store, runs)
+        wrong += _in_store(store, server, runs)
     for line in wrong:
         click.echo(harmless(line), err=True)
     ctx.exit(1 if wrong else 0)
@@ -67,10 +76,13 @@ def _checked(file: str, signer: bytes) -> list[str]:
     return []
 
 
-def _in_store(place: str, names: Sequence[str]) -> list[str]:
-    count, found = asyncio.run(_verified(place, names))
+def _in_store(place: str, server: str | None, names: Sequence[str]) -> list[str]:
+    if server:
+        count, found = over(server, place, lambda client: _verified_there(client, names))
+    else:
+        count, found = asyncio.run(_verified(place, names))
     if found:
-        return [*found, f"coterie: {place!r} is not what was written; restore it from a copy"]
+        return [*found, f"coterie: {server or place!r} is not what was written; restore it from a copy"]
     click.echo(f"{count} runs are what was written")
     return []
 
@@ -82,6 +94,12 @@ async def _verified(path: str, names: Sequence[str]) -> tuple[int, list[str]]:
         return len(chosen), found
 
 
+async def _verified_there(client: AsyncClient, names: Sequence[str]) -> tuple[int, list[str]]:
+    chosen = names or await remote.ids(client)
+    found = [problem for name in chosen for problem in (await client.verify(name)).problems]
+    return len(chosen), found
+
+
 @click.command()
 @click.argument("run")
 @click.option("--out", metavar="FILE", help="Where to; RUN.coterie if not said, - for stdout.")
@@ -90,14 +108,20 @@ async def _verified(path: str, names: Sequence[str]) -> tuple[int, list[str]]:
     "--redact", "without", multiple=True, type=click.IntRange(0), metavar="N", help="Take event N out."
 )
 @store_option
-def export(run: str, *, out: str | None, key: str | None, without: tuple[int, ...], store: str) -> None:
+@server_option
+def export(
+    run: str, *, out: str | None, key: str | None, without: tuple[int, ...], store: str, server: str | None
+) -> None:
     """Write RUN into one file that `coterie verify FILE` checks anywhere, without the store.
 
     With --redact the commit that event N was written in is taken out, and what only it brought; its hash stays, so
-    that the rest can be checked as before, and the file says what is missing.
+    that the rest can be checked as before, and the file says what is missing. Of a run of a service both happen here.
     """
     signer = None if key is None else signature.key_of(_bytes(key), where=key)
-    data = asyncio.run(_exported(store, run, signer, without))
+    if server:
+        data = _signed(over(server, store, lambda client: client.export(run)), signer, without)
+    else:
+        data = asyncio.run(_exported(store, run, signer, without))
     if out == "-":
         sys.stdout.buffer.write(data)
         return
@@ -111,16 +135,30 @@ async def _exported(place: str, run: str, key: signature.Key | None, without: Se
         return await exported(store, run, key=key, without=without)
 
 
+def _signed(data: bytes, key: signature.Key | None, without: Sequence[int]) -> bytes:
+    """An export that a service gave, with events taken out and signed where that is wanted."""
+    if key is None and not without:
+        return data
+    signer, sign = (b"", None) if key is None else (key.public, key.sign)
+    return again(data, without=without, signer=signer, sign=sign)
+
+
 @click.command()
 @click.argument("run")
 @click.option("--json", "as_json", is_flag=True, help="All of it, as JSON.")
 @store_option
-def report(run: str, *, as_json: bool, store: str) -> None:
+@server_option
+def report(run: str, *, as_json: bool, store: str, server: str | None) -> None:
     """Say every side effect of RUN: who, why, by which path and version, with which approval, and how it ended.
 
     RUN may be an export, which is checked first.
     """
-    found = _of_file(run) if Path(run).is_file() else asyncio.run(_reported(store, run))
+    if Path(run).is_file():
+        found = _of_file(run)
+    elif server:
+        found = over(server, store, lambda client: client.report(run))
+    else:
+        found = asyncio.run(_reported(store, run))
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(to_plain(found)), indent=2).decode())
     else:

@@ -16,6 +16,7 @@ from coterie.doors.cli.outcome import command, told
 from coterie.doors.cli.remote import over, server_option
 from coterie.doors.cli.store import opened_store, store_option
 from coterie.doors.cli.terminal import Nothing
+from coterie.doors.letters import harmless
 from coterie.doors.teams import team_of_run
 from coterie.errors import BadInput, Diverged
 from coterie.kernel.story import opened
@@ -128,13 +129,22 @@ def _change(text: str) -> tuple[str, str]:
 @click.argument("name", metavar="RUN")
 @click.option("--team", metavar="TEAM", help=TEAM)
 @store_option
+@server_option
 @click.pass_context
-def replay(ctx: click.Context, /, name: str, team: str | None, store: str) -> None:
+def replay(ctx: click.Context, /, name: str, team: str | None, store: str, server: str | None) -> None:
     """Live the journal of RUN again, with sockets off, and say whether it comes out the same.
 
     Nothing is performed: no model is asked and no tool is called. Exits with 1 at the first
-    difference, and says what it is.
+    difference, and says what it is. A service does it with the team as it has it.
     """
+    remote.refuse(server, team=team)
+    if server:
+        seen = over(server, store, lambda client: client.replay(name))
+        if not seen.same:
+            click.echo(harmless(f"different: {seen.difference}"), err=True)
+            ctx.exit(1)
+        click.echo(f"identical: {seen.events} events, {seen.status}")
+        return
     try:
         result, events = asyncio.run(_replayed(store, name, team))
     except Diverged as difference:
@@ -187,11 +197,16 @@ def _stopped(result: Result, path: str) -> str:
     "--grace", type=click.FloatRange(0), default=GRACE, show_default=True, help="Seconds; see above."
 )
 @store_option
-def pause(names: Sequence[str], reason: str, grace: float, store: str) -> None:
+@server_option
+def pause(names: Sequence[str], reason: str, grace: float, store: str, server: str | None) -> None:
     """Put the RUNs away, whichever process works on them: nothing new is begun until they are resumed.
 
     What is under way may settle; what has not after the grace is stopped, as in a crash.
     """
+    if server:
+        for result in over(server, store, lambda client: remote.put_away(client, names, reason, grace)):
+            click.echo(_put_away(result, server))
+        return
     asyncio.run(_paused(store, names, reason, grace))
 
 

@@ -6,7 +6,7 @@ import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -15,10 +15,11 @@ from msgspec import Struct
 from coterie.actor import Actor
 from coterie.doors import drawing
 from coterie.doors.cli.inflight import looked_at
+from coterie.doors.cli.remote import over, server_option
 from coterie.doors.cli.run import TeamCommand
 from coterie.doors.cli.store import store_option
 from coterie.doors.cli.terminal import look_of
-from coterie.doors.folder import Listed, ready_made, teams_in
+from coterie.doors.folder import Listed, option_line, ready_made, teams_in
 from coterie.doors.letters import cut, harmless
 from coterie.doors.teams import origin_of, team_file, team_of
 from coterie.errors import BadInput
@@ -28,6 +29,10 @@ from coterie.teamfile.schema import text
 from coterie.teamfile.survey import PROMPT, Spend, spend, survey
 from coterie.teamfile.taints import Way, ways
 from coterie.teamfile.templates import TEMPLATES, template
+from coterie.teams.option import Option
+
+if TYPE_CHECKING:
+    from coterie.doors.http.api.shapes import TeamShown
 
 SCHEMA = "team.schema.json"
 """What `new` calls the schema that it writes beside a team file."""
@@ -228,16 +233,38 @@ def graph(team: str, kind: str | None, **options: Any) -> None:
 
 
 @click.command()
-@click.argument("folder", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path))
-def teams(folder: Path) -> None:
-    """List the teams there are: ready-made ones, and those of the files in FOLDER (default: here)."""
-    width = look_of(sys.stdout).width
-    for heading, listed in (("Ready-made", ready_made()), (f"In {folder}", teams_in(folder))):
+@click.argument("folder", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@store_option
+@server_option
+def teams(folder: Path | None, store: str, server: str | None) -> None:
+    """List the teams there are: ready-made ones, and those of the files in FOLDER (default: here).
+
+    With --server those that the service offers.
+    """
+    if server and folder:
+        raise BadInput("a service lists what it offers, and no folder: leave FOLDER or --server out")
+    width, here = look_of(sys.stdout).width, folder or Path()
+    if server:
+        offered = over(server, store, lambda client: client.teams())
+        places = [(f"At {server}", [_offered(one) for one in offered])]
+    else:
+        places = [("Ready-made", ready_made()), (f"In {here}", teams_in(here))]
+    for heading, listed in places:
         click.echo(f"{heading}:")
         for one in listed:
             click.echo("\n".join(_listing(one, width)))
         if not listed:
             click.echo("  none")
+
+
+def _offered(one: TeamShown) -> Listed:
+    """A team of a service as one of here."""
+    about = f"with {', '.join(one.members)}" if one.members else ""
+    return Listed(
+        one.name,
+        about,
+        tuple(option_line(msgspec.convert(known, Option, from_attributes=True)) for known in one.options),
+    )
 
 
 def _listing(one: Listed, width: int) -> Iterator[str]:

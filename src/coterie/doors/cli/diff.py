@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import click
 import msgspec
 
+from coterie.doors.cli.remote import over, server_option
 from coterie.doors.cli.store import opened_store, store_option
 from coterie.doors.letters import cropped, harmless, money
 from coterie.kernel.difference import Difference, Parting, Row, Side, difference
@@ -25,9 +26,13 @@ MOST = 40
 @click.argument("there", metavar="OTHER")
 @click.option("--json", "as_json", is_flag=True, help="All of it, as JSON.")
 @store_option
-def diff(here: str, there: str, *, as_json: bool, store: str) -> None:
+@server_option
+def diff(here: str, there: str, *, as_json: bool, store: str, server: str | None) -> None:
     """Show RUN and OTHER side by side: what each came to, at which step they part, and what each took."""
-    found = asyncio.run(_difference(store, here, there))
+    if server:
+        found = over(server, store, lambda client: client.diff(here, there))
+    else:
+        found = asyncio.run(_difference(store, here, there))
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(to_plain(found)), indent=2).decode())
     else:

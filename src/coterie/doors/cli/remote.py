@@ -214,6 +214,22 @@ async def stopped(client: AsyncClient, runs: Sequence[str], reason: str) -> list
     return [outcome(await client.cancel(run, reason)) for run in runs]
 
 
+async def put_away(client: AsyncClient, runs: Sequence[str], reason: str, grace: float) -> list[Result]:
+    """Pause runs."""
+    return [outcome(await client.pause(run, reason, grace=grace)) for run in runs]
+
+
+async def ids(client: AsyncClient) -> list[str]:
+    """The ids of all runs that the service has for us."""
+    found: list[str] = []
+    before: str | None = ""
+    while before is not None:
+        page = await client.runs(before=before or None, limit=500)
+        found += [one.id for one in page.runs]
+        before = page.next
+    return found
+
+
 def changes(given: Iterable[tuple[str, str]]) -> dict[str, str]:
     """What a fork over HTTP changes: the task, or what an event comes out as.
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from starlette.responses import Response
 
+from coterie.doors.http.api.shapes import Replayed, Verified
 from coterie.doors.http.operations import Call, Operations
+from coterie.errors import Diverged
 from coterie.kernel.audit import Report, report
 from coterie.kernel.difference import Difference, difference
-from coterie.shell.audit import exported
+from coterie.kernel.story import opened, state
+from coterie.shell.audit import exported, verified
+from coterie.shell.run import relived
 
 operations = Operations()
 
@@ -32,6 +38,27 @@ async def report_on_run(call: Call) -> Report:
     """Every side effect of a run: who, why, by which path and version, with which approval, and how it ended."""
     id = call.path["id"]
     return report(id, await call.host.journal(id))
+
+
+@operations.add("GET", "/v1/runs/{id}/verify", needs="viewer", gives=Verified, problems=(404,))
+async def verify_run(call: Call) -> Verified:
+    """Whether the journal of a run is what was written: nothing changed, dropped or moved."""
+    id = call.path["id"]
+    return Verified(run=id, problems=await verified(call.host.store, id))
+
+
+@operations.add("POST", "/v1/runs/{id}/replay", needs="operator", gives=Replayed, problems=(404,))
+async def replay_run(call: Call) -> Replayed:
+    """Live the journal of a run again with the team as it is now, performing nothing: whether it comes out the same."""
+    id = call.path["id"]
+    records = await call.host.journal(id)
+    actor = call.service.library.of_run(opened(records))
+    try:
+        result = await asyncio.to_thread(relived, actor, id, records)
+    except Diverged as error:
+        status = state(records)
+        return Replayed(run=id, same=False, events=len(records), status=status, difference=str(error))
+    return Replayed(run=id, same=True, events=len(records), status=result.status)
 
 
 @operations.add("GET", "/v1/runs/{id}/diff/{other}", needs="viewer", gives=Difference, problems=(404,))

@@ -138,6 +138,23 @@ class QuestionShown(Struct, frozen=True, kw_only=True):
     paused: bool = False
 
 
+class Verified(Struct, frozen=True, kw_only=True):
+    """Whether a journal is what was written: what is wrong with it, a line each; nothing if it is."""
+
+    run: str
+    problems: list[str]
+
+
+class Replayed(Struct, frozen=True, kw_only=True):
+    """A journal lived again: whether it came out the same, what it came to, and else the first difference."""
+
+    run: str
+    same: bool
+    events: int
+    status: Status
+    difference: str = ""
+
+
 class RunPage(Struct, frozen=True, kw_only=True):
     """Some runs, the newest first, and where the next page begins."""
 
