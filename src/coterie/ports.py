@@ -44,6 +44,12 @@ class Embedder(Protocol):
     def __call__(self, texts: Sequence[str], /) -> NDArray[np.float32]: ...
 
 
+HANDED = 30.0
+"""Seconds that whoever was told that a run is due has to claim it."""
+DUE = 200
+"""Runs that are told to be due at once."""
+
+
 class Lease(Struct, frozen=True):
     """The right to append to one run. `epoch` is the fencing token: a newer one ends it."""
 
@@ -66,8 +72,19 @@ class Store(Protocol):
         """
         ...
 
-    async def release(self, lease: Lease, /) -> None:
-        """Give the run back, so that anybody may claim it at once."""
+    async def release(self, lease: Lease, /, wake: float | None = None) -> None:
+        """Give the run back, so that anybody may claim it at once; `wake` is when it is `due` again by itself."""
+        ...
+
+    async def wake(self, run: str, /, at: float = 0.0) -> None:
+        """Have a run that has not ended be `due` at that time, if not sooner, as soon as nobody holds it."""
+        ...
+
+    async def due(self, now: float, /) -> list[str]:
+        """Runs that nobody holds and whose time has come, in seconds since the epoch; the longest due first.
+
+        Whoever is told has `HANDED` seconds to claim one; then it is due once more. A claim ends its being due.
+        """
         ...
 
     def append(self, lease: Lease, records: Sequence[Record], /) -> Awaitable[None]:
@@ -88,7 +105,7 @@ class Store(Protocol):
         ...
 
     async def signal(self, run: str, signal: Signalled, /) -> None:
-        """Give a signal to whoever holds `run` now, or claims it next."""
+        """Give a signal to whoever holds `run` now, or claims it next; if nobody holds it, it is `due` now."""
         ...
 
     async def runs(self, which: Which = ALL, /) -> list[Overview]:

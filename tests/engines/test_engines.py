@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from coterie import Agent, Ask, Sleep, Team, do
+from coterie import Agent, Ask, Sleep, Team, do, tool
 from coterie.engines.local import LocalEngine
 from coterie.models import scripted
 from coterie.shell.host import Host
@@ -34,15 +34,27 @@ async def _asking(task):
     return await Ask("Colour?")
 
 
-async def _slow(task):
-    await Sleep(3600)
+@tool(idempotent=True)
+async def wait_long() -> str:
+    """Something that takes long, and is no sleep that a run could be parked for."""
+    await asyncio.sleep(3600)
     return ""
+
+
+async def _slow(task):
+    return await do(wait_long)
+
+
+async def _nap(task):
+    await Sleep(0.4)
+    return "awake"
 
 
 TEAMS = {
     "steps": Team("steps", (), _stepping),
     "asks": Team("asks", (), _asking),
     "slow": Team("slow", (), _slow),
+    "nap": Team("nap", (), _nap),
     "a": Agent("a"),
 }
 
@@ -86,7 +98,13 @@ class Site:
         self.host = Host(
             self.store, actor_of=lambda began: TEAMS[began.actor], model=lambda _: ECHO, engine=engine
         )
-        here = Host(self.store, actor_of=lambda began: TEAMS[began.actor], model=lambda _: ECHO)
+        here = Host(
+            self.store,
+            actor_of=lambda began: TEAMS[began.actor],
+            model=lambda _: ECHO,
+            engine=engine,
+            parks=0.2,
+        )
         self.worker = Worker(engine, lambda _: here, beat=0.1, **options)
         self.task = None
 
@@ -162,6 +180,27 @@ def test_what_a_worker_leaves_is_given_to_another(engines, tmp_path):
         return result.status
 
     assert asyncio.run(scene()) == "cancelled"
+
+
+def test_a_run_that_sleeps_is_with_no_worker_and_comes_back_to_any(engines, tmp_path):
+    """It is parked at the one that began it, which leaves; whoever looks next has it gone on with."""
+
+    async def scene():
+        desk, first, second = (Site(tmp_path / "runs.db", engines()) for _ in range(3))
+        first.work()
+        run = await desk.host.begin(TEAMS["nap"], "go")
+        while not (seen := (await desk.host.runs())[0]).wakes:
+            await asyncio.sleep(0.01)
+        await first.stop()
+        second.work()
+        while not await desk.host.ring():
+            await asyncio.sleep(0.02)
+        result = await desk.host.wait(run)
+        await second.stop()
+        await desk.stop()
+        return seen.status, result.text, second.worker.performed
+
+    assert asyncio.run(scene()) == ("running", "awake", 1)
 
 
 def test_the_urgent_come_first_and_only_who_is_able(engines, tmp_path):

@@ -38,6 +38,7 @@ TEAMS = {"asking": ASKING, "slow": SLOW, "a": Agent("a")}
 
 
 def hosted(store, **options):
+    options = {"parks": 7200, **options}  # what sleeps an hour stays in memory, unless a test says otherwise
     return Host(store, actor_of=lambda began: TEAMS[began.actor], model=lambda _: ECHO, **options)
 
 

@@ -87,13 +87,25 @@ def paused(records: Sequence[Record]) -> bool:
     return bool(pauses) and pauses[-1] == "pause"
 
 
+def wakes(records: Sequence[Record]) -> float | None:
+    """When time moves a run on that was put away until then, in seconds since the epoch; None for any other."""
+    for record in reversed(records):
+        event = record.event
+        if isinstance(event, Noted) and event.fact == "sleeps":
+            return float(event.value)
+        if not isinstance(event, Noted) and not (isinstance(event, Signalled) and event.kind == "refused"):
+            return None
+    return None
+
+
 def overview(run: str, records: Sequence[Record]) -> Overview:
     """One run at a glance."""
     opened(records)
     end = closed(records)
     if end is not None:
         return listed(run, records[0], records[-1], end.status, end.usage)
-    return listed(run, records[0], records[-1], state(records), usage(records)[""])
+    seen = listed(run, records[0], records[-1], state(records), usage(records)[""])
+    return msgspec.structs.replace(seen, wakes=wakes(records))
 
 
 def listed(run: str, first: Record, last: Record, status: Status, spent: Usage) -> Overview:

@@ -117,7 +117,7 @@ class Host(Stage):
     async def _elsewhere(self, id: str) -> bool:
         """Whether another process performs the run; then this one need not know its actor."""
         try:
-            await self.store.release(await self.store.claim(id))
+            await self.store.release(await self.store.claim(id), 0.0)
         except Busy:
             return True
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from coterie.kernel.replay import STOPS
@@ -15,14 +16,24 @@ from coterie.words.event import Asked, Event, Signalled
 class Inbox:
     """Takes events in the order in which they arrive, for one task that looks at them in bursts."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
         self._arrived: list[Event] = []
         self._waker: asyncio.Future[None] | None = None
         self._task: asyncio.Task[Any] | None = None
         self._alone: Asked | None = None
         """The one thing that the task does by itself now."""
         self._interrupted = False
-        self._pause = Pause()
+        self._pause = Pause(clock)
+        self._attending = True
+
+    @property
+    def attending(self) -> bool:
+        """Whether what is said to the run is heard; at its end, and while it is being parked, it is not."""
+        return self._attending
+
+    def parks(self, seconds: float | None, known: float | None) -> None:
+        """Have the run leave memory where it waits so long; its journal says already that it is due at `known`."""
+        self._pause.parks, self._pause.known = seconds, known
 
     def arrive(self, event: Event) -> None:
         """Take something from the world or from outside."""

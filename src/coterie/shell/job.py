@@ -15,7 +15,7 @@ from coterie.errors import BadInput, Busy, Denied, Diverged, NotOpen, Unfit, Unk
 from coterie.kernel.budget import Account
 from coterie.kernel.governed import machine_of
 from coterie.kernel.replay import Resumed, counted, reopening, replay, signal
-from coterie.kernel.story import closed, opened, paused, result_of, task_of_run, usage
+from coterie.kernel.story import closed, opened, paused, result_of, task_of_run, usage, wakes
 from coterie.kernel.taint import TAINT
 from coterie.kernel.values import storable, to_plain
 from coterie.ports import Lease, Observer, Policy, Store
@@ -90,7 +90,10 @@ class Job:
         self.policy: Policy | None = None
         self.observers: Sequence[Observer] = ()
         self.by = LOCAL
+        self.parks: float | None = None
+        """Seconds of waiting from which it leaves memory; None where nobody would bring it back."""
         self._heard: list[Signalled] = []
+        self._late: list[Signalled] = []
         self._runner: Runner | None = None
         self.attach: Callable[[Runner, list[Record]], None] | None = None
 
@@ -102,7 +105,7 @@ class Job:
             Busy: if the run is `fresh`, and somebody else has begun it.
         """
         store = self.store
-        lease = await store.claim(self.id, self.hear)
+        lease = await store.claim(self.id, self._told)
         records: list[Record] = []
         try:
             records = await store.read(self.id)
@@ -124,9 +127,13 @@ class Job:
         if self.attach is not None:
             self.attach(runner, records)
         self._runner = runner
+        runner.parks(self.parks, wakes(records))
         for heard in self._heard:
             runner.hear(heard)
-        return await runner.finish(events, standing)
+        result = await runner.finish(events, standing)
+        for said in self._late if result.status in ("waiting", "paused") else ():
+            await store.signal(self.id, said)
+        return result
 
     async def open(self) -> None:
         """Open the journal of the run, for another to perform it.
@@ -143,6 +150,13 @@ class Job:
             await store.append(lease, [Record(0, self.world.clock(), self._opening(task))])
         finally:
             await store.release(lease)
+
+    def _told(self, said: Signalled) -> None:
+        """Take what came through the store; what comes while the run is being parked goes back there."""
+        if self._runner is not None and not self._runner.attending:
+            self._late.append(said)
+        else:
+            self.hear(said)
 
     def hear(self, said: Signalled) -> None:
         """Take what somebody outside says to this run, begun or not."""

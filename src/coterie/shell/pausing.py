@@ -1,14 +1,20 @@
-"""A pause: nothing new is begun, what is under way may settle for a while, and then the run is put away.
+"""Pauses and parking: what only waits needs nobody to perform it.
+
+A pause: nothing new is begun, what is under way may settle for a while, and then the run is put away.
 
 What only waits (for time, or for a person) is not waited for. A step that is stopped after its grace was begun and has
 no end in the journal, so whoever resumes the run treats it as after a crash: models are asked again, and a tool
 with consequences is in doubt.
+
+Parking: a run that waits for nothing but time, and for long enough, leaves memory; it is due when the first of its
+times has come.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Collection
 from typing import Any
 
 from coterie.words.effect import Ask, Sleep
@@ -16,6 +22,8 @@ from coterie.words.event import Asked, Signalled
 
 GRACE = 30.0
 """Seconds for what is under way, unless a pause says otherwise."""
+PARK = 10.0
+"""Seconds of waiting for which it is worth leaving memory."""
 
 
 def pause_of(reason: str, grace: float) -> Signalled:
@@ -26,26 +34,54 @@ def pause_of(reason: str, grace: float) -> Signalled:
 class Pause:
     """Whether a run is to be put away, and how long what is under way may still take."""
 
-    __slots__ = ("_idle", "_timer", "asked", "over")
+    __slots__ = ("_idle", "_timer", "asked", "clock", "known", "over", "parks", "wake")
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock = clock
+        self.parks: float | None = None
+        """Seconds of waiting from which the run leaves memory; None where nobody would bring it back."""
+        self.wake: float | None = None
+        """When the run is due again, if it has left memory until then."""
+        self.known: float | None = None
+        """When it is due by its journal."""
         self.asked = False
         """No more is to be begun."""
         self.over = False
         """What is under way has had its time."""
-        self._idle: set[str] = set()
+        self._idle: dict[str, float] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    def begun(self, ask: Asked) -> None:
-        """Take note of a step that is begun."""
-        if isinstance(ask.effect, (Sleep, Ask)):
-            self._idle.add(ask.path)
+    def begun(self, ask: Asked, since: float | None) -> None:
+        """Take note of a step that is begun, or was begun at `since` before the run was gone on with."""
+        effect = ask.effect
+        if isinstance(effect, Sleep):
+            self._idle[ask.path] = (self.clock() if since is None else since) + effect.seconds
+        elif isinstance(effect, Ask):
+            self._idle[ask.path] = math.inf
+
+    def may_park(self, ask: Asked) -> bool:
+        """Whether the run may leave memory while it waits for a step."""
+        return self.parks is not None and type(ask.effect) is Sleep
+
+    def news(self) -> float | None:
+        """When the run is due again, if its journal does not say so yet."""
+        return None if self.wake == self.known else self.wake
+
+    def long(self, jobs: Collection[str]) -> bool:
+        """Whether a run has nothing to do but to wait, for long enough to leave memory; `wake` is until when."""
+        if self.parks is None or not all(path in self._idle for path in jobs):
+            return False
+        due = min(self._idle[path] for path in jobs)
+        if due - self.clock() < self.parks:
+            return False
+        self.wake = due
+        return True
 
     def of(self, asked: list[Asked]) -> list[Asked]:
         """What is begun of all that is wanted. In a pause nothing is, nor written: whoever resumes the run is asked."""
         return [] if self.asked else asked
 
-    def idle(self, paths: Iterable[str]) -> list[str]:
+    def idle(self, paths: Collection[str]) -> list[str]:
         """Those of the steps under way that only wait."""
         return [path for path in paths if path in self._idle]
 

@@ -12,7 +12,7 @@ from coterie.errors import BadInput, Busy, Diverged, UnknownRun
 from coterie.kernel.governed import machine_of
 from coterie.kernel.replay import counted
 from coterie.kernel.replay import replay as lived
-from coterie.kernel.story import closed, opened, paused, result, task_of_run, usage
+from coterie.kernel.story import closed, opened, paused, result, task_of_run, usage, wakes
 from coterie.ports import Lease, Memory, Model, Policy, Store
 from coterie.shell.handle import Run
 from coterie.shell.job import Job, new_id
@@ -318,11 +318,13 @@ async def record(id: str, signal: Signalled, *, store: Store) -> None:
         UnknownRun: if the store has no such run.
     """
     lease = await store.claim(id)
+    due: float | None = None
     try:
-        seq = len(await journal(store, id))
-        await store.append(lease, [Record(seq, time.time(), signal)])
+        records = await journal(store, id)
+        due = wakes(records) if signal.kind == "refused" else None
+        await store.append(lease, [Record(len(records), time.time(), signal)])
     finally:
-        await store.release(lease)
+        await store.release(lease, due)
 
 
 async def _cancelled(store: Store, lease: Lease, signal: Signalled) -> Result:

@@ -62,7 +62,7 @@ class Runner(Inbox):
         answers: Mapping[str, Any] | None = None,
         gate: Gate | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(world.clock)
         self.machine = machine
         self.world = world
         self.waiting: dict[str, Ask] = {}
@@ -86,7 +86,6 @@ class Runner(Inbox):
         self._denied: dict[str, Verdict] = {}
         self._held: dict[str, Asked] = {}
         self._closed: Closed | None = None
-        self._attending = True
 
     async def finish(self, events: list[Event], standing: Resumed | None = None) -> Result:
         """Perform the run to its end, or until it has to be parked.
@@ -130,7 +129,7 @@ class Runner(Inbox):
             if self._jobs or self._stopped:
                 await self._stop_all()
             if store is not None:
-                await store.release(lease)
+                await store.release(lease, self._pause.wake)
 
     def hear(self, said: Signalled) -> None:
         """Take what somebody outside says: an answer that is none is recorded, and changes nothing."""
@@ -265,7 +264,7 @@ class Runner(Inbox):
             answer = self._answers.pop(path)
             self.answer(path, answer.value, answer.by)
         if not self._arrived:
-            if not self._jobs and not self._attended:
+            if not self._attended and (not self._jobs or self._pause.long(self._jobs)):
                 return []
             await self._wake()
         return self._taken()
@@ -282,9 +281,8 @@ class Runner(Inbox):
             or self.machine.suspects
             or self.machine.budget.refused
         )
-        return not (busy or self.machine.listening) and not (
-            type(ask.effect) is Ask and self.world.ask is None
-        )
+        idle = (type(ask.effect) is Ask and self.world.ask is None) or self._pause.may_park(ask)
+        return not (busy or self.machine.listening or idle)
 
     async def _by_itself(self, ask: Asked) -> list[Event]:
         """Do the one thing there is to do here, without a task of its own."""
@@ -353,8 +351,9 @@ class Runner(Inbox):
             self.machine.note(path, "asks", ask.about, [ask.question, list(ask.choices)])
 
     def _begin(self, ask: Asked) -> None:
-        job = self._do(ask, self._doubts.pop(ask.path, None) if self._doubts else None)
-        self._pause.begun(ask)
+        since = self._doubts.pop(ask.path, None) if self._doubts else None
+        job = self._do(ask, since)
+        self._pause.begun(ask, since)
         self._jobs[ask.path] = asyncio.get_running_loop().create_task(job)
 
     async def _do(self, ask: Asked, doubt: float | None) -> None:
@@ -390,11 +389,12 @@ class Runner(Inbox):
         """Leave the run to whoever answers its questions, or resumes it; from here on nobody is heard."""
         self._attending = False
         status: Status = "paused" if self._pause.asked else "waiting"
+        if (due := self._pause.news()) is not None:
+            self.machine.note(self.machine.root.path, "sleeps", value=due)
         if self.machine.listening and status == "waiting":
             self.machine.note(self.machine.root.path, "listens")
         if self._store is not None:
             await self._write(self._store, [], [])
-        waiting = dict(self.waiting)
-        parts = tuple(self.machine.root.finished)
-        spent = self.machine.root.usage
-        return Result(id=self._lease.run, status=status, waiting=waiting, parts=parts, usage=spent)
+        waiting, root = dict(self.waiting), self.machine.root
+        parts = tuple(root.finished)
+        return Result(id=self._lease.run, status=status, waiting=waiting, parts=parts, usage=root.usage)

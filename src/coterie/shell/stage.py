@@ -5,9 +5,7 @@ Theory of operation
 
 1. A run under way is one `Run` in this process. A run that waits, or has ended, is rows in the store and takes no
    memory.
-2. Who watches a run gets its journal and then what is appended to it, by number, each record once. What another
-   process performs is read from the store, again and again.
-3. A stage that opens goes on with what was interrupted. One that closes stops performing and ends nothing: it gives
+2. A stage that opens goes on with what was interrupted. One that closes stops performing and ends nothing: it gives
    the leases back, and the next one goes on where it was.
 """
 
@@ -15,46 +13,44 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from msgspec.structs import replace
-
 from coterie.actor import Actor, Given
 from coterie.errors import Busy, CoterieError, Overloaded
-from coterie.kernel.inquiries import questions
 from coterie.kernel.replay import counted
-from coterie.kernel.story import closed, opened, paused, result, state
+from coterie.kernel.story import closed, opened, paused, wakes
 from coterie.ports import Engine, Model, Observer, Policy, Store
 from coterie.shell import run as shell
+from coterie.shell.alarm import Alarm
 from coterie.shell.handle import Run
 from coterie.shell.job import Job, may_run, new_id
-from coterie.shell.pausing import GRACE
+from coterie.shell.pausing import GRACE, PARK
+from coterie.shell.watch import Watched
 from coterie.shell.world import World
-from coterie.words.delta import Shown
 from coterie.words.doubt import NO_RULES, Doubt
-from coterie.words.event import Opened, Record
+from coterie.words.event import Opened
 from coterie.words.limits import DEFAULT, Limits
 from coterie.words.principal import Principal
-from coterie.words.result import Overview, Result
+from coterie.words.result import Result
 from coterie.words.task import Task, task_of
-from coterie.words.which import ALL, Which
+from coterie.words.which import Which
 
 AT_ONCE = 1_000
 """Runs under way on one stage, unless it says otherwise."""
-LOOK = 0.25
-"""Seconds between two looks at a run that another process performs."""
 
 
-class Stage:
+class Stage(Watched):
     """The runs of one store, performed in this process.
 
     `actor_of` finds the actor of a run that is in the store, `model` is what agents without one of their own
     ask. With an `engine`, runs are begun here and performed by its workers. With `overhear`, models are
     streamed before anybody watches, so that whoever comes later sees what is being said. `in_doubt` says what
-    becomes of tools, by patterns of their names, that were under way at a crash. Used as a context manager, it
-    goes on with what was interrupted, and stops performing on the way out.
+    becomes of tools, by patterns of their names, that were under way at a crash. Runs that wait for `parks` seconds
+    or more leave memory, if somebody rings when they are due: an `Alarm` does. Used as a context manager, it goes on
+    with what was interrupted, rings, and stops performing on the way out.
     """
 
     def __init__(
@@ -70,9 +66,13 @@ class Stage:
         observers: Sequence[Observer] = (),
         overhear: bool = False,
         in_doubt: Mapping[str, Doubt] = NO_RULES,
+        parks: float | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        self.store = store
+        super().__init__(store)
         self._in_doubt = in_doubt
+        self.parks = parks
+        self.clock = clock
         self.tenant = tenant
         self._engine = engine
         self._policy = policy
@@ -81,16 +81,20 @@ class Stage:
         self._at_once = at_once
         self._observers = tuple(observers)
         self._overhear = overhear
-        self._runs: dict[str, Run] = {}
         self._turns: dict[str, asyncio.Lock] = {}
+        self._alarm: Alarm | None = None
 
     async def __aenter__(self) -> Self:
+        self.parks = PARK if self.parks is None else self.parks
         await self.go_on()
+        self._alarm = Alarm(lambda: [self])
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._alarm is not None:
+            await self._alarm.close()
         await self.close()
 
     async def begin(
@@ -131,11 +135,29 @@ class Stage:
         """
         gone_on: list[str] = []
         for seen in await self.store.runs(Which(statuses=("running", "interrupted"))):
-            if seen.id not in self._runs:
+            if seen.id not in self._runs and seen.wakes is None:
                 with contextlib.suppress(CoterieError):
                     await self._go_on_with(seen.id)
                     gone_on.append(seen.id)
         return gone_on
+
+    async def ring(self) -> int:
+        """Have every run gone on with whose time has come; how many they are.
+
+        A run whose actor cannot be found here is due once more, for others.
+        """
+        due = await self.store.due(self.clock())
+        await asyncio.gather(*(self.wake(id) for id in due))
+        return len(due)
+
+    async def wake(self, id: str) -> None:
+        """Have a run gone on with whose time has come; one that has ended or is paused is left alone for good."""
+        with contextlib.suppress(CoterieError):
+            records = await self.journal(id)
+            if closed(records) is not None or paused(counted(records)):
+                await self.store.release(await self.store.claim(id))
+            elif self._live(id) is None:
+                await self._go_on_with(id)
 
     async def perform(self, id: str) -> None:
         """Go on with a run until it ends or only people can move it; nothing, where that is so already.
@@ -152,86 +174,6 @@ class Stage:
             except asyncio.CancelledError:
                 await run.leave()
                 raise
-
-    async def result(self, id: str) -> Result:
-        """What a run has come to by now; its open questions are in `waiting`.
-
-        Raises:
-            UnknownRun: if the store has no such run.
-        """
-        records = await self.journal(id)
-        waiting = {path: one.ask for path, one in questions(id, counted(records)).items()}
-        return replace(result(id, records), waiting=waiting)
-
-    async def wait(self, id: str) -> Result:
-        """What a run comes to, once it has ended or only people can move it.
-
-        Raises:
-            UnknownRun: if the store has no such run.
-        """
-        run = self._live(id)
-        if run is not None:
-            return await run.result()
-        async for _ in self.events(id):
-            pass
-        return await self.result(id)
-
-    async def events(self, id: str, after: int = -1, *, on: bool = False) -> AsyncIterator[Record]:
-        """The records of a run numbered above `after`, in order, each once, to its end.
-
-        With `on`, a run that only people can move is watched on; without, that is the end.
-
-        Raises:
-            UnknownRun: if the store has no such run.
-        """
-        async for batch in self.batches(id, after, on=on):
-            for record in batch:
-                if isinstance(record, Record):
-                    yield record
-
-    async def stream(self, id: str, after: int = -1, *, on: bool = False) -> AsyncIterator[Record | Shown]:
-        """As `events`, and between the records what the models of a run that is performed here are saying.
-
-        Raises:
-            UnknownRun: if the store has no such run.
-        """
-        async for batch in self.batches(id, after, on=on, live=True):
-            for seen in batch:
-                yield seen
-
-    async def batches(
-        self,
-        id: str,
-        after: int = -1,
-        *,
-        on: bool = False,
-        live: bool = False,
-        known: Sequence[Record] | None = None,
-    ) -> AsyncIterator[list[Record | Shown]]:
-        """As `events`, or with `live` as `stream`: all that has come meanwhile at once, never nothing.
-
-        Who has just read the journal can say so with `known`.
-
-        Raises:
-            UnknownRun: if the store has no such run.
-        """
-        while True:
-            run = self._live(id)
-            if run is not None:
-                async for batch in run.batches(after, live=live):
-                    after = max([after, *(seen.seq for seen in batch if isinstance(seen, Record))])
-                    yield batch
-                await asyncio.sleep(0)  # whoever performed it takes it off the list
-                known = run.records
-            records = known or await self.journal(id)
-            known = None
-            if len(records) > after + 1:
-                yield [*records[after + 1 :]]
-                after = len(records) - 1
-            if closed(records) is not None or (not on and state(records) in ("waiting", "paused")):
-                return
-            if self._live(id) is None:
-                await asyncio.sleep(LOOK)
 
     async def cancel(self, id: str, reason: str = "cancelled") -> Result:
         """Stop a run, whoever performs it; what was finished stays, and it can be resumed.
@@ -268,7 +210,8 @@ class Stage:
             UnknownRun: if the store has no such run.
             Busy: if it is under way.
         """
-        if self._live(id) is not None:
+        sleeps = not limits and wakes(await self.journal(id)) is not None
+        if self._live(id) is not None or sleeps:
             raise Busy(f"run {id!r} is under way")
         await self._again(id, raised=limits)
 
@@ -302,6 +245,7 @@ class Stage:
             change=change,
         )
         job.id = new or job.id
+        job.parks = self.parks
         if new is not None and (new in self._runs or await self.store.read(new)):
             raise Busy(f"there is a run {new!r} already; give the fork another id, or none")
         job.origin = {**job.origin, **(origin or {})}
@@ -309,10 +253,6 @@ class Stage:
         may_run(self._policy, job)
         await self._perform(job)
         return job.id
-
-    async def runs(self, which: Which = ALL) -> list[Overview]:
-        """The runs of the store, the newest first."""
-        return await self.store.runs(which)
 
     async def close(self) -> None:
         """Stop performing, and end nothing: whoever opens the store next goes on."""
@@ -327,6 +267,7 @@ class Stage:
     def _job(self, actor: Actor, task: Task | None, origin: Mapping[str, Any], id: str) -> Job:
         job = Job(actor, task, self._world(origin), self.store, id)
         job.policy = self._policy
+        job.parks = self.parks
         return job
 
     async def _go_on_with(self, id: str) -> None:
@@ -363,17 +304,3 @@ class Stage:
     def _ended(self, run: Run) -> None:
         if self._runs.get(run.id) is run:
             del self._runs[run.id]
-
-    def _live(self, id: str) -> Run | None:
-        """The run that is performed here now."""
-        run = self._runs.get(id)
-        return None if run is None or run.done else run
-
-    async def journal(self, id: str) -> list[Record]:
-        """The journal of a run by now.
-
-        Raises:
-            UnknownRun: if the store has no such run.
-        """
-        run = self._live(id)
-        return list(run.records) if run is not None and run.records else await shell.journal(self.store, id)

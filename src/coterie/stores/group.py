@@ -75,7 +75,10 @@ def fenced(run: str, epoch: int) -> Fenced:
 
 
 _PACK = "insert into packs (id, places, body) values (?, ?, ?)"
-_END = "update runs set tail = ?, pages = ?, head = ?, holder = '', expires = 0 where id = ? and epoch = ?"
+_END = (
+    "update runs set tail = ?, pages = ?, head = ?, holder = '', expires = 0, wake = null "
+    "where id = ? and epoch = ?"
+)
 
 
 class Committer:

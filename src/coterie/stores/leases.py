@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterable
 
 from coterie.errors import Busy
-from coterie.ports import Hear
+from coterie.kernel.story import ENDED
+from coterie.ports import DUE, HANDED, Hear
 from coterie.stores.held import Held
 from coterie.stores.holder import dead, holder
 from coterie.stores.reading import newest, tail_of
@@ -19,11 +20,18 @@ _NEW = (
     "insert into runs (name, epoch, holder, expires, seen) "
     "values (?, 1, ?, ?, (select coalesce(max(id), 0) from packs))"
 )
-_TAKE = "update runs set epoch = ?, holder = ?, expires = ?, tail = ?, seen = ? where id = ?"
+_TAKE = "update runs set epoch = ?, holder = ?, expires = ?, tail = ?, seen = ?, wake = null where id = ?"
 _RENEW = "update runs set expires = ?, tail = ?, seen = ? where id = ? and epoch = ?"
 _GIVE_BACK = (
-    "update runs set tail = ?, pages = ?, head = ?, holder = '', expires = 0 where id = ? and epoch = ?"
+    "update runs set tail = ?, pages = ?, head = ?, holder = '', expires = 0, "
+    "wake = min(coalesce(wake, ?), coalesce(?, wake)) where id = ? and epoch = ?"
 )
+_WAKE = (
+    "update runs set wake = min(coalesce(wake, ?), ?) where name = ? and not exists "
+    f"(select 1 from overviews o where o.run = runs.id and o.epoch = runs.epoch and o.status in {tuple(sorted(ENDED))})"
+)
+_DUE = "select id, name from runs where wake <= ? and holder = '' order by wake limit ?"
+_HANDED = "update runs set wake = ? where id = ?"
 
 
 class Leases:
@@ -59,9 +67,22 @@ class Leases:
         self._db.execute(_TAKE, (held.epoch, holder(), expires, tail, newest(self._db), key))
         return held
 
-    def give_back(self, held: Held) -> None:
-        """Let anybody have the run at once."""
-        self._db.execute(_GIVE_BACK, (*held.written, held.key, held.epoch))
+    def give_back(self, held: Held, wake: float | None) -> None:
+        """Let anybody have the run at once; it is due at `wake`, or sooner if somebody said so."""
+        self._db.execute(_GIVE_BACK, (*held.written, wake, wake, held.key, held.epoch))
+
+    def wake(self, run: str, at: float) -> None:
+        """Have a run that has not ended be due at a time, if not sooner."""
+        self._db.execute(_WAKE, (at, at, run))
+
+    def due(self, now: float) -> list[str]:
+        """The runs whose time has come; they are due again if nobody claims them."""
+        if self._db.execute("select 1 from runs where wake <= ? limit 1", (now,)).fetchone() is None:
+            return []
+        with transaction(self._db):
+            found = self._db.execute(_DUE, (now, DUE)).fetchall()
+            self._db.executemany(_HANDED, [(now + HANDED, key) for key, _ in found])
+        return [name for _, name in found]
 
     def renew(self, all_held: Iterable[Held], seen: int) -> None:
         """Keep what is held, if it is time to; what it has in packs up to `seen` is counted in it."""

@@ -46,9 +46,9 @@ def row(key: int, epoch: int, seen: Overview) -> tuple[Any, ...]:
 
 
 def standing(name: str, records: list[Record], whose: str) -> Overview:
-    """One run at a glance; one that says it is running and that nobody holds was interrupted."""
+    """One run at a glance; one that nobody holds, nor time brings back, was interrupted."""
     seen = overview(name, records)
-    if seen.status == "running" and (not whose or dead(whose)):
+    if seen.status == "running" and seen.wakes is None and (not whose or dead(whose)):
         return msgspec.structs.replace(seen, status="interrupted")
     return seen
 

@@ -27,11 +27,12 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from coterie.errors import BadInput, Busy, Fenced, StoreError, StoreUnavailable
-from coterie.ports import Hear, Lease
+from coterie.kernel.story import ENDED
+from coterie.ports import DUE, HANDED, Hear, Lease
 from coterie.stores.held import Added, Held, overview_of
 from coterie.stores.holder import dead, holder
 from coterie.stores.rows import PUTS, Listing, Rows, fetched, put
-from coterie.stores.tables import CLAIM, COMMIT, RELEASE, migrate
+from coterie.stores.tables import CLAIM, COMMIT, DUE_NOW, RELEASE, SIGNAL, WAKE, migrate
 from coterie.wire.chain import broken
 from coterie.wire.export import Kept
 from coterie.wire.journal import Reader
@@ -91,13 +92,13 @@ class PostgresStore:
             await self._hear(held)
         return Lease(run, held.epoch)
 
-    async def release(self, lease: Lease, /) -> None:
+    async def release(self, lease: Lease, /, wake: float | None = None) -> None:
         held = self._held.get(lease.run)
         if held is None or held.epoch != lease.epoch:
             return
         await self._flushed()
         self._held.pop(lease.run, None)
-        freed = (held.pages, held.head, held.key, held.epoch)
+        freed = (held.pages, held.head, held.ended, wake, held.key, held.epoch)
         seen = overview_of(held)
         async with self._told() as db:
             if seen is None:
@@ -135,12 +136,29 @@ class PostgresStore:
 
     async def signal(self, run: str, signal: Signalled, /) -> None:
         body = encode([signal.kind, signal.about, signal.value])
+        said = {"body": body, "about": f"{self.tenant}/{run}"}
         async with self._told() as db:
-            await db.execute(
-                "with said as (insert into signals (tenant, run, body) values (%s, %s, %s) returning id) "
-                "select pg_notify('coterie', %s) from said",
-                (self.tenant, run, body, f"{self.tenant}/{run}"),
-            )
+            await db.execute(SIGNAL, {**self._waking(run, 0.0), **said})
+
+    async def wake(self, run: str, /, at: float = 0.0) -> None:
+        async with self._told() as db:
+            await db.execute(WAKE, self._waking(run, at))
+
+    def _waking(self, run: str, at: float) -> dict[str, object]:
+        return {"tenant": self.tenant, "run": run, "at": at, "ended": list(ENDED)}
+
+    async def due(self, now: float, /) -> list[str]:
+        return [run for _, run in await self._due(now, self.tenant)]
+
+    async def all_due(self, now: float, /) -> list[tuple[str, str]]:
+        """As `due`, of all tenants: each with whose it is. For those who perform runs of all of them."""
+        return await self._due(now, "")
+
+    async def _due(self, now: float, tenant: str) -> list[tuple[str, str]]:
+        asked = {"now": now, "again": now + HANDED, "most": DUE, "tenant": tenant}
+        async with self._told() as db:
+            cursor = await db.execute(DUE_NOW, asked)
+            return [(whose, name) for whose, name in await cursor.fetchall()]
 
     async def runs(self, which: Which = ALL, /) -> list[Overview]:
         await self._flushed()
@@ -335,8 +353,11 @@ class PostgresStore:
                 binary=True,
             )
             for (body,) in await cursor.fetchall():
-                if held.hear is not None:
-                    held.hear(Signalled(*msgspec.msgpack.decode(body)))
+                said = Signalled(*msgspec.msgpack.decode(body))
+                if held.hear is not None and self._held.get(held.run) is held:
+                    held.hear(said)
+                else:  # it was given back meanwhile: whoever claims it next hears it
+                    await self.signal(held.run, said)
 
 
 def _fenced(lease: Lease) -> Fenced:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from coterie.errors import Corrupt, StoreUnavailable
 
-VERSION = 3
+VERSION = 4
 """The version of the tables, kept in `user_version`; a later one is refused."""
 APPLICATION = 0x436F7465
 """The mark of a Coterie file, kept in `application_id`."""
@@ -54,7 +54,12 @@ create table if not exists overviews (
 );
 """
 """How runs are listed that nobody writes: each is true while its epoch is that of its run."""
-UPGRADES = {2: LISTING}
+WAKING = """
+alter table runs add column wake real;
+create index runs_by_wake on runs (wake) where wake is not null;
+"""
+"""When a run is due that nobody holds."""
+UPGRADES = {2: LISTING, 3: WAKING}
 """What makes the tables of a version those of the next."""
 
 
@@ -91,7 +96,7 @@ def _create(db: sqlite3.Connection) -> None:
     with transaction(db):
         if _identity(db)[2]:
             return  # another process was quicker
-        _execute(db, SCHEMA + LISTING)
+        _execute(db, SCHEMA + LISTING + WAKING)
         db.execute(f"pragma application_id = {APPLICATION}")
         db.execute(f"pragma user_version = {VERSION}")
 

@@ -92,7 +92,7 @@ class SqliteStore:
         self._keep_beating()
         return Lease(run, held.epoch)
 
-    async def release(self, lease: Lease, /) -> None:
+    async def release(self, lease: Lease, /, wake: float | None = None) -> None:
         held = self._held.get(lease.run)
         if held is None or held.epoch != lease.epoch:
             return
@@ -103,7 +103,15 @@ class SqliteStore:
             await self._flushed()
         del self._held[lease.run]
         with told(self.path):
-            self._leases.give_back(held)
+            self._leases.give_back(held, wake)
+
+    async def wake(self, run: str, /, at: float = 0.0) -> None:
+        with told(self.path):
+            self._leases.wake(run, at)
+
+    async def due(self, now: float, /) -> list[str]:
+        with told(self.path):
+            return self._leases.due(now)
 
     def append(self, lease: Lease, records: Sequence[Record], /) -> asyncio.Future[None]:
         written = asyncio.get_running_loop().create_future()
@@ -144,6 +152,7 @@ class SqliteStore:
         body = encode([signal.kind, signal.about, signal.value])
         with told(self.path):
             self._db.execute("insert into signals (run, body) values (?, ?)", (run, body))
+            self._leases.wake(run, 0.0)
 
     async def runs(self, which: Which = ALL, /) -> list[Overview]:
         await self._flushed()

@@ -61,13 +61,17 @@ MIGRATIONS: Final = (
     alter table overviews add column words tsvector not null;
     create index overviews_by_word on overviews using gin (words);
     """,
+    """
+    alter table runs add column wake double precision;
+    create index runs_by_wake on runs (wake) where wake is not null;
+    """,
 )
 """What makes each version of the tables from the one before."""
 CLAIM: Final = """
 insert into runs (tenant, name, epoch, holder, expires)
 values (%(tenant)s, %(run)s, 1, %(us)s, now() + make_interval(secs => %(lease)s))
 on conflict (tenant, name) do update
-set epoch = runs.epoch + 1, holder = excluded.holder, expires = excluded.expires
+set epoch = runs.epoch + 1, holder = excluded.holder, expires = excluded.expires, wake = null
 where runs.holder = '' or runs.expires <= now() or runs.holder = %(gone)s
 returning id, epoch
 """
@@ -93,11 +97,36 @@ select id from fence
 """Writes pages of the runs whose lease is held, and the contents they share; gives those runs."""
 RELEASE: Final = """
 with freed as (
-    update runs set holder = '', expires = 'epoch', pages = %s, head = %s where id = %s and epoch = %s
+    update runs set holder = '', expires = 'epoch', pages = %s, head = %s,
+    wake = case when %s then null else least(wake, %s::float8) end
+    where id = %s and epoch = %s
 )
 """
 """Gives a run back. What follows is written with it: one statement, because a connection is shared by all runs of a
 process, and a transaction of one of them would take in what the others do meanwhile."""
+
+WAKE: Final = """
+update runs r set wake = least(wake, %(at)s::float8) where tenant = %(tenant)s and name = %(run)s
+and not exists (select 1 from overviews o where o.run = r.id and o.epoch = r.epoch
+                and o.status = any(%(ended)s::text[]))
+"""
+"""Has a run that has not ended be due at a time, if not sooner. Its row is locked, so a release is before or after."""
+SIGNAL: Final = f"""
+with said as (insert into signals (tenant, run, body) values (%(tenant)s, %(run)s, %(body)s)),
+woken as ({WAKE} returning id)
+select pg_notify('coterie', %(about)s)
+"""
+"""Says something to a run: whoever holds it is told, and if nobody does, it is due."""
+DUE_NOW: Final = """
+with due as (
+    select id, wake from runs where wake <= %(now)s and holder = '' and (tenant = %(tenant)s or %(tenant)s = '')
+    order by wake limit %(most)s for update skip locked
+), handed as (
+    update runs set wake = %(again)s from due where runs.id = due.id returning tenant, name, due.wake as at
+)
+select tenant, name from handed order by at
+"""
+"""Hands out runs whose time has come, each to one of those who ask."""
 
 
 async def migrate(db: Any) -> None:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from coterie.errors import Busy, Fenced, StoreError, Unstorable
 from coterie.kernel.story import overview
-from coterie.ports import Lease, Store
+from coterie.ports import HANDED, Lease, Store
 from coterie.words.brief import Brief
 from coterie.words.effect import Ask, Effect, Sleep, Think, Use, body_of, kind_of
 from coterie.words.event import Asked, Closed, Event, Noted, Opened, Record, Settled, Signalled
@@ -338,6 +338,38 @@ class StorePromises:
         await written(store, "r")
         (await store.read("r")).clear()
         assert len(await store.read("r")) == 1
+
+    @in_loop
+    async def test_a_run_that_is_given_back_until_a_time_is_due_then(self, store: Store) -> None:
+        """Not before, not while somebody holds it, and to one of those who ask; a claim ends it."""
+        await store.release(await written(store, "early"), TIME + 1)
+        await store.release(await written(store, "late"), TIME + 2)
+        await store.release(await written(store, "never"))
+        assert await store.due(TIME) == []
+        assert await store.due(TIME + 3) == ["early", "late"]
+        assert await store.due(TIME + 3) == []
+        assert await store.due(TIME + 3 + HANDED) == ["early", "late"]
+        lease = await store.claim("early")
+        await store.claim("late")
+        assert await store.due(TIME * 2) == []
+        await store.release(lease)
+        assert await store.due(TIME * 2) == []
+
+    @in_loop
+    async def test_a_run_that_is_woken_is_due_when_nobody_holds_it(self, store: Store) -> None:
+        """By a signal or by name, before it is given back or after; the sooner counts, and what has ended sleeps."""
+        await store.release(await written(store, "parked"), TIME * 2)
+        await store.wake("parked", TIME)
+        held = await written(store, "held")
+        await store.wake("held")
+        await store.release(held, TIME * 2)
+        await store.release(await written(store, "told"))
+        await store.signal("told", Signalled("message", "t", 1))
+        ended = await written(store, "ended", [Closed(status="succeeded")])
+        await store.wake("ended")
+        await store.release(ended)
+        await store.wake("ended")
+        assert sorted(await store.due(TIME)) == ["held", "parked", "told"]
 
     @in_loop
     async def test_a_signal_waits_for_whoever_claims_the_run(self, store: Store) -> None:

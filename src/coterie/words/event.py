@@ -52,7 +52,8 @@ class Noted(Struct, frozen=True, tag="noted"):
     """The kernel settled something itself. `fact` is `entered`, `left`, `failed`, `refused`, `sent`,
     `dead`, `put`, `lost` (tools that no caller grants), `granted` (tools by a declared edge), `dropped`
     (an effect that nobody waits for any more), `listens` (only people and messages from outside can move
-    the run), or `asks` (a person, about a step that is no question itself).
+    the run), `sleeps` (it is put away until `value`, in seconds since the epoch), or `asks` (a person, about a
+    step that is no question itself).
     """
 
     path: str

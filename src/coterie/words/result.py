@@ -62,7 +62,8 @@ class Result(Struct, frozen=True, kw_only=True):
 class Overview(Struct, frozen=True, kw_only=True):
     """One run at a glance, as a store lists it; times are seconds since the epoch.
 
-    `team` is what it was asked for as, and `task` is the first of it, `TASK` characters at most.
+    `team` is what it was asked for as, and `task` is the first of it, `TASK` characters at most. `wakes` is
+    when time moves it on, if it was put away until then.
     """
 
     id: str
@@ -74,6 +75,7 @@ class Overview(Struct, frozen=True, kw_only=True):
     updated: float
     team: str = ""
     usage: Usage = NOTHING
+    wakes: float | None = None
 
 
 TASK = 1_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,9 +17,13 @@ from coterie.doors.cli.store import store_option
 from coterie.doors.teams import team_of_run
 from coterie.engines.places import engine_at
 from coterie.errors import BadInput
+from coterie.ports import Engine
+from coterie.shell.alarm import Alarm
 from coterie.shell.host import Host
+from coterie.shell.pausing import PARK
 from coterie.shell.worker import Worker
-from coterie.stores.places import is_shared, store_at
+from coterie.stores.places import DEFAULT, KeptStore, is_shared, store_at, tenants_at
+from coterie.stores.sqlite import SqliteStore
 
 engine_option = click.option(
     "--engine",
@@ -78,32 +83,63 @@ async def _work(
     rules: Mapping[str, Any],
 ) -> None:
     """Work until somebody stops it; `rules` are what its hosts go by."""
-    hosts: dict[str, Host] = {}
-
-    def host_of(tenant: str) -> Host:
-        if tenant not in hosts:
-            kept = store_at(store, tenant)
-            hosts[tenant] = Host(
-                kept,
-                actor_of=team_of_run,
-                model=lambda origin: origin.get("model") or model,
-                tenant=tenant,
-                **rules,
-            )
-        return hosts[tenant]
-
     dispatcher = engine_at(engine, queue)
-    performing = Worker(dispatcher, host_of, concurrency=concurrency, has=has)
+    desk = Desk(store, dispatcher, model, rules)
+    performing = Worker(dispatcher, desk.host_of, concurrency=concurrency, has=has)
     working = asyncio.get_running_loop().create_task(performing.work())
+    alarm = Alarm(lambda: [desk])
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, working.cancel)
     click.echo(f"working on queue {queue!r} of {engine}", err=True)
     with contextlib.suppress(asyncio.CancelledError):
         await working
     click.echo("draining", err=True)
+    await alarm.close()
     await performing.drain(grace)
-    for host in hosts.values():
-        await host.close()
-        await host.store.close()
+    await desk.close()
     await dispatcher.close()
     click.echo(f"performed {performing.performed}", err=True)
+
+
+class Desk:
+    """The hosts of all tenants that a worker performs runs of, on one place of stores."""
+
+    def __init__(self, place: str, engine: Engine, model: str | None, rules: Mapping[str, Any]) -> None:
+        self._place = place
+        self._engine = engine
+        self._model = model
+        self._rules = rules
+        self._hosts: dict[str, Host] = {}
+        self._stores: dict[str, KeptStore] = {}
+
+    def host_of(self, tenant: str) -> Host:
+        """The host of a tenant, made when it is first asked for."""
+        if tenant not in self._hosts:
+            store = self._stores[tenant] = store_at(self._place, tenant)
+            self._hosts[tenant] = Host(
+                store,
+                actor_of=team_of_run,
+                model=lambda origin: origin.get("model") or self._model,
+                tenant=tenant,
+                engine=self._engine,
+                parks=PARK,
+                **self._rules,
+            )
+        return self._hosts[tenant]
+
+    async def ring(self) -> int:
+        """Have every run dispatched whose time has come, whosever it is; how many they are."""
+        self.host_of(DEFAULT)
+        store = self._stores[DEFAULT]
+        if isinstance(store, SqliteStore):
+            return sum([await self.host_of(tenant).ring() for tenant in tenants_at(self._place)])
+        due = await store.all_due(time.time())
+        for tenant, run in due:
+            await self.host_of(tenant).wake(run)
+        return len(due)
+
+    async def close(self) -> None:
+        """Stop performing, and let go of the stores."""
+        for host in self._hosts.values():
+            await host.close()
+            await host.store.close()

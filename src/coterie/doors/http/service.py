@@ -14,7 +14,9 @@ from coterie.doors.http.library import Library
 from coterie.doors.http.settings import Settings
 from coterie.doors.http.sse import Encoded
 from coterie.ports import Engine, Model, Observer, Policy, Store
+from coterie.shell.alarm import Alarm
 from coterie.shell.host import Host
+from coterie.shell.pausing import PARK
 
 
 class Service:
@@ -56,6 +58,7 @@ class Service:
         self._kept: list[Store] = []
         self._beside: list[Callable[[], AbstractAsyncContextManager[Any]]] = []
         self._doors = AsyncExitStack()
+        self._alarm: Alarm | None = None
 
     def host(self, tenant: str) -> Host:
         """The runs of a tenant."""
@@ -74,6 +77,7 @@ class Service:
                 observers=self.observers,
                 overhear=True,
                 in_doubt=self.settings.in_doubt,
+                parks=PARK,
             )
         return host
 
@@ -84,6 +88,7 @@ class Service:
     async def __aenter__(self) -> Self:
         for tenant in self._tenants:
             await self.host(tenant).go_on()
+        self._alarm = Alarm(self._hosts.values)
         for keeps in self._beside:
             await self._doors.enter_async_context(keeps())
         return self
@@ -92,6 +97,8 @@ class Service:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stopping.set()
+        if self._alarm is not None:
+            await self._alarm.close()
         async with AsyncExitStack() as stack:
             if self._engine is not None:
                 stack.push_async_callback(self._engine.close)

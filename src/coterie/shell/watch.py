@@ -1,0 +1,133 @@
+"""Watching runs: whoever performs them, each record once and in order, to the end.
+
+Who watches a run gets its journal and then what is appended to it, by number, each record once. What another process
+performs is read from the store, again and again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+from msgspec.structs import replace
+
+from coterie.kernel.inquiries import questions
+from coterie.kernel.replay import counted
+from coterie.kernel.story import closed, result, state
+from coterie.ports import Store
+from coterie.shell import run as shell
+from coterie.shell.handle import Run
+from coterie.words.delta import Shown
+from coterie.words.event import Record
+from coterie.words.result import Overview, Result
+from coterie.words.which import ALL, Which
+
+LOOK = 0.25
+"""Seconds between two looks at a run that another process performs."""
+
+
+class Watched:
+    """The runs of one store, as whoever wants to know of them sees them."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._runs: dict[str, Run] = {}
+        """Those that are performed here."""
+
+    async def result(self, id: str) -> Result:
+        """What a run has come to by now; its open questions are in `waiting`.
+
+        Raises:
+            UnknownRun: if the store has no such run.
+        """
+        records = await self.journal(id)
+        waiting = {path: one.ask for path, one in questions(id, counted(records)).items()}
+        return replace(result(id, records), waiting=waiting)
+
+    async def wait(self, id: str) -> Result:
+        """What a run comes to, once it has ended or only people can move it.
+
+        Raises:
+            UnknownRun: if the store has no such run.
+        """
+        run = self._live(id)
+        if run is not None:
+            return await run.result()
+        async for _ in self.events(id):
+            pass
+        return await self.result(id)
+
+    async def events(self, id: str, after: int = -1, *, on: bool = False) -> AsyncIterator[Record]:
+        """The records of a run numbered above `after`, in order, each once, to its end.
+
+        With `on`, a run that only people can move is watched on; without, that is the end.
+
+        Raises:
+            UnknownRun: if the store has no such run.
+        """
+        async for batch in self.batches(id, after, on=on):
+            for record in batch:
+                if isinstance(record, Record):
+                    yield record
+
+    async def stream(self, id: str, after: int = -1, *, on: bool = False) -> AsyncIterator[Record | Shown]:
+        """As `events`, and between the records what the models of a run that is performed here are saying.
+
+        Raises:
+            UnknownRun: if the store has no such run.
+        """
+        async for batch in self.batches(id, after, on=on, live=True):
+            for seen in batch:
+                yield seen
+
+    async def batches(
+        self,
+        id: str,
+        after: int = -1,
+        *,
+        on: bool = False,
+        live: bool = False,
+        known: Sequence[Record] | None = None,
+    ) -> AsyncIterator[list[Record | Shown]]:
+        """As `events`, or with `live` as `stream`: all that has come meanwhile at once, never nothing.
+
+        Who has just read the journal can say so with `known`.
+
+        Raises:
+            UnknownRun: if the store has no such run.
+        """
+        while True:
+            run = self._live(id)
+            if run is not None:
+                async for batch in run.batches(after, live=live):
+                    after = max([after, *(seen.seq for seen in batch if isinstance(seen, Record))])
+                    yield batch
+                await asyncio.sleep(0)  # whoever performed it takes it off the list
+                known = run.records
+            records = known or await self.journal(id)
+            known = None
+            if len(records) > after + 1:
+                yield [*records[after + 1 :]]
+                after = len(records) - 1
+            if closed(records) is not None or (not on and state(records) in ("waiting", "paused")):
+                return
+            if self._live(id) is None:
+                await asyncio.sleep(LOOK)
+
+    async def runs(self, which: Which = ALL) -> list[Overview]:
+        """The runs of the store, the newest first."""
+        return await self.store.runs(which)
+
+    def _live(self, id: str) -> Run | None:
+        """The run that is performed here now."""
+        run = self._runs.get(id)
+        return None if run is None or run.done else run
+
+    async def journal(self, id: str) -> list[Record]:
+        """The journal of a run by now.
+
+        Raises:
+            UnknownRun: if the store has no such run.
+        """
+        run = self._live(id)
+        return list(run.records) if run is not None and run.records else await shell.journal(self.store, id)
