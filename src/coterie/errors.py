@@ -47,6 +47,7 @@
     + Busy                another living writer holds the run
     + Fenced              another writer took the run over
     + Corrupt             the bytes are not what was written
+    + Changed             what was to be changed is not what it was when it was read
     + UnknownRun          there is no such run
     + EngineUnavailable   nobody can be told that a run is to be performed
     + ServiceFailed       a service that was asked over HTTP failed, refused, or cannot be reached
@@ -307,6 +308,10 @@ class Fenced(StoreError):
 
 class Corrupt(StoreError):
     """The bytes are not what was written."""
+
+
+class Changed(StoreError):
+    """What was to be changed is not what it was when it was read; nothing was written. Read it again."""
 
 
 class UnknownRun(StoreError):

@@ -13,8 +13,9 @@ from coterie.doors.http.keys import KeyRing
 from coterie.doors.http.library import Library
 from coterie.doors.http.service import Service
 from coterie.doors.http.settings import Settings
+from coterie.memory import SqliteKnowledge
 from coterie.models import scripted
-from coterie.stores.places import store_at, tenants_at
+from coterie.stores.places import ledgers_at, store_at, tenants_at
 
 TOKEN = "the-token-of-this-machine"  # noqa: S105 - a test's
 TEAMS = """
@@ -53,19 +54,27 @@ def says(think):
     return f"{think.actor} has read {len(think.thread)}"
 
 
-def service_at(folder, *, settings=None, model=None):
+def clock() -> str:
+    """What the time is: a tool that is offered."""
+    return "noon"
+
+
+def service_at(folder, *, settings=None, model=None, **options):
     """A service whose files are in `folder`, offering the teams above."""
     file = folder / "team.py"
     if not file.exists():
         file.write_text(TEAMS)
     store = folder / "runs.db"
     return Service(
-        Library(f"{name}={file}:{name}" for name in NAMES),
+        Library((f"{name}={file}:{name}" for name in NAMES), tools=[clock], models=["embedded"]),
         KeyRing(folder / "keys.db"),
         lambda tenant: store_at(store, tenant),
         settings=settings or Settings(),
         model=model or scripted(says),
         tenants=tenants_at(store),
+        ledgers=lambda tenant: ledgers_at(store, tenant),
+        knowledge=lambda: SqliteKnowledge(folder / "memory.db", None),
+        **options,
     )
 
 

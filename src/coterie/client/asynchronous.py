@@ -11,6 +11,7 @@ from typing import Any, Self, TypeVar
 
 import msgspec
 
+from coterie.client.kept import Keeping
 from coterie.client.problem import error_of
 from coterie.client.seen import Happened, happened, lines_of, sent
 from coterie.doors.http.api.shapes import (
@@ -48,7 +49,7 @@ RETRIED = (502, 503, 504)
 """Answers of a service that is about to be there again."""
 
 
-class AsyncClient:
+class AsyncClient(Keeping):
     """What the service at `url` offers to whoever has `token`.
 
     What only reads, and what has a key of its own, is asked again while the service is away for at most
@@ -306,7 +307,7 @@ class AsyncClient:
         headers: Mapping[str, str] | None = None,
     ) -> T:
         """Ask once, or again and again where asking twice does no harm."""
-        again = method == "GET" or headers is not None
+        again = method == "GET" or "idempotency-key" in (headers or {})
         trial = Trial(self.patience if again else 0)
         asked = {name: value for name, value in (query or {}).items() if value is not None}
         content = None if body is None else msgspec.json.encode(body)

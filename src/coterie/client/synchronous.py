@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar
 
 from coterie.client.asynchronous import PATIENCE, AsyncClient
 from coterie.client.seen import Happened
+from coterie.client.waiting import Waiting
 from coterie.doors.http.api.shapes import (
     Health,
     QuestionShown,
@@ -27,7 +28,7 @@ from coterie.kernel.story import Branch, Line
 T = TypeVar("T")
 
 
-class Client:
+class Client(Waiting):
     """As `AsyncClient`, and each method waits; see there for what each gives and raises."""
 
     def __init__(
@@ -48,6 +49,10 @@ class Client:
         """Close every connection; runs go on."""
         self._do(self._client.close())
         self._loop.close()
+
+    @property
+    def _kept(self) -> AsyncClient:
+        return self._client
 
     def start(
         self,

@@ -20,6 +20,7 @@ from coterie.doors.alter import altered
 from coterie.errors import BadInput, BadPlan
 from coterie.patterns.orchestrator import Orchestrator
 from coterie.teamfile import load
+from coterie.teamfile.closed import Offered, Written, read
 from coterie.teamfile.imports import module_called, module_in
 from coterie.teamfile.load import SUFFIXES
 from coterie.teamfile.ready import actor_in, built, module_of
@@ -47,8 +48,12 @@ def origin_of(team: str, options: Mapping[str, Any], model: str | None = None) -
     return origin
 
 
-def team_of(origin: Mapping[str, Any]) -> Actor:
-    """The team that an origin names, built anew.
+ANY = Offered(models=None)
+"""What a document may name where nothing is said of it: no tools, and any model."""
+
+
+def team_of(origin: Mapping[str, Any], offered: Offered = ANY) -> Actor:
+    """The team that an origin names, or that was written down in it with what is `offered`, built anew.
 
     Raises:
         BadInput: if there is no such team, or its file cannot be run.
@@ -61,6 +66,8 @@ def team_of(origin: Mapping[str, Any]) -> Actor:
             return boss.given(plan)
         except BadPlan as error:
             raise BadInput(f"the plan cannot be run: {error.message}") from error
+    if "written" in origin:
+        return read(msgspec.convert(origin["written"], Written), offered, origin["team"]).actor
     team, options = origin["team"], origin.get("options", {})
     if team in READY:
         return built(team, module_of(team).build, options)
@@ -92,7 +99,7 @@ def team_file(team: str) -> tuple[Path, str] | None:
     return Path(place), name
 
 
-def team_of_run(began: Opened, team: str | None = None) -> Actor:
+def team_of_run(began: Opened, team: str | None = None, offered: Offered = ANY) -> Actor:
     """The team of a run: the one it remembers, unless another is named here, with what its fork has changed.
 
     Raises:
@@ -106,7 +113,7 @@ def team_of_run(began: Opened, team: str | None = None) -> Actor:
             f"run {began.run!r} was not started by `coterie run`, so it does not say where its team is: "
             "name it with --team FILE.py:NAME"
         )
-    return altered(team_of(began.origin), began.origin.get("set", {}))
+    return altered(team_of(began.origin, offered), began.origin.get("set", {}))
 
 
 def _no_such_team(team: str) -> str:

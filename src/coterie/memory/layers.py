@@ -61,6 +61,10 @@ class Memory:
         """The same knowledge as somebody else sees it."""
         return Memory(self.knowledge, Principal(name, tenant, tuple(groups)), clock=self._clock)
 
+    def now(self) -> float:
+        """The time that it goes by, in seconds since the epoch."""
+        return self._clock()
+
     async def remember(
         self,
         text: str,

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from coterie.errors import CoterieError, Denied, failure_of
 from coterie.kernel.budget import Account, prompted
@@ -50,24 +51,42 @@ class Gate:
         if found is None:
             return ALLOWED
         action, resource, about = found
-        who = f"{self._principal.name!r} ({self._principal.role} in {self._principal.tenant!r})"
-        what = f"{action} {resource!r}"
-        try:
-            context = {"run": self._run, "path": asked.path, **about}
-            said = self._policy(self._principal, action, resource, context)
-        except Exception as error:  # somebody's rules meet the shell here, and may throw anything
-            return Verdict(
-                "deny", f"the policy failed, so {who} may not {what}: {type(error).__name__}: {error}"
-            )
-        ruling = said if isinstance(said, Ruling) else Ruling(said)
-        because = f": {ruling.why}" if ruling.why else ""
-        if ruling.decision == "allow":
-            return ALLOWED
-        if ruling.decision == "ask":
-            left = f"{who} wants to {what}, which the policy leaves to a person{because}"
-            return Verdict("ask", left + _with(about))
-        wrong = "" if ruling.decision in DECISIONS else f" (it said {said!r})"
-        return Verdict("deny", f"the policy does not let {who} {what}{because}{wrong}")
+        context = {"run": self._run, "path": asked.path, **about}
+        said = ruled(self._policy, self._principal, action, resource, context)
+        return replace(said, why=said.why + _with(about)) if said.decision == "ask" else said
+
+
+def ruled(
+    policy: Policy, principal: Principal, action: str, resource: str, context: Mapping[str, Any]
+) -> Verdict:
+    """What a policy says of one thing that somebody wants to do."""
+    who = f"{principal.name!r} ({principal.role} in {principal.tenant!r})"
+    what = f"{action} {resource!r}"
+    try:
+        said = policy(principal, action, resource, context)
+    except Exception as error:  # somebody's rules meet the shell here, and may throw anything
+        return Verdict("deny", f"the policy failed, so {who} may not {what}: {type(error).__name__}: {error}")
+    ruling = said if isinstance(said, Ruling) else Ruling(said)
+    because = f": {ruling.why}" if ruling.why else ""
+    if ruling.decision == "allow":
+        return ALLOWED
+    if ruling.decision == "ask":
+        return Verdict("ask", f"{who} wants to {what}, which the policy leaves to a person{because}")
+    wrong = "" if ruling.decision in DECISIONS else f" (it said {said!r})"
+    return Verdict("deny", f"the policy does not let {who} {what}{because}{wrong}")
+
+
+def permitted(
+    policy: Policy, principal: Principal, action: str, resource: str, context: Mapping[str, Any]
+) -> None:
+    """See that a policy lets somebody do something at a door, where nobody can be asked.
+
+    Raises:
+        Denied: if it does not, or leaves it to a person.
+    """
+    said = ruled(policy, principal, action, resource, {"run": "", "path": "", **context})
+    if said.decision != "allow":
+        raise Denied(f"{said.why}; nobody is asked here" if said.decision == "ask" else said.why)
 
 
 def judged(gate: Gate | None, asked: Asked, account: Account, sources: tuple[str, ...]) -> Verdict:

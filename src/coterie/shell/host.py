@@ -8,18 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 from typing import Any
 
+from coterie.actor import Actor
 from coterie.errors import Answered, Busy, Expired, NotAsked, Paused, RunError
 from coterie.kernel.inquiries import Inquiry, inquiries, questions
 from coterie.kernel.replay import counted
 from coterie.kernel.story import closed, paused
 from coterie.kernel.values import storable
+from coterie.memory.conversation import Session
 from coterie.shell import run as shell
+from coterie.shell.job import Job
 from coterie.shell.questions import fitting
+from coterie.shell.session import Turns
 from coterie.shell.stage import Stage
 from coterie.words.effect import Answer
 from coterie.words.event import Signalled
+from coterie.words.principal import Principal
+from coterie.words.task import Task
 from coterie.words.which import UNFINISHED
 
 HEARD = 2.0
@@ -144,6 +151,32 @@ class Host(Stage):
                 raise RunError(f"run {id!r} is over")
             await self._is_on(id)
             await self._give(id, said, len(records) - 1)
+
+    async def take_turn(
+        self,
+        session: Session,
+        turn: int,
+        actor: Actor,
+        task: Task,
+        *,
+        origin: Mapping[str, Any],
+        by: Principal | None = None,
+    ) -> str:
+        """Begin turn number `turn` of a session, which goes on from the one before; the id of its run.
+
+        Raises:
+            Denied: if the policy does not let `by` run it. Nothing was begun.
+            Busy: if somebody else has begun it.
+            Overloaded: if as many runs are under way as may be.
+        """
+
+        def made(actor: Actor, id: str, task: Task | None) -> Job:
+            job = self._job(actor, task, origin, id)
+            job.origin = origin
+            return job
+
+        job = await Turns(session, self.store, actor, made).following(turn - 1, task)
+        return await self._opened(job, by)
 
 
 def _taken_on(asked: Inquiry, value: Any, by: str) -> Answer:

@@ -55,7 +55,7 @@ class Turns:
         while True:
             turn = await self.session.turns(self.store)
             try:
-                result = await self._again(turn, task) or await (await self._new(turn, task)).perform()
+                result = await self._again(turn, task) or await (await self.following(turn, task)).perform()
             except Busy as busy:
                 if self.session.busy == "reject" or isinstance(busy, _Stands):
                     raise
@@ -75,7 +75,7 @@ class Turns:
         id = self.session.run(turn)
         records = await self.store.read(id)
         if not records or closed(records) is not None:
-            return await self._new(turn, task)
+            return await self.following(turn, task)
         if _same(opened(records), task):
             return self._make(self.actor, id, None)
         raise Busy(
@@ -109,13 +109,15 @@ class Turns:
             raise Busy(f"session {self.session.id!r} is at work on another message, in run {id!r}")
         return None
 
-    async def _new(self, turn: int, task: Task) -> Job:
-        """The job of a new turn; it is `Busy` if somebody else has begun it by then."""
+    async def following(self, turn: int, task: Task) -> Job:
+        """The job of the turn after `turn`; it is `Busy` if somebody else has begun it by then."""
         conversation = await self._carried(turn)
         thread = conversation.thread
         if task.context is not None:
             thread = (thread or Thread()).add(*task.context)
-        job = self._make(self.actor, self.session.run(turn + 1), Task(task.text, thread, task.data))
+        job = self._make(
+            self.actor, self.session.run(turn + 1), Task(task.text, thread, task.data, task.taint)
+        )
         about = {"id": self.session.id, "turn": turn + 1, "left_out": conversation.left_out}
         job.origin = {**job.origin, "session": about}
         job.fresh = True

@@ -22,7 +22,7 @@ from coterie.actor import Actor, Given
 from coterie.errors import Busy, CoterieError, Overloaded
 from coterie.kernel.replay import counted
 from coterie.kernel.story import closed, opened, paused, wakes
-from coterie.ports import Engine, Model, Observer, Policy, Store
+from coterie.ports import Engine, Memory, Model, Observer, Policy, Store
 from coterie.shell import run as shell
 from coterie.shell.alarm import Alarm
 from coterie.shell.handle import Run
@@ -46,11 +46,11 @@ class Stage(Watched):
     """The runs of one store, performed in this process.
 
     `actor_of` finds the actor of a run that is in the store, `model` is what agents without one of their own
-    ask. With an `engine`, runs are begun here and performed by its workers. With `overhear`, models are
-    streamed before anybody watches, so that whoever comes later sees what is being said. `in_doubt` says what
-    becomes of tools, by patterns of their names, that were under way at a crash. Runs that wait for `parks` seconds
-    or more leave memory, if somebody rings when they are due: an `Alarm` does. Used as a context manager, it goes on
-    with what was interrupted, rings, and stops performing on the way out.
+    ask, and `memory` what is remembered beyond them. With an `engine`, runs are begun here and performed by its
+    workers. With `overhear`, models are streamed before anybody watches, so that whoever comes later sees what is
+    being said. `in_doubt` says what becomes of tools, by patterns of their names, that were under way at a crash. Runs
+    that wait for `parks` seconds or more leave memory, if somebody rings when they are due: an `Alarm` does. Used as a
+    context manager, it goes on with what was interrupted, rings, and stops performing on the way out.
     """
 
     def __init__(
@@ -68,11 +68,13 @@ class Stage(Watched):
         in_doubt: Mapping[str, Doubt] = NO_RULES,
         parks: float | None = None,
         clock: Callable[[], float] = time.time,
+        memory: Callable[[Mapping[str, Any]], Memory | None] = lambda _: None,
     ) -> None:
         super().__init__(store)
         self._in_doubt = in_doubt
         self.parks = parks
         self.clock = clock
+        self._memory = memory
         self.tenant = tenant
         self._engine = engine
         self._policy = policy
@@ -119,6 +121,10 @@ class Stage(Watched):
         job = self._job(actor, task_of(task), origin or {}, id or new_id())
         job.origin = origin or {}
         job.limits = limits
+        return await self._opened(job, by)
+
+    async def _opened(self, job: Job, by: Principal | None) -> str:
+        """Have a new job performed, here or by a worker, once `by` may; its id."""
         job.by = by or job.by
         may_run(self._policy, job)
         if self._engine is None:
@@ -262,7 +268,7 @@ class Stage(Watched):
             await run.leave()
 
     def _world(self, origin: Mapping[str, Any]) -> World:
-        return World(self._model(origin), doubts=self._in_doubt)
+        return World(self._model(origin), memory=self._memory(origin), doubts=self._in_doubt)
 
     def _job(self, actor: Actor, task: Task | None, origin: Mapping[str, Any], id: str) -> Job:
         job = Job(actor, task, self._world(origin), self.store, id)

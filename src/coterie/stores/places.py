@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from coterie.errors import BadInput, MissingExtra
+from coterie.stores.ledgers import SqliteLedgers
 from coterie.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
+    from coterie.stores.pgledgers import PostgresLedgers
     from coterie.stores.postgres import PostgresStore
 
 KeptStore: TypeAlias = "SqliteStore | PostgresStore"
@@ -27,16 +29,37 @@ def store_at(place: str | Path, tenant: str = DEFAULT) -> KeptStore:
         MissingExtra: if it is a PostgreSQL address, and its client is not installed.
         StoreError: if the file is no store, or cannot be opened.
     """
-    if not TENANT.fullmatch(tenant):
-        raise BadInput(f"{tenant!r} cannot name a tenant: small letters, digits and hyphens, at most 63")
+    path = _file(place, tenant)
     if is_shared(place):
         try:
             from coterie.stores.postgres import PostgresStore
         except ModuleNotFoundError as error:
             raise MissingExtra.of("postgres", f"the store {_shown(str(place))!r}") from error
         return PostgresStore(str(place), tenant=tenant)
+    return SqliteStore(path)
+
+
+def ledgers_at(place: str | Path, tenant: str = DEFAULT) -> SqliteLedgers | PostgresLedgers:
+    """The ledgers of a tenant, which are kept where the store at `place` is.
+
+    Raises:
+        BadInput: if a tenant cannot be called that.
+        StoreUnavailable: if the file is none of ledgers, or cannot be opened.
+    """
+    path = _file(place, tenant)
+    if is_shared(place):
+        from coterie.stores.pgledgers import PostgresLedgers
+
+        return PostgresLedgers(str(place), tenant=tenant)
+    return SqliteLedgers(path.with_name("ledgers.db"))
+
+
+def _file(place: str | Path, tenant: str) -> Path:
+    """The file of a tenant's journals."""
+    if not TENANT.fullmatch(tenant):
+        raise BadInput(f"{tenant!r} cannot name a tenant: small letters, digits and hyphens, at most 63")
     path = Path(place)
-    return SqliteStore(path if tenant == DEFAULT else path.parent / "tenants" / tenant / path.name)
+    return path if tenant == DEFAULT else path.parent / "tenants" / tenant / path.name
 
 
 def is_shared(place: str | Path) -> bool:

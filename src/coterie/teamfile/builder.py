@@ -14,7 +14,7 @@ from coterie.team import Team
 from coterie.teamfile.forms import agent_form, pattern_forms
 from coterie.teamfile.kinds import ACheck, AnActor, AType, Either, Kind, Plain, Python
 from coterie.teamfile.problems import BAD, BadFile, nearest
-from coterie.teamfile.ready import actor_in, ready
+from coterie.teamfile.ready import actor_in
 from coterie.teamfile.source import Node, plain
 from coterie.words.limits import Limits
 
@@ -60,7 +60,12 @@ class Builder:
         instructions = "\n\n".join(filter(None, [told, given.pop("instructions", "")]))
         default = self.document.root.entries.get("model")
         given.setdefault("model", default.value if default is not None else None)
-        return self._guarded(lambda: form.build(name, instructions, **given), node.line)
+
+        def build() -> Any:
+            self.document.files.allow(given)
+            return form.build(name, instructions, **given)
+
+        return self._guarded(build, node.line)
 
     def _role(self, node: Node) -> Any:
         """What an agent is told of its role: one of the library, or one with parts of its own."""
@@ -146,7 +151,7 @@ class Builder:
 
     def _ready(self, named: Node, options: dict[str, Any]) -> Any:
         try:
-            found = ready(str(named.value), options, self.document.path.resolve().parent)
+            found = self.document.files.ready(str(named.value), options, self.document.path.resolve().parent)
         except CoterieError as error:
             return self.bad(named.line, error.message)
         if found is None:

@@ -8,10 +8,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from coterie.actor import Actor
 from coterie.errors import BadInput
 from coterie.teamfile.builder import COMMON, Builder
 from coterie.teamfile.imports import Imports, stand_in
@@ -40,8 +41,23 @@ class Files:
         """
         key = path.resolve()
         if key not in self.documents:
-            self.documents[key] = Document(self, path, label)
+            self.documents[key] = Document(self, path, label, parsed(_body(path, label), label))
         return self.documents[key]
+
+    def imports(self, folder: Path) -> Imports:
+        """What a file in `folder` names in Python."""
+        return Imports(folder, live=self.live)
+
+    def ready(self, name: str, options: Mapping[str, Any], folder: Path | None = None) -> Actor | None:
+        """The actor of that name that no file defines; None if there is none."""
+        return ready(name, options, folder)
+
+    def tool(self, name: str) -> Any:
+        """The tool that every file knows by that name; None if there is none."""
+        return None
+
+    def allow(self, given: dict[str, Any]) -> None:
+        """See that an agent may be told this, whatever it means."""
 
     def settle(self) -> None:
         """See that nothing is wrong with any of them.
@@ -57,15 +73,15 @@ class Files:
 class Document:
     """One file: who is in it, and what has been built of it."""
 
-    def __init__(self, files: Files, path: Path, label: str) -> None:
+    def __init__(self, files: Files, path: Path, label: str, root: Node) -> None:
         self.files = files
         self.path = path
         self.problems = Problems(label)
-        self.root = parsed(_body(path, label), label)
+        self.root = root
         self.made: dict[str, Any] = {}
         self.used: set[str] = set()
         self.making: list[str] = []
-        self.imports = Imports(path.resolve().parent, live=files.live)
+        self.imports = files.imports(path.resolve().parent)
         self.reader = Reader(self, self.imports, self.problems)
         self.builder = Builder(self)
         if self.root.mapping is None:
@@ -132,7 +148,7 @@ class Document:
 
     def _ready_made(self, name: str, line: int) -> Any:
         try:
-            found = ready(name, {})
+            found = self.files.ready(name, {})
         except BadInput as error:
             return self.reader.bad(line, error.message)
         if found is None:
@@ -149,6 +165,8 @@ class Document:
         Raises:
             BadInput: if it names none, or there is no such tool in it.
         """
+        if (known := self.files.tool(name)) is not None:
+            return known
         if self.registry is None:
             raise BadInput(
                 f"the tool {name!r}: say module:function, or name a `registry: module:name` at the top of the file"

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
+import msgspec
 from msgspec import Struct
 
 from coterie.teamfile.problems import BadFile, Problem, Problems
@@ -64,6 +65,30 @@ def plain(node: Node) -> Any:
     if node.items is not None:
         return [plain(one) for one in node.items]
     return node.value
+
+
+def node_of(value: Any, file: str, depth: int = 0) -> Node:
+    """The tree of a value that is plain data already, such as JSON; all of it is on line 1.
+
+    Raises:
+        BadFile: if it says more values, or deeper in one another, than a file may.
+    """
+    if depth > DEPTH:
+        raise BadFile([Problem(file, 1, f"values are more than {DEPTH} deep in one another")])
+    if isinstance(value, dict):
+        given = msgspec.convert(value, dict[str, Any])
+        mapping = {key: node_of(one, file, depth + 1) for key, one in given.items()}
+        size = 1 + sum(one.size for one in mapping.values())
+        node = Node(None, 1, mapping=mapping, keys=dict.fromkeys(mapping, 1), size=size)
+    elif isinstance(value, list):
+        listed = msgspec.convert(value, list[Any])
+        items = tuple(node_of(one, file, depth + 1) for one in listed)
+        node = Node(None, 1, items=items, size=1 + sum(one.size for one in items))
+    else:
+        node = Node(value, 1)
+    if node.size > MOST:
+        raise BadFile([Problem(file, 1, f"says more than {MOST:,} values")])
+    return node
 
 
 def parsed(body: bytes, file: str) -> Node:

@@ -2,6 +2,7 @@
 
 from coterie.testing.crash import crash_everywhere
 from coterie.testing.knowledge import KnowledgePromises
+from coterie.testing.ledgers import LedgerPromises
 from coterie.testing.models import ModelPromises
 from coterie.testing.rehearse import rehearse
 from coterie.testing.simulate import Simulated, simulate
@@ -12,6 +13,7 @@ from coterie.testing.stores import StorePromises
 __all__ = [
     "SILENT",
     "KnowledgePromises",
+    "LedgerPromises",
     "ModelPromises",
     "Simulated",
     "StorePromises",

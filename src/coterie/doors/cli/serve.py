@@ -15,7 +15,8 @@ from coterie.doors.cli.governance import policy_called, policy_option
 from coterie.doors.cli.store import store_option
 from coterie.doors.cli.worker import engine_option
 from coterie.errors import BadInput, MissingExtra
-from coterie.stores.places import home_of, store_at, tenants_at
+from coterie.stores.places import home_of, ledgers_at, store_at, tenants_at
+from coterie.teamfile.imports import Imports
 from coterie.words.doubt import NO_RULES, Doubt
 
 if TYPE_CHECKING:
@@ -61,6 +62,21 @@ GRACE = 10
     multiple=True,
     help="A host, address or network that clients may name though it is not public.",
 )
+@click.option(
+    "--tool",
+    "tools",
+    multiple=True,
+    metavar="module:NAME",
+    help="A tool that agents written over the API may use.",
+)
+@click.option("--allow-model", "models", multiple=True, help="A model that they may name.")
+@click.option(
+    "--memory",
+    metavar="PATH",
+    envvar="COTERIE_MEMORY",
+    show_envvar=True,
+    help="Where memories are kept: a file, or postgresql://... (default: memory.db beside the store).",
+)
 @click.option("--log", is_flag=True, help="Write what happens in runs to stderr, a line of JSON each.")
 @policy_option
 @doubt_option
@@ -81,6 +97,9 @@ def serve(
     jwt_audience: str | None,
     jwt_keys: str | None,
     private: tuple[str, ...],
+    tools: tuple[str, ...],
+    models: tuple[str, ...],
+    memory: str | None,
     log: bool,
     engine: str | None,
     store: str,
@@ -114,6 +133,9 @@ def serve(
         rate=rate,
         jwt=(jwt_issuer, jwt_audience, jwt_keys),
         in_doubt=doubts_said(doubts),
+        tools=tools,
+        models=models,
+        memory=memory,
     )
     app = application(service, token=token)
     where = f"{'https' if tls_cert else 'http'}://{host}:{port}"
@@ -144,6 +166,9 @@ def service_of(
     rate: int | None = None,
     jwt: tuple[str | None, str | None, str | None] = (None, None, None),
     in_doubt: Mapping[str, Doubt] = NO_RULES,
+    tools: tuple[str, ...] = (),
+    models: tuple[str, ...] = (),
+    memory: str | None = None,
 ) -> Service:
     """The service of a store, whose keys and secrets lie beside it."""
     from coterie.doors.http.keys import KeyRing
@@ -151,11 +176,12 @@ def service_of(
     from coterie.doors.http.service import Service
     from coterie.doors.http.settings import Settings
     from coterie.engines.places import engine_at
+    from coterie.memory.places import knowledge_at
     from coterie.telemetry.observers import observers
 
     defaults = Settings()
     return Service(
-        Library(teams),
+        Library(teams, tools=tools_called(tools), models=models),
         KeyRing(home_of(store) / "keys.db"),
         lambda tenant: store_at(store, tenant),
         settings=Settings(
@@ -172,7 +198,23 @@ def service_of(
         secret=_kept_token(home_of(store) / "secret").encode(),
         policy=policy,
         observers=observers(log=log),
+        ledgers=lambda tenant: ledgers_at(store, tenant),
+        knowledge=lambda: knowledge_at(memory or home_of(store) / "memory.db"),
     )
+
+
+def tools_called(references: tuple[str, ...]) -> list[Any]:
+    """The tools of references like `module:NAME` or `FILE.py:NAME`: one each, or all of a toolset.
+
+    Raises:
+        BadInput: if there is no such thing.
+    """
+    imports = Imports(Path.cwd(), live=True)
+    found: list[Any] = []
+    for reference in references:
+        named = imports.get(reference)
+        found += named if isinstance(named, (list, tuple)) else [named]
+    return found
 
 
 def _provider(issuer: str | None, audience: str | None, keys: str | None) -> Jwt | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -10,8 +10,11 @@ from msgspec import Struct
 from coterie.actor import Actor
 from coterie.doors.teams import options_of, origin_of, team_of, team_of_run
 from coterie.errors import BadInput, MissingExtra
+from coterie.teamfile import TeamFile
+from coterie.teamfile.closed import Offered, Written, read
 from coterie.teams import READY
 from coterie.teams.option import Option
+from coterie.tool import Tool, tool_of
 from coterie.words.event import Opened
 
 
@@ -23,11 +26,30 @@ class Offer(Struct, frozen=True, kw_only=True):
     options: tuple[Option, ...] = ()
 
 
-class Library:
-    """The offers of a service, by name: all ready-made teams unless some are named."""
+PATHS = ("folder", "file", "store")
+"""Kinds of options that name something on this machine."""
 
-    def __init__(self, specs: Iterable[str] = ()) -> None:
+
+class Library:
+    """The offers of a service, by name: all ready-made teams unless some are named.
+
+    Who writes agents and teams over the API may name `tools` and `models`, and no others; without `models`, only
+    the service's own is asked. With `paths`, what they write may tell offered teams where files are.
+    """
+
+    def __init__(
+        self,
+        specs: Iterable[str] = (),
+        *,
+        tools: Iterable[Tool | Callable[..., Any]] = (),
+        models: Iterable[str] = (),
+        paths: bool = False,
+    ) -> None:
         self.offers: dict[str, Offer] = {}
+        self.tools = {tool.name: tool for tool in map(tool_of, tools)}
+        self.models = frozenset(models)
+        self.offered = Offered(tools=self.tools, models=self.models, actor=self._member)
+        self._paths = paths
         for spec in specs or READY:
             self.offer(spec)
 
@@ -59,6 +81,8 @@ class Library:
         offer = self.offers.get(name)
         if offer is None:
             raise UnknownTeam(f"no team is called {name!r}; there are {sorted(self.offers)}")
+        if model is not None and self.models and model not in self.models:
+            raise BadInput(f"no model {model!r} is offered; there are {sorted(self.models)}")
         known = {option.name for option in offer.options}
         if strange := sorted(set(options) - known):
             raise BadInput(f"team {name!r} has no option {strange[0]!r}; it has {sorted(known)}")
@@ -71,7 +95,25 @@ class Library:
             BadInput: if it cannot be built with those options.
             MissingExtra: if it needs what is not installed.
         """
-        return team_of(origin)
+        return team_of(origin, self.offered)
+
+    def read(self, written: Written, called: str) -> TeamFile:
+        """What somebody wrote over the API.
+
+        Raises:
+            BadFile: if it cannot be read.
+        """
+        return read(written, self.offered, called)
+
+    def _member(self, name: str, options: Mapping[str, Any]) -> Actor | None:
+        """What is offered by that name, as a member of what somebody wrote."""
+        offer = self.offers.get(name)
+        if offer is None:
+            return None
+        places = sorted(one.name for one in offer.options if one.kind in PATHS and one.name in options)
+        if places and not self._paths:
+            raise BadInput(f"{name!r} is not told {places[0]!r} here: a document names no files")
+        return self.actor(self.origin(name, options, None))
 
     def built(self, name: str) -> Actor | None:
         """The team called `name` as it is without options; None where it needs some."""
@@ -86,11 +128,11 @@ class Library:
         Raises:
             BadInput: if there is none, or its fork changes something of a team that other runs use, too.
         """
-        if began.origin.get("set") and team_of(began.origin) is team_of(began.origin):
+        if began.origin.get("set") and self.actor(began.origin) is self.actor(began.origin):
             raise BadInput(
                 f"{began.origin['team']!r} is not built anew for every run, so a fork cannot change it"
             )
-        return team_of_run(began)
+        return team_of_run(began, offered=self.offered)
 
 
 class UnknownTeam(BadInput):

@@ -15,6 +15,11 @@ ALWAYS = (400, 401, 403, 408, 413, 421, 422, 429, 500)
 """Problems that every operation may answer with."""
 
 
+STREAM = "text/event-stream"
+STREAMED = {"type": "object", "properties": {key: {"type": "string"} for key in ("id", "event", "data")}}
+"""One event of a stream (WHATWG HTML, 9.2); its data is JSON."""
+
+
 class Shown(Struct, frozen=True, kw_only=True):
     """A problem (RFC 9457)."""
 
@@ -60,6 +65,8 @@ def _operation(one: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
     problem = {"$ref": "#/components/responses/Problem"}
     answers: dict[str, Any] = {str(status): problem for status in (*ALWAYS, *one.problems)}
     answers[str(one.status)] = _answer(one, schemas)
+    if one.tagged:
+        answers["304"] = {"description": "It is as it was"}
     said: dict[str, Any] = {
         "operationId": one.name,
         "summary": one.does,
@@ -83,7 +90,7 @@ def _answer(one: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
     if one.gives is not None and one.media == "application/json":
         answer["content"] = {one.media: {"schema": schemas[repr(one.gives)]}}
     elif one.gives is not None:
-        answer["content"] = {one.media: {"schema": {"type": "string"}}}
+        answer["content"] = {one.media: {"schema": STREAMED if one.media == STREAM else {"type": "string"}}}
     return answer
 
 
@@ -92,6 +99,8 @@ def _parameters(one: Operation) -> list[dict[str, Any]]:
         {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
         for name in one.parameters
     ]
+    headers = (*one.headers, *(("If-None-Match",) if one.tagged else ()))
+    found += [{"name": name, "in": "header", "schema": {"type": "string"}} for name in headers]
     if one.query is not None:
         schema = msgspec.json.schema(one.query)
         fields = schema["$defs"][one.query.__name__]["properties"]

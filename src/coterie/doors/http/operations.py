@@ -18,6 +18,8 @@ from starlette.routing import Route
 
 from coterie.doors.http.problems import Problem
 from coterie.kernel.values import to_plain
+from coterie.shell.gate import permitted
+from coterie.words.digest import digest
 from coterie.words.principal import Principal, Role
 
 if TYPE_CHECKING:
@@ -42,6 +44,10 @@ class Operation(Struct, frozen=True, kw_only=True):
     status: int = 200
     problems: tuple[int, ...] = ()
     media: str = "application/json"
+    headers: tuple[str, ...] = ()
+    """Headers that say something to it."""
+    tagged: bool = False
+    """Whether what it gives has an `ETag`, and is not given again to who has it."""
 
     @property
     def name(self) -> str:
@@ -52,6 +58,20 @@ class Operation(Struct, frozen=True, kw_only=True):
     def parameters(self) -> list[str]:
         """The names in its path."""
         return re.findall(r"{(\w+)(?::\w+)?}", self.path)
+
+
+class Tagged(Struct, frozen=True):
+    """What an operation gives, and the number of its version."""
+
+    value: Any
+    version: int
+
+
+class Some(Struct, frozen=True):
+    """A page of a list, and where the next one begins: a `Link` header says it (RFC 8288)."""
+
+    items: list[Any]
+    next: str | None
 
 
 class Call:
@@ -75,6 +95,33 @@ class Call:
     def host(self) -> Host:
         """The runs of the tenant that asks."""
         return self.service.host(self.by.tenant)
+
+    @property
+    def version(self) -> int | None:
+        """The number of the version that `If-Match` names (RFC 9110, 13.1.1); None for any.
+
+        Raises:
+            Problem: 428 if it is not said, 412 if it can be none.
+        """
+        said = self.request.headers.get("if-match", "").strip()
+        if not said:
+            raise Problem(428, "say which version you have read: its ETag as If-Match")
+        if said == "*":
+            return None
+        number = said.removeprefix("W/").strip('"')
+        if not number.isascii() or not number.isdigit():
+            raise Problem(412, f"{said!r} is no version of this: read it again")
+        return int(number[:18])
+
+    def permitted(self, action: str, resource: str, **context: Any) -> None:
+        """See that the policy of the service lets who asks do something, right now.
+
+        Raises:
+            Denied: if it does not, or leaves it to a person.
+        """
+        policy = self.service.policy
+        if policy is not None:
+            permitted(policy, self.by, action, resource, context)
 
     async def read(self) -> None:
         """Read body and query.
@@ -124,17 +171,34 @@ def _endpoint(service: Service, ways: dict[str, Operation]) -> Callable[[Request
                 403, f"{call.by.name!r} is a {call.by.role}; this needs the role {operation.needs!r}"
             )
         await call.read()
-        return _response(operation, await operation.handler(call))
+        return _response(call, operation, await operation.handler(call))
 
     return endpoint
 
 
-def _response(operation: Operation, value: Any) -> Response:
+def _response(call: Call, operation: Operation, value: Any) -> Response:
     if isinstance(value, Response):
         return value
     if operation.status == 204:
         return Response(status_code=204)
-    return Response(msgspec.json.encode(to_plain(value)), operation.status, media_type="application/json")
+    headers: dict[str, str] = {}
+    if isinstance(value, Some):
+        if value.next is not None:
+            headers["link"] = f'<{call.request.url.include_query_params(after=value.next)}>; rel="next"'
+        value = value.items
+    version = value.version if isinstance(value, Tagged) else None
+    body = msgspec.json.encode(to_plain(value.value if isinstance(value, Tagged) else value))
+    if version is not None or operation.tagged:
+        headers["etag"] = f'"{digest(body).hex()[:24] if version is None else version}"'
+        if call.request.method in ("GET", "HEAD") and _has(call.request, headers["etag"]):
+            return Response(status_code=304, headers=headers)
+    return Response(body, operation.status, headers, "application/json")
+
+
+def _has(request: Request, tag: str) -> bool:
+    """Whether who asks has that version already (`If-None-Match`; RFC 9110, 13.1.2)."""
+    said = request.headers.get("if-none-match", "")
+    return said.strip() == "*" or tag in [one.strip().removeprefix("W/") for one in said.split(",")]
 
 
 def _decoded(body: bytes, kind: Any) -> Any:

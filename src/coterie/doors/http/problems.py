@@ -19,6 +19,7 @@ STATUS: dict[type[Exception], int] = {
     errors.Denied: 403,
     errors.Answered: 409,
     errors.Busy: 409,
+    errors.Changed: 412,
     errors.Paused: 409,
     errors.Expired: 410,
     errors.BadInput: 422,

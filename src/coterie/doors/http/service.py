@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
 
 from coterie.doors.http.keys import KeyRing
 from coterie.doors.http.library import Library
+from coterie.doors.http.roster import Roster
 from coterie.doors.http.settings import Settings
 from coterie.doors.http.sse import Encoded
-from coterie.ports import Engine, Model, Observer, Policy, Store
+from coterie.errors import CoterieError
+from coterie.memory import Memory, MemoryKnowledge
+from coterie.ports import Engine, Knowledge, Ledgers, Model, Observer, Policy, Store
 from coterie.shell.alarm import Alarm
 from coterie.shell.host import Host
 from coterie.shell.pausing import PARK
+from coterie.stores.ledgers import SqliteLedgers
+from coterie.words.principal import LOCAL, Principal
+
+SWEEP = 15.0
+"""Seconds between two looks for messages that another replica has left."""
 
 
 class Service:
@@ -25,7 +33,8 @@ class Service:
     `stores` makes the store of a tenant, which no other tenant's calls can reach. Used as a context manager, it
     goes on with what was interrupted, and parks what is under way on the way out. With an `engine`, its workers
     perform what is begun here. `secret` seals what a client carries for the service and brings back; one that is
-    kept lets it do so after a restart. A `policy` says who may do what.
+    kept lets it do so after a restart. A `policy` says who may do what. `ledgers` keep what a tenant writes over the
+    API beside runs, and `knowledge` what is remembered; without, both end with the process.
     """
 
     def __init__(
@@ -41,6 +50,8 @@ class Service:
         secret: bytes = b"",
         policy: Policy | None = None,
         observers: Sequence[Observer] = (),
+        ledgers: Callable[[str], Ledgers] = lambda _: SqliteLedgers(),
+        knowledge: Callable[[], Knowledge] = MemoryKnowledge,
     ) -> None:
         self.library = library
         self.keys = keys
@@ -52,7 +63,13 @@ class Service:
         self._stores = stores
         self._tenants = tenants
         self._engine = engine
-        self._policy = policy
+        self.policy = policy
+        self._ledgers = ledgers
+        self._knowledge = knowledge
+        self._known: Knowledge | None = None
+        self._rosters: dict[str, Roster] = {}
+        self._group: asyncio.TaskGroup | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
         self.observers = tuple(observers)
         self._hosts: dict[str, Host] = {}
         self._kept: list[Store] = []
@@ -73,13 +90,28 @@ class Service:
                 at_once=self.settings.at_once,
                 engine=self._engine,
                 tenant=tenant,
-                policy=self._policy,
+                policy=self.policy,
                 observers=self.observers,
                 overhear=True,
                 in_doubt=self.settings.in_doubt,
                 parks=PARK,
+                memory=lambda origin: self.memory(Principal(owner_of(origin), tenant)),
             )
         return host
+
+    def roster(self, tenant: str) -> Roster:
+        """Who a tenant has written: its standing agents and its teams."""
+        found = self._rosters.get(tenant)
+        if found is None:
+            ledgers = self._ledgers(tenant)
+            found = self._rosters[tenant] = Roster(self.library, self.host(tenant), ledgers, self._spawn)
+        return found
+
+    def memory(self, who: Principal) -> Memory:
+        """What is remembered, as `who` may see and change it."""
+        if self._known is None:
+            self._known = self._knowledge()
+        return Memory(self._known, who)
 
     def alongside(self, keeps: Callable[[], AbstractAsyncContextManager[Any]]) -> None:
         """Have what a door keeps going opened after the hosts, and closed before them."""
@@ -89,6 +121,7 @@ class Service:
         for tenant in self._tenants:
             await self.host(tenant).go_on()
         self._alarm = Alarm(self._hosts.values)
+        await self._doors.enter_async_context(self._performing())
         for keeps in self._beside:
             await self._doors.enter_async_context(keeps())
         return self
@@ -102,8 +135,47 @@ class Service:
         async with AsyncExitStack() as stack:
             if self._engine is not None:
                 stack.push_async_callback(self._engine.close)
+            if self._known is not None:
+                stack.push_async_callback(self._known.close)
+            for roster in self._rosters.values():
+                stack.push_async_callback(roster.ledgers.close)
             for store in self._kept:
                 stack.push_async_callback(store.close)
             for host in self._hosts.values():
                 stack.push_async_callback(host.close)
             stack.push_async_callback(self._doors.aclose)
+
+    @asynccontextmanager
+    async def _performing(self) -> AsyncGenerator[None, None]:
+        """Have standing agents at work meanwhile, and whoever was told something before this looks at it."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            self._spawn(self._sweeping())
+            try:
+                yield
+            finally:
+                self._group = None
+                for task in self._tasks:
+                    task.cancel()
+
+    async def _sweeping(self) -> None:
+        """Look again and again for what agents were told that nobody works on."""
+        while True:
+            for tenant in {*self._tenants, *self._rosters}:
+                with suppress(CoterieError):  # a store that is away now is there at the next look
+                    await self.roster(tenant).sweep()
+            await asyncio.sleep(SWEEP)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Have something performed beside the requests, while the service is open."""
+        if self._group is None:
+            work.close()
+            return
+        task = self._group.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def owner_of(origin: Mapping[str, Any]) -> str:
+    """Whose memory a run has: that of its standing agent, or of who began it."""
+    return str(origin.get("memory") or origin.get("by") or LOCAL.name)

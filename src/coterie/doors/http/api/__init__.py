@@ -10,11 +10,13 @@ if TYPE_CHECKING:
 
 def table() -> list[Operation]:
     """Every operation there is, in the order in which a reader looks for them."""
-    from coterie.doors.http.api import approvals, audit, health, keys, runs, teams, usage
+    from coterie.doors.http.api import agents, approvals, audit, health, keys, memory, runs, teams, usage
 
     modules: list[Operations] = [
         teams.operations,
         runs.operations,
+        agents.operations,
+        memory.operations,
         approvals.operations,
         audit.operations,
         keys.operations,
