@@ -9,8 +9,7 @@ DEV := $(VENV)/.installed-dev
 PEERS := $(patsubst tests/interop/peers/%.txt,%,$(wildcard tests/interop/peers/*.txt))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-all test chaos test-interop check bench docs conformance clean
-.PHONY: help demo demo-all test check bench docs conformance acp-client clean
+.PHONY: help demo demo-all test test-interop chaos check bench bench-peers docs conformance acp-client clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,7 +46,7 @@ bench: $(DEV) ## measure
 docs: $(DEV) ## run every code block of the documents, and follow their links
 	@$(BIN)/python -m pytest tests/docs tests/test_repo.py
 
-conformance: $(DEV) ## have the official MCP suite judge our server (needs npm)
+conformance: $(DEV) ## have the official MCP suite judge our server and our client (needs npm)
 	@$(BIN)/python .ci/conformance.py
 
 acp-client: .venv-acp/bin/python ## have the acp-sdk client that tests of the ACP bridge use

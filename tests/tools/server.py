@@ -35,6 +35,11 @@ def times(word: str) -> int:
     return path.read_text().split().count(word) if path.exists() else 0
 
 
+class Finish(BaseModel):
+    gloss: bool = True
+    coats: int = 2
+
+
 async def which(thing: str) -> Elicit[Colour]:
     return Elicit(f"What colour for the {thing}?", Colour)
 
@@ -78,6 +83,18 @@ def paint(thing: str, answer: Annotated[ElicitationResult[Colour], Resolve(which
     """Paint a thing in a colour that somebody is asked for."""
     log(f"painted-{thing}")
     return f"{thing}: {answer.data.colour if answer.action == 'accept' else answer.action}"
+
+
+async def how() -> Elicit[Finish]:
+    return Elicit("How shall it look?", Finish)
+
+
+@server.tool()
+def varnish(
+    answer: Annotated[ElicitationResult[Finish], Resolve(how)], thing: str, kind: str = "clear"
+) -> str:
+    """Varnish a thing."""
+    return f"{thing}: {kind}, {answer.data.coats} coats, {'gloss' if answer.data.gloss else 'matt'}"
 
 
 @server.tool()

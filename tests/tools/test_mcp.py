@@ -143,7 +143,7 @@ def test_names_schemas_and_promises_are_the_server_s(tools) -> None:
     assert known["small_die_once"].spec.description.startswith("Say a word")
     assert [known["small_die_once"].idempotent, known["small_pay_and_die"].idempotent] == [True, False]
     assert {tool.name for tool in filtered(tools, "#mcp", deny=["small_[a-o]*"])} == {
-        "small_pid", "small_slow", "small_paint", "small_pay_and_die"
+        "small_pid", "small_slow", "small_paint", "small_pay_and_die", "small_varnish"
     }  # fmt: skip
 
 
@@ -214,6 +214,30 @@ def test_what_a_server_asks_a_person_is_asked_by_the_run(tools) -> None:
     calls = [ToolCall(thing, "small_paint", {"thing": thing}) for thing in ("fence", "door", "roof")]
     result = asyncio.run(Agent("a", tools=tools).run("go", model=once(*calls), ask=answering))
     assert result.text == "fence: red | door: blue | roof: decline"
+
+
+def test_what_is_left_out_is_as_the_server_proposes(tools) -> None:
+    """A field without an answer has the form's default; a null where a model means nothing is left out of the call."""
+    call = ToolCall("1", "small_varnish", {"thing": "door", "kind": None})
+
+    async def answer(path: str, ask: Any) -> Any:
+        return {"coats": 3}
+
+    result = asyncio.run(Agent("a", tools=tools).run("go", model=once(call), ask=answer))
+    assert result.text == "door: clear, 3 coats, gloss"
+
+
+def test_a_schema_elsewhere_is_not_fetched(tools) -> None:
+    """What a server's schema refers to at a URL is asked for by nobody; the server checks that itself."""
+    known = by_name(tools)["small_fail"]
+    with socket.socket() as line:
+        line.bind(("127.0.0.1", 0))
+        line.listen()
+        line.settimeout(0.2)
+        known.schema = {"$ref": f"http://127.0.0.1:{line.getsockname()[1]}/schema.json"}
+        assert known.checked({"why": "rain"}) == {"why": "rain"}
+        with pytest.raises(TimeoutError):
+            line.accept()
 
 
 def test_the_reference_server_asks_in_the_middle_of_an_older_session() -> None:

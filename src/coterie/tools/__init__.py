@@ -1,5 +1,8 @@
 """Tools: what agents can do in the world, as sets that can be narrowed, renamed and put under approval."""
 
+from coterie.tools.access import Credentials as Credentials
+from coterie.tools.access import SignIn as SignIn
+from coterie.tools.access import Vouched as Vouched
 from coterie.tools.actors import ActorTool as ActorTool
 from coterie.tools.actors import as_tool as as_tool
 from coterie.tools.arithmetic import calculator as calculator

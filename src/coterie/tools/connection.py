@@ -8,7 +8,9 @@ Theory of operation
 2. A call that was under way when the server died is made again if it is idempotent; of any other nobody
    knows whether it happened, and the error says so (`InDoubt`). Before such a call the server is asked
    whether it lives, so that one that died long ago costs a moment and no doubt.
-3. A server that asks a person something in the middle of a call has the call stop there: the question is
+3. A server that does not let one in is not tried again before somebody wants it again. A person who signs in is
+   waited for.
+4. A server that asks a person something in the middle of a call has the call stop there: the question is
    its outcome so far, under a ticket with which the answer goes back (`go_on`).
 """
 
@@ -28,7 +30,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 from msgspec import Struct
 
 from coterie.errors import InDoubt, MissingExtra, ToolFailed
-from coterie.tools.transport import Target, as_ours, cause, is_loss, plain, transport
+from coterie.tools.transport import Target, as_ours, cause, is_loss, is_refusal, plain, transport
 
 if TYPE_CHECKING:
     from mcp import Client
@@ -88,6 +90,8 @@ class Connection:
         self._lost: asyncio.Event
         self._started: asyncio.Event
         self._stopping: asyncio.Event
+        self._refused: asyncio.Event
+        self._wanted: asyncio.Event
         self._why: BaseException | None = None
         self._calls: dict[int, _Call] = {}
         self._tickets = itertools.count(1)
@@ -161,7 +165,7 @@ class Connection:
         with asyncio.Runner() as runner:
             self._loop = runner.get_loop()
             self._up, self._lost, self._stopping = asyncio.Event(), asyncio.Event(), asyncio.Event()
-            self._started = asyncio.Event()
+            self._started, self._refused, self._wanted = asyncio.Event(), asyncio.Event(), asyncio.Event()
             begun.set_result(None)
             runner.run(self._kept_up())
 
@@ -177,8 +181,16 @@ class Connection:
             await asyncio.wait([link])
             if not link.cancelled() and (why := link.exception()) is not None:
                 self._why = why
+                if is_refusal(why.__cause__ or why):
+                    await self._given_up(stopping)
             pause = PAUSE if self.connects > before else min(2 * pause, LONGEST_PAUSE)
             await asyncio.wait([stopping], timeout=pause)
+
+    async def _given_up(self, stopping: asyncio.Future[Any]) -> None:
+        """Do nothing until somebody wants the connection once more."""
+        self._wanted.clear()
+        self._refused.set()
+        await _first([stopping], self._wanted)
 
     async def _whole(self, link: asyncio.Future[None]) -> None:
         """Wait for a process that is being started: one that is cancelled meanwhile nobody would end."""
@@ -234,16 +246,20 @@ class Connection:
 
     async def _connection(self) -> Client:
         """The client, once the connection stands."""
-        try:
-            async with asyncio.timeout(self.connecting):
-                await self._up.wait()
-        except TimeoutError:
-            why = f": {self._why}" if self._why else ""
-            raise ToolFailed(
-                f"MCP server {str(self.target)!r} could not be reached in {self.connecting:g} s{why}"
-            ) from None
-        assert self._client is not None  # it is up
-        return self._client
+        self._refused.clear()
+        self._wanted.set()
+        await _first([], self._up, self._refused, timeout=self.connecting)
+        entrance = self.target.entrance
+        while entrance is not None and entrance.asks_a_person:
+            await _first([], self._up, self._refused, timeout=self.connecting)
+        if self._client is not None and self._up.is_set():
+            return self._client
+        why = f": {self._why}" if self._why else ""
+        if self._refused.is_set():
+            raise ToolFailed(f"MCP server {str(self.target)!r} refuses{why}")
+        raise ToolFailed(
+            f"MCP server {str(self.target)!r} could not be reached in {self.connecting:g} s{why}"
+        )
 
     async def _called(self, tool: str, arguments: dict[str, Any], idempotent: bool, report: Any) -> Outcome:
         client = await (self._connection() if idempotent else self._living())
@@ -343,6 +359,18 @@ class Connection:
         if self._client is client:
             self._up.clear()
             self._lost.set()
+
+
+async def _first(
+    others: list[asyncio.Future[Any]], *events: asyncio.Event, timeout: float | None = None
+) -> None:
+    """Wait for any of `others` and `events`, or `timeout` seconds."""
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait([*others, *waits], timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
 
 
 SERVER = "mcp"

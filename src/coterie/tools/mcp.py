@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from coterie.errors import BadInput, InDoubt, ToolFailed
 from coterie.reach.screen import Screen, place
 from coterie.tool import Tool
+from coterie.tools.access import Access, Entrance
 from coterie.tools.connection import SERVER, Connection, Outcome, Question
 from coterie.tools.transport import Target
 from coterie.words.brief import ToolSpec
@@ -37,6 +38,7 @@ def mcp(
     env: Mapping[str, str] | None = None,
     folder: str | None = None,
     headers: Mapping[str, str] | None = None,
+    auth: Access | None = None,
     timeout: float = TIMEOUT,
     connecting: float = CONNECTING,
     progress: Progress | None = None,
@@ -46,12 +48,13 @@ def mcp(
     """A server of the Model Context Protocol: `with` it, one has its tools, for as long as the block lasts.
 
     `server` is a URL (streamable HTTP), or the command that starts it, as a list: it gets a clean environment
-    and `env`. `prefix` stands before each name. A call may take `timeout` seconds; `connecting` is how long one waits
-    for a server that is not there, or not there any more. A URL that you write may lead anywhere; one that somebody
-    else gave you is not `trusted`: it has to be public, or among `private` (hosts, addresses and networks).
+    and `env`. A URL is sent `headers`, and `auth` is how one comes in (`SignIn`, `Credentials`, `Vouched`, or an
+    `httpx2.Auth` of yours). `prefix` stands before each name. A call may take `timeout` seconds; `connecting` is how
+    long one waits for a server that is not there, or not there any more. A URL that you write may lead anywhere; one
+    that somebody else gave you is not `trusted`: it has to be public, or among `private` (hosts, addresses, networks).
 
     Raises:
-        BadInput: if `server` is neither, or its URL has a user or a password in it.
+        BadInput: if `server` is neither, its URL has a user or a password in it, or a command is to be signed in to.
     """
     if isinstance(server, str) and not server.startswith(("http://", "https://")):
         raise BadInput(f"an MCP server is a URL or a command as a list, not {server!r}")
@@ -61,6 +64,10 @@ def mcp(
         screen = screen.trusting(server) if trusted else screen
     if not server:
         raise BadInput("an MCP server's command names a program")
+    if issuer := getattr(auth, "issuer", ""):
+        screen = screen.trusting(issuer)
+    if auth is not None and not isinstance(server, str):
+        raise BadInput("one signs in to a URL; a command that is started here gets its secrets by `env`")
     target = Target(
         command=() if isinstance(server, str) else tuple(server),
         url=server if isinstance(server, str) else "",
@@ -68,6 +75,7 @@ def mcp(
         folder=folder,
         headers=dict(headers or {}),
         screen=screen,
+        entrance=None if auth is None or not isinstance(server, str) else Entrance(server, auth),
     )
     return McpServer(Connection(target, timeout=timeout, connecting=connecting), prefix, progress)
 
@@ -136,8 +144,9 @@ class McpTool(Tool):
         self.spec = ToolSpec(self.name, self.spec.description, tool.input_schema)
 
     def checked(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        _fit(arguments, self.schema)
-        return arguments
+        given = _without_nothings(arguments, self.schema)
+        _fit(given, self.schema)
+        return given
 
     async def using(self, arguments: dict[str, Any], grant: Grant) -> Any:
         """The tool's result, after whatever the server and a doubt had to be asked.
@@ -253,34 +262,50 @@ def _words(tool: str, question: Question) -> str:
 
 
 def _content(said: Any, schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of an answer.
+    """The fields of an answer; what was left out is as the server proposes.
 
     Raises:
         ValueError: if it does not fit the schema.
     """
-    fields = list(schema.get("properties", {}))
+    fields: dict[str, Any] = schema.get("properties", {})
     if isinstance(said, str) and said.lstrip().startswith("{"):
         said = json.loads(said)
     if not isinstance(said, dict) and len(fields) == 1:
-        said = {fields[0]: said}
+        said = {next(iter(fields)): said}
     if not isinstance(said, dict):
-        raise ValueError(f"{said!r} is no object with the fields {fields}")  # noqa: TRY004 - one kind for the caller
-    content = cast("dict[str, Any]", said)
+        raise ValueError(f"{said!r} is no object with the fields {list(fields)}")  # noqa: TRY004 - one kind for the caller
+    proposed = {name: field["default"] for name, field in fields.items() if "default" in field}
+    content = {**proposed, **cast("dict[str, Any]", said)}
     _fit(content, schema)
     return content
 
 
+def _without_nothings(arguments: dict[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments as a server takes them: many models say null where they mean to leave something out."""
+    fields: Mapping[str, Any] = schema.get("properties", {})
+    needed = schema.get("required", ())
+
+    def said(name: str) -> bool:
+        return name in needed or "null" in fields.get(name, {}).get("type", "null")
+
+    return {name: value for name, value in arguments.items() if value is not None or said(name)}
+
+
 def _fit(value: Any, schema: Mapping[str, Any]) -> None:
-    """See that a value fits a JSON schema.
+    """See that a value fits a JSON schema. What it refers to elsewhere is not fetched; the server checks that itself.
 
     Raises:
         ValueError: if it does not; the message is the validator's.
     """
     from jsonschema import ValidationError, validators
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
 
-    validator = validators.validator_for(schema, validators.Draft202012Validator)(schema)
+    nothing: Registry[Any] = Registry()
+    validator = validators.validator_for(schema, validators.Draft202012Validator)(schema, registry=nothing)
     try:
-        validator.validate(value)
+        with suppress(Unresolvable):
+            validator.validate(value)
     except ValidationError as error:
         raise ValueError(f"{error.message} (at {error.json_path})") from error
 

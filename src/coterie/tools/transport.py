@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 import msgspec
 from msgspec import Struct
 
-from coterie.errors import TimedOut, ToolFailed
+from coterie.errors import BadInput, OffLimits, TimedOut, ToolFailed
 from coterie.reach.pinned import client
 from coterie.reach.screen import Screen
+from coterie.tools.access import Entrance
 
 if TYPE_CHECKING:
     from mcp_types import CallToolResult
@@ -22,6 +23,8 @@ CONNECTING, READING = 30.0, 300.0
 """Seconds to reach a server, and to wait for the next thing that it says."""
 CLOSED, ENDED = -32000, "Session terminated"
 """How the SDK says that the connection is no more, and that the session on the server is none."""
+REFUSALS = (-32600, -32601, -32602)
+"""What a server says to a request that it understands and will not answer (JSON-RPC 2.0)."""
 
 
 class Target(Struct, frozen=True, kw_only=True):
@@ -33,6 +36,7 @@ class Target(Struct, frozen=True, kw_only=True):
     folder: str | None = None
     headers: dict[str, str] = {}
     screen: Screen = Screen()
+    entrance: Entrance | None = None
 
     def __str__(self) -> str:
         return self.url or " ".join(self.command)
@@ -65,9 +69,22 @@ async def _reached(target: Target) -> AsyncGenerator[Any]:
     from mcp.client.streamable_http import streamable_http_client
 
     patient = httpx2.Timeout(CONNECTING, read=READING)  # as the SDK's own client
-    http = client(target.screen, kit=httpx2, headers=target.headers, timeout=patient)
+    auth = None if target.entrance is None else target.entrance.auth()
+    http = client(target.screen, kit=httpx2, headers=target.headers, timeout=patient, auth=auth)
     async with http, streamable_http_client(target.url, http_client=http) as streams:
         yield streams
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether an error says that the server will have nothing of it, so that trying again by oneself is of no use."""
+    from mcp.client.auth import OAuthFlowError
+    from mcp.shared.exceptions import MCPError
+
+    if isinstance(error, BaseExceptionGroup):
+        return any(is_refusal(one) for one in cast("Any", error).exceptions)
+    if isinstance(error, MCPError):
+        return error.code in REFUSALS and not is_loss(error)
+    return isinstance(error, (OAuthFlowError, BadInput, OffLimits))
 
 
 def is_loss(error: BaseException) -> bool:
