@@ -55,7 +55,8 @@ def suite(*arguments: str) -> str:
     """What the suite says."""
     command = [NODE, SUITE / "dist" / "index.js", *arguments]
     env = {**os.environ, "PYTHONWARNINGS": "ignore"}
-    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False).stdout  # noqa: S603
+    to = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return subprocess.run(command, cwd=ROOT, env=env, text=True, check=False, **to).stdout  # noqa: S603
 
 
 def server_judged(revision: str, url: str) -> dict[str, bool]:
