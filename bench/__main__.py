@@ -24,6 +24,7 @@ from bench import (
     start,
     stores,
     talk,
+    waiting,
 )
 from bench.figures import Figure, Skipped, table
 from bench.race import FULL, QUICK, Effort
@@ -43,6 +44,7 @@ FAMILIES: dict[str, Callable[[Effort], Iterable[Figure | Skipped]]] = {
     "service": service.figures,
     "start": start.figures,
     "memory": memory.figures,
+    "waiting": waiting.figures,
     "lag": lag.figures,
     "knowledge": knowledge.figures,
 }

@@ -6,13 +6,18 @@ import asyncio
 import heapq
 from collections.abc import AsyncIterator, Sequence
 from itertools import count
+from typing import TypeAlias
+
+Queue: TypeAlias = "list[tuple[int, int, LocalWork]]"
 
 
 class LocalEngine:
-    """A queue in this process. What was not performed when it ends is found in the store by the next."""
+    """Queues in this process, one for all that needs the same. What was not performed when it ends is found in the
+    store by the next.
+    """
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[int, int, LocalWork]] = []
+        self._waiting: dict[frozenset[str], Queue] = {}
         self._count = count()
         self._more = asyncio.Condition()
 
@@ -25,7 +30,8 @@ class LocalEngine:
     async def put(self, work: LocalWork) -> None:
         """Let `work` wait for a worker."""
         async with self._more:
-            heapq.heappush(self._waiting, (-work.priority, next(self._count), work))
+            queue = self._waiting.setdefault(work.needs, [])
+            heapq.heappush(queue, (-work.priority, next(self._count), work))
             self._more.notify_all()
 
     async def work(self, has: Sequence[str] = ()) -> AsyncIterator[LocalWork]:
@@ -33,15 +39,15 @@ class LocalEngine:
         able = frozenset(has)
         while True:
             async with self._more:
-                await self._more.wait_for(lambda: self._fitting(able) is not None)
-                found = self._fitting(able)
-                assert found is not None  # it was waited for
-                self._waiting.remove(found)
-                heapq.heapify(self._waiting)
-            yield found[2]
+                while (queue := self._fitting(able)) is None:
+                    await self._more.wait()
+                _, _, work = heapq.heappop(queue)
+            yield work
 
-    def _fitting(self, able: frozenset[str]) -> tuple[int, int, LocalWork] | None:
-        return min((one for one in self._waiting if one[2].needs <= able), default=None)
+    def _fitting(self, able: frozenset[str]) -> Queue | None:
+        """The queue whose first is the most urgent that a worker can do."""
+        queues = [queue for needs, queue in self._waiting.items() if queue and needs <= able]
+        return min(queues, key=lambda queue: queue[0], default=None)
 
     async def close(self) -> None:
         """Forget what waits."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from coterie.actor import Actor
@@ -24,7 +24,7 @@ from coterie.shell.questions import fitting
 from coterie.shell.session import Turns
 from coterie.shell.stage import Stage
 from coterie.words.effect import Answer
-from coterie.words.event import Signalled
+from coterie.words.event import Record, Signalled
 from coterie.words.principal import Principal
 from coterie.words.task import Task
 from coterie.words.which import UNFINISHED
@@ -49,13 +49,13 @@ class Host(Stage):
         Raises:
             NotAsked: if nobody ever asked it.
         """
+        return _asked(id, await self._known(id))
+
+    async def _known(self, id: str) -> list[Record]:
+        """The journal of the run that asks, by now; empty for an unknown one."""
         run = id.rpartition(".")[0]
         live = self._live(run)
-        records = await self.store.read(run) if live is None else live.records
-        found = [one for one in inquiries(run, counted(records)) if one.id == id]
-        if not found:
-            raise NotAsked(f"there is no question {id!r}; `coterie approvals` lists those that are open")
-        return found[-1]
+        return await self.store.read(run) if live is None else list(live.records)
 
     async def answer(self, id: str, value: Any, by: str = "") -> Inquiry:
         """Answer the question of that id, as `by`; the answer is in the journal of its run when this returns.
@@ -70,26 +70,17 @@ class Host(Stage):
             RunError: if it is no answer to that question.
         """
         async with self._turns.setdefault(id.rpartition(".")[0], asyncio.Lock()):
-            asked = await self.inquiry(id)
-            await self._is_on(asked.run)
+            records = await self._known(id)
+            asked = _asked(id, records)
+            _is_on(asked.run, records)
             try:
                 answer = _taken_on(asked, value, by)
             except RunError as error:
                 await self._refuse(asked, by, error)
                 raise
-            after = len(await self.journal(asked.run)) - 1
             said = Signalled("answer", asked.path, {"value": answer.value, "by": answer.by})
-            await self._give(asked.run, said, after)
+            await self._give(asked.run, said, len(records) - 1)
             return await self.inquiry(id)
-
-    async def _is_on(self, id: str) -> None:
-        """Check that somebody may go on with a run.
-
-        Raises:
-            Paused: if it is paused.
-        """
-        if paused(counted(await self.journal(id))):
-            raise Paused(f"run {id!r} is paused: resume it first")
 
     async def _refuse(self, asked: Inquiry, by: str, error: RunError) -> None:
         """Record that an answer was none, where the journal can still be written."""
@@ -122,7 +113,12 @@ class Host(Stage):
                         return
 
     async def _elsewhere(self, id: str) -> bool:
-        """Whether another process performs the run; then this one need not know its actor."""
+        """Whether another process performs the run; then this one need not know its actor.
+
+        With an engine nobody has to look: whoever is given the run finds out.
+        """
+        if self._engine is not None:
+            return False
         try:
             await self.store.release(await self.store.claim(id), 0.0)
         except Busy:
@@ -149,7 +145,7 @@ class Host(Stage):
             records = await self.journal(id)
             if closed(records) is not None:
                 raise RunError(f"run {id!r} is over")
-            await self._is_on(id)
+            _is_on(id, records)
             await self._give(id, said, len(records) - 1)
 
     async def take_turn(
@@ -177,6 +173,28 @@ class Host(Stage):
 
         job = await Turns(session, self.store, actor, made).following(turn - 1, task)
         return await self._opened(job, by)
+
+
+def _asked(id: str, records: Sequence[Record]) -> Inquiry:
+    """The question of that id, in the journal of the run that asks.
+
+    Raises:
+        NotAsked: if nobody ever asked it.
+    """
+    found = [one for one in inquiries(id.rpartition(".")[0], counted(records)) if one.id == id]
+    if not found:
+        raise NotAsked(f"there is no question {id!r}; `coterie approvals` lists those that are open")
+    return found[-1]
+
+
+def _is_on(id: str, records: Sequence[Record]) -> None:
+    """Check that somebody may go on with a run.
+
+    Raises:
+        Paused: if it is paused.
+    """
+    if paused(counted(records)):
+        raise Paused(f"run {id!r} is paused: resume it first")
 
 
 def _taken_on(asked: Inquiry, value: Any, by: str) -> Answer:

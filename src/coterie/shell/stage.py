@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
+from weakref import WeakValueDictionary
 
 from coterie.actor import Actor, Given
 from coterie.errors import Busy, CoterieError, Overloaded
@@ -83,7 +84,7 @@ class Stage(Watched):
         self._at_once = at_once
         self._observers = tuple(observers)
         self._overhear = overhear
-        self._turns: dict[str, asyncio.Lock] = {}
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._alarm: Alarm | None = None
 
     async def __aenter__(self) -> Self:

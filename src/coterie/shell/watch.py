@@ -23,7 +23,9 @@ from coterie.words.result import Overview, Result
 from coterie.words.which import ALL, Which
 
 LOOK = 0.25
-"""Seconds between two looks at a run that another process performs."""
+"""Seconds between two looks at a run that another process performs, where nothing has happened for a while."""
+SOON = 0.02
+"""Seconds between the first two; each that finds nothing doubles them."""
 
 
 class Watched:
@@ -96,6 +98,7 @@ class Watched:
         Raises:
             UnknownRun: if the store has no such run.
         """
+        pause = SOON
         while True:
             run = self._live(id)
             if run is not None:
@@ -108,11 +111,12 @@ class Watched:
             known = None
             if len(records) > after + 1:
                 yield [*records[after + 1 :]]
-                after = len(records) - 1
+                after, pause = len(records) - 1, SOON
             if closed(records) is not None or (not on and state(records) in ("waiting", "paused")):
                 return
             if self._live(id) is None:
-                await asyncio.sleep(LOOK)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LOOK)
 
     async def runs(self, which: Which = ALL) -> list[Overview]:
         """The runs of the store, the newest first."""

@@ -88,7 +88,7 @@ class SqliteStore:
                 self._learn(held)
         self._held[run] = held
         if hear is not None and held.epoch > 1:
-            self._hear_signals([held])
+            self._hear_signals([held], run)
         self._keep_beating()
         return Lease(run, held.epoch)
 
@@ -309,9 +309,11 @@ class SqliteStore:
             self._hear_signals(list(self._held.values()))
         self._keep_beating()
 
-    def _hear_signals(self, held: Iterable[Held]) -> None:
+    def _hear_signals(self, held: Iterable[Held], only: str = "") -> None:
+        """Hand over what was said to some runs; of others than `only`, if it is given, nothing is looked at."""
         by_run = {one.run: one for one in held if one.hear is not None}
-        rows = self._db.execute("select id, run, body from signals order by id").fetchall()
+        some, values = (" where run = ?", (only,)) if only else ("", ())
+        rows = self._db.execute(f"select id, run, body from signals{some} order by id", values).fetchall()
         for key, run, body in rows:
             if run in by_run:
                 self._db.execute("delete from signals where id = ?", (key,))

@@ -55,9 +55,11 @@ def pages_of(run: int, lines: bytes, body: bytes) -> list[Page]:
     """
     found: list[Page] = []
     at = 0
-    for whose, before, seq, count, hash_, events, contents in _read(lines):
-        middle, end = at + events, at + events + contents
-        if whose == run:
+    for place in _read(lines):
+        end = at + place[5] + place[6]
+        if place[0] == run:  # of the hundreds in a pack, few are
+            _, before, seq, count, hash_, events, _ = place
+            middle = at + events
             found.append(Page(before, seq, count, hash_, body[at:middle], body[middle:end]))
         at = end
     if at != len(body):
