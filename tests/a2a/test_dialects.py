@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 
 import httpx
-import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from coterie import Remote
 from coterie.doors.http.settings import Settings
 from coterie.errors import BadInput
+from tests.a2a.receiving import keys
 from tests.a2a.test_server import talked
 from tests.http.serving import TOKEN
 
@@ -74,16 +73,6 @@ def test_what_is_no_request_is_answered_with_an_error(tmp_path, body):
             return (await client.post("/a2a/panel/rpc/", content=body)).json()
 
     assert talked(tmp_path, talk)["error"]["code"] in (-32700, -32600, -32603)
-
-
-def keys(tmp_path):
-    """A private key in a file, and the set that has its public one."""
-    private = ec.generate_private_key(ec.SECP256R1())
-    given = json.loads(jwt.algorithms.ECAlgorithm(jwt.algorithms.ECAlgorithm.SHA256).to_jwk(private))
-    given |= {"kid": "k1", "alg": "ES256"}
-    path = tmp_path / "card.jwk"
-    path.write_text(json.dumps(given))
-    return str(path), {"keys": [{key: value for key, value in given.items() if key != "d"}]}
 
 
 def test_a_signed_card_is_verified_and_a_changed_one_is_not(tmp_path):

@@ -6,6 +6,7 @@ import asyncio
 
 import httpx
 import pytest
+from a2a.client.errors import A2AClientError
 from a2a.types import a2a_pb2 as pb
 from a2a.utils.errors import (
     InvalidParamsError,
@@ -13,8 +14,13 @@ from a2a.utils.errors import (
     TaskNotFoundError,
     UnsupportedOperationError,
 )
+from a2a.utils.signing import InvalidSignaturesError, create_signature_verifier
+from jwt import PyJWKSet
+from msgspec.structs import replace
 
-from tests.a2a.talking import BINDINGS, client_of, kinds, said, sent, text_of
+from coterie.doors.http.settings import Settings
+from tests.a2a.receiving import free_port, keys
+from tests.a2a.talking import ALL, client_of, kinds, said, sent, text_of
 from tests.http.serving import served, service_at
 
 
@@ -22,14 +28,17 @@ def talked(tmp_path, talk, **options):
     """What `talk` gives, which is called with the address of a service and the service itself."""
 
     async def performed():
-        service = service_at(tmp_path, **options)
+        settings = options.pop("settings", None) or Settings()
+        if not settings.grpc:
+            settings = replace(settings, grpc=f"127.0.0.1:{free_port()}")
+        service = service_at(tmp_path, settings=settings, **options)
         async with served(service) as http:
             return await talk(str(http.base_url).rstrip("/"), service)
 
     return asyncio.run(performed())
 
 
-@pytest.mark.parametrize("binding", BINDINGS)
+@pytest.mark.parametrize("binding", ALL)
 def test_a_team_answers(tmp_path, binding):
     """The answer is an artifact, and the task has what was said and what it cost."""
 
@@ -44,7 +53,7 @@ def test_a_team_answers(tmp_path, binding):
     assert task.metadata["usage"]["requests"] == 5
 
 
-@pytest.mark.parametrize("binding", BINDINGS)
+@pytest.mark.parametrize("binding", ALL)
 def test_a_stream_opens_with_the_task_and_ends_with_its_end(tmp_path, binding):
     """Between them is what each member has said; the answer comes whole at the end."""
 
@@ -65,7 +74,7 @@ def test_a_stream_opens_with_the_task_and_ends_with_its_end(tmp_path, binding):
     assert stream[-1].status_update.status.state == pb.TASK_STATE_COMPLETED
 
 
-@pytest.mark.parametrize("binding", BINDINGS)
+@pytest.mark.parametrize("binding", ALL)
 def test_a_question_is_input_required_and_an_answer_goes_on(tmp_path, binding):
     """The same task goes on; answers that are none are refused, and the question stays."""
 
@@ -89,7 +98,7 @@ def test_a_question_is_input_required_and_an_answer_goes_on(tmp_path, binding):
     assert [one.parts[0].text for one in done.history] == ["Go", "Pay 3?", "yes", "To whom?", "Ada"]
 
 
-@pytest.mark.parametrize("binding", BINDINGS)
+@pytest.mark.parametrize("binding", ALL)
 def test_a_task_is_cancelled_once(tmp_path, binding):
     """It ends as canceled; a second time there is nothing to cancel."""
 
@@ -104,7 +113,7 @@ def test_a_task_is_cancelled_once(tmp_path, binding):
     assert talked(tmp_path, talk) == (pb.TASK_STATE_WORKING, pb.TASK_STATE_CANCELED)
 
 
-@pytest.mark.parametrize("binding", BINDINGS)
+@pytest.mark.parametrize("binding", ALL)
 def test_who_comes_back_to_a_stream_sees_the_rest(tmp_path, binding):
     """A dropped stream stops nothing; the next one opens with the task and goes to its end."""
 
@@ -138,7 +147,7 @@ def test_the_same_message_begins_the_same_task(tmp_path):
     assert talked(tmp_path, talk) == (True, False, 2)
 
 
-@pytest.mark.parametrize("binding", BINDINGS)
+@pytest.mark.parametrize("binding", ALL)
 def test_tasks_are_listed_a_page_at_a_time(tmp_path, binding):
     """The newest first, those of a context or a state alone if wanted, artifacts only if asked for."""
 
@@ -171,7 +180,8 @@ def test_a_context_is_a_conversation(tmp_path):
     assert talked(tmp_path, talk) == (["judge has read 7", "judge has read 9"], 2)
 
 
-def test_another_owners_task_does_not_exist(tmp_path):
+@pytest.mark.parametrize("binding", ALL)
+def test_another_owners_task_does_not_exist(tmp_path, binding):
     """Neither to another principal, nor in another tenant, nor to another team; nor does a random id."""
 
     async def talk(base, service):
@@ -185,7 +195,7 @@ def test_another_owners_task_does_not_exist(tmp_path):
             (keys[0], "panel", task.id),
             (keys[0], "slow", "nothing"),
         ]:
-            async with client_of(base, team, token=token, streaming=False) as client:
+            async with client_of(base, team, binding, token=token, streaming=False) as client:
                 for ask in (
                     client.get_task(pb.GetTaskRequest(id=id)),
                     client.cancel_task(pb.CancelTaskRequest(id=id)),
@@ -199,6 +209,40 @@ def test_another_owners_task_does_not_exist(tmp_path):
         return set(seen)
 
     assert talked(tmp_path, talk) == {"there is no task 'ID'", "0"}
+
+
+@pytest.mark.parametrize("binding", ALL)
+def test_who_has_no_key_comes_nowhere(tmp_path, binding):
+    """By any binding: a wrong one begins nothing, and is said to be wrong."""
+
+    async def talk(base, service):
+        async with client_of(base, "panel", binding, token="wrong", streaming=False) as client:  # noqa: S106
+            with pytest.raises(A2AClientError, match=r"401|UNAUTHENTICATED"):
+                await sent(client, said("Rust?"))
+        return len(await service.host("default").runs())
+
+    assert talked(tmp_path, talk) == 0
+
+
+@pytest.mark.parametrize("binding", ALL)
+def test_who_wants_a_signed_card_gets_one_and_speaks_to_the_agent(tmp_path, binding):
+    """The signature is that of the service's key; a card that another key is wanted for is refused."""
+    path, trusted = keys(tmp_path)
+    (tmp_path / "other").mkdir()
+    _, others = keys(tmp_path / "other")
+
+    def verifier(ring):
+        return create_signature_verifier(lambda *_: PyJWKSet.from_dict(ring).keys[0], ["ES256"])
+
+    async def talk(base, _):
+        async with client_of(base, "panel", binding, streaming=False, verify=verifier(trusted)) as client:
+            task = (await sent(client, said("Rust?"))).task
+        with pytest.raises(InvalidSignaturesError):
+            async with client_of(base, "panel", binding, verify=verifier(others)):
+                pass
+        return text_of(task.artifacts[0])
+
+    assert talked(tmp_path, talk, settings=Settings(card_key=path)) == "judge has read 7"
 
 
 def test_a_viewer_looks_and_begins_nothing(tmp_path):

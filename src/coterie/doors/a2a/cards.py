@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 import msgspec
 from a2a.types import a2a_pb2 as pb
@@ -32,13 +33,10 @@ def card_of(library: Library, team: str, at: str, settings: Settings) -> pb.Agen
         name=team,
         description=described(actor) if actor is not None else f"The team {team!r}",
         version=digest_of(manifest(actor)).hex()[:16] if actor is not None else "0",
-        supported_interfaces=[
-            pb.AgentInterface(url=f"{at}/rpc/", protocol_binding="JSONRPC", protocol_version=VERSION),
-            pb.AgentInterface(url=f"{at}/rest", protocol_binding="HTTP+JSON", protocol_version=VERSION),
-        ],
+        supported_interfaces=list(_interfaces(team, at, settings)),
         capabilities=pb.AgentCapabilities(
             streaming=True,
-            push_notifications=False,
+            push_notifications=True,
             extensions=[pb.AgentExtension(uri=LIVE, description="Shows what members are saying")],
         ),
         default_input_modes=[TEXT, JSON],
@@ -47,6 +45,18 @@ def card_of(library: Library, team: str, at: str, settings: Settings) -> pb.Agen
     )
     _secure(card, settings)
     return card
+
+
+def _interfaces(team: str, at: str, settings: Settings) -> Iterator[pb.AgentInterface]:
+    """Where a team is spoken to; by gRPC, which has no paths, it is the tenant of an address that all teams share."""
+    yield pb.AgentInterface(url=f"{at}/rpc/", protocol_binding="JSONRPC", protocol_version=VERSION)
+    yield pb.AgentInterface(url=f"{at}/rest", protocol_binding="HTTP+JSON", protocol_version=VERSION)
+    if settings.grpc:
+        port, name = settings.grpc.rpartition(":")[2], urlsplit(at).hostname or "localhost"
+        host = f"[{name}]" if ":" in name else name
+        yield pb.AgentInterface(
+            url=f"{host}:{port}", protocol_binding="GRPC", tenant=team, protocol_version=VERSION
+        )
 
 
 def signer(path: str) -> Sign | None:

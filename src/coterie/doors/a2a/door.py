@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import AbstractAsyncContextManager
 from email.utils import formatdate
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -27,14 +29,19 @@ from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
 
 from coterie.doors.a2a.cards import Sign, card_of, signer
+from coterie.doors.a2a.courier import Courier
 from coterie.doors.a2a.handler import Handler, TaskOf, no_direct
 from coterie.doors.a2a.legacy import CREATE, RESULT, legacy
+from coterie.doors.a2a.pushes import Pushes
 from coterie.doors.a2a.tasks import Scope
 from coterie.doors.http.problems import Problem
 from coterie.doors.http.service import Service
+from coterie.errors import BadInput, MissingExtra
+from coterie.reach.screen import Screen
 from coterie.wire.a2a import task_of_message
 from coterie.words.result import Result
 
+PUSHES = "push.db"
 CARD = "/.well-known/agent-card.json"
 FRESH = 300
 """Seconds that a card may be kept."""
@@ -51,10 +58,13 @@ def a2a_routes(
     direct: Callable[[Result], bool] = no_direct,
 ) -> list[BaseRoute]:
     """The routes of this door (see `Handler` for `task_of` and `direct`)."""
-    handler, began = Handler(service, task_of=task_of, direct=direct), time.time()
-    default = next(iter(service.library.offers), "")
+    teams, began = published(service), time.time()
+    handler = Handler(service, courier_of(service), teams, task_of=task_of, direct=direct)
+    default = next(iter(teams), "")
     calls, sign = Calls(default), signer(service.settings.card_key)
     dispatcher = JsonRpcDispatcher(handler, context_builder=calls, enable_v0_3_compat=True)
+    if service.settings.grpc:
+        service.alongside(_by_grpc(service, handler))
     rest = create_rest_routes(handler, context_builder=calls, enable_v0_3_compat=True)
 
     async def rpc(request: Request) -> Response:
@@ -66,7 +76,10 @@ def a2a_routes(
         return await dispatcher.handle_requests(request)
 
     async def card(request: Request) -> Response:
-        return _card(service, request, request.path_params.get("team", default), began, sign)
+        team = request.path_params.get("team", default)
+        if team not in teams:
+            raise Problem(404, f"no team is called {team!r}")
+        return _card(service, request, team, began, sign)
 
     routes: list[BaseRoute] = [Route(CARD, card, methods=["GET"])]
     for at in ("/a2a", "/a2a/{team}"):
@@ -76,6 +89,41 @@ def a2a_routes(
             Mount(f"{at}/rest", routes=rest, middleware=[Middleware(Typed)]),
         ]
     return [*routes, Route("/a2a/{team}" + CARD, card, methods=["GET"])]
+
+
+def published(service: Service) -> Collection[str]:
+    """The teams that are agents.
+
+    Raises:
+        BadInput: if one is named that the service does not offer.
+    """
+    offers, named = service.library.offers, service.settings.published
+    if strange := [team for team in named if team not in offers]:
+        raise BadInput(
+            f"no team is called {strange[0]!r}, so it cannot be published; there are {sorted(offers)}"
+        )
+    return named or offers
+
+
+def _by_grpc(service: Service, handler: Handler) -> Callable[[], AbstractAsyncContextManager[None]]:
+    """What serves the same by gRPC.
+
+    Raises:
+        MissingExtra: if gRPC is not installed.
+    """
+    try:
+        from coterie.doors.a2a.grpc import grpc_at_work
+    except ImportError as error:
+        raise MissingExtra.of("a2a-grpc", "A2A by gRPC") from error
+    return partial(grpc_at_work, service, handler)
+
+
+def courier_of(service: Service) -> Courier:
+    """The courier of a service, which works for as long as that is open; what it has to keep lies beside the keys."""
+    screen = Screen(service.settings.private)
+    courier = Courier(Pushes(service.keys.path.parent / PUSHES), service.host, screen)
+    service.alongside(courier.at_work)
+    return courier
 
 
 class Calls(DefaultServerCallContextBuilder):
@@ -134,8 +182,6 @@ def _json(body: Any, status: int = 200) -> Response:
 
 def _card(service: Service, request: Request, team: str, began: float, sign: Sign | None) -> Response:
     """The card of a team, with what tells a client whether the one that it has is good still."""
-    if team not in service.library.offers:
-        raise Problem(404, f"no team is called {team!r}")
     above = service.settings.url.rstrip("/") or f"{request.url.scheme}://{request.url.netloc}"
     card = card_of(service.library, team, f"{above}/a2a/{team}", service.settings)
     unsigned = msgspec.json.encode(agent_card_to_dict(card), order="sorted")

@@ -6,7 +6,7 @@ restart, and so is its stream.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
 from contextlib import aclosing
 from typing import Any
 from uuid import uuid4
@@ -16,7 +16,6 @@ from a2a.server.request_handlers.request_handler import RequestHandler
 from a2a.types import a2a_pb2 as pb
 from a2a.utils.errors import (
     InvalidParamsError,
-    PushNotificationNotSupportedError,
     TaskNotCancelableError,
     TaskNotFoundError,
     UnsupportedOperationError,
@@ -25,9 +24,9 @@ from a2a.utils.proto_utils import validate_proto_required_fields
 from a2a.utils.task import apply_history_length, validate_history_length
 from msgspec.structs import replace
 
+from coterie.doors.a2a.courier import Courier
 from coterie.doors.a2a.stream import LIVE, Event, Translator
 from coterie.doors.a2a.tasks import ENDED, JournalTasks, Scope
-from coterie.doors.http.library import UnknownTeam
 from coterie.doors.http.service import Service
 from coterie.errors import Answered, Busy, Denied, RunError
 from coterie.kernel.inquiries import questions
@@ -55,7 +54,7 @@ def no_direct(_: Result) -> bool:
 
 
 class Handler(RequestHandler):
-    """Answers A2A requests about the teams of a service.
+    """Answers A2A requests about those of a service's teams that are published.
 
     `task_of` makes a task of a client's message and of what was said before in its context; what `direct` is true of
     is answered with a bare message.
@@ -64,11 +63,15 @@ class Handler(RequestHandler):
     def __init__(
         self,
         service: Service,
+        courier: Courier,
+        teams: Collection[str],
         *,
         task_of: TaskOf = task_of_message,
         direct: Callable[[Result], bool] = no_direct,
     ) -> None:
         self._service = service
+        self._courier = courier
+        self.teams = teams
         self._task_of = task_of
         self._direct = direct
         self.tasks = JournalTasks(service.host, scope_of)
@@ -96,6 +99,7 @@ class Handler(RequestHandler):
         if task.status.state in ENDED:
             raise TaskNotCancelableError
         await self._host(context).cancel(params.id, f"by {scope_of(context).by.name}, through A2A")
+        self._courier.ring(params.id)
         return await self._task(params.id, context)
 
     async def on_message_send(
@@ -103,7 +107,7 @@ class Handler(RequestHandler):
     ) -> pb.Task | pb.Message:
         validate_proto_required_fields(params)
         validate_history_length(params.configuration)
-        run, _ = await self._taken(params.message, context)
+        run, _ = await self._taken(params, context)
         if not params.configuration.return_immediately:
             ended = await self._host(context).wait(run)
             if self._direct(ended):
@@ -115,7 +119,7 @@ class Handler(RequestHandler):
     ) -> AsyncGenerator[Event | pb.Message]:
         validate_proto_required_fields(params)
         validate_history_length(params.configuration)
-        run, after = await self._taken(params.message, context)
+        run, after = await self._taken(params, context)
         async with aclosing(self._events(run, after, context)) as events:
             async for event in events:
                 yield event
@@ -135,22 +139,39 @@ class Handler(RequestHandler):
     async def on_create_task_push_notification_config(
         self, params: pb.TaskPushNotificationConfig, context: ServerCallContext
     ) -> pb.TaskPushNotificationConfig:
-        raise PushNotificationNotSupportedError
+        validate_proto_required_fields(params)
+        task = await self._task(params.task_id, context, "operator")
+        await self._courier.check(params)
+        after = len(await self._host(context).journal(task.id)) - 1
+        return self._courier.want(scope_of(context).by.tenant, task.id, params, after)
 
     async def on_get_task_push_notification_config(
         self, params: pb.GetTaskPushNotificationConfigRequest, context: ServerCallContext
     ) -> pb.TaskPushNotificationConfig:
-        raise PushNotificationNotSupportedError
+        validate_proto_required_fields(params)
+        task = await self._task(params.task_id, context)
+        found = self._courier.pushes.one((scope_of(context).by.tenant, task.id, params.id))
+        if found is None:
+            raise TaskNotFoundError(f"task {task.id!r} has no push notification config {params.id!r}")
+        return found.config
 
     async def on_list_task_push_notification_configs(
         self, params: pb.ListTaskPushNotificationConfigsRequest, context: ServerCallContext
     ) -> pb.ListTaskPushNotificationConfigsResponse:
-        raise PushNotificationNotSupportedError
+        validate_proto_required_fields(params)
+        task = await self._task(params.task_id, context)
+        kept = [one.config for one in self._courier.pushes.of(scope_of(context).by.tenant, task.id)]
+        after = [one for one in kept if one.id > params.page_token]
+        page = after[: params.page_size or len(after)]
+        more = page[-1].id if len(page) < len(after) else ""
+        return pb.ListTaskPushNotificationConfigsResponse(configs=page, next_page_token=more)
 
     async def on_delete_task_push_notification_config(
         self, params: pb.DeleteTaskPushNotificationConfigRequest, context: ServerCallContext
     ) -> None:
-        raise PushNotificationNotSupportedError
+        validate_proto_required_fields(params)
+        task = await self._task(params.task_id, context, "operator")
+        self._courier.drop((scope_of(context).by.tenant, task.id, params.id))
 
     async def on_get_extended_agent_card(
         self, params: pb.GetExtendedAgentCardRequest, context: ServerCallContext
@@ -168,24 +189,31 @@ class Handler(RequestHandler):
             raise TaskNotFoundError(f"there is no task {id!r}")
         return task
 
-    async def _taken(self, message: pb.Message, context: ServerCallContext) -> tuple[str, int]:
+    async def _taken(self, params: pb.SendMessageRequest, context: ServerCallContext) -> tuple[str, int]:
         """Have a message taken; the run it belongs to, and the number of its last event before."""
         _needs(context, "operator")
-        if message.task_id:
-            return message.task_id, await self._said(message, context)
-        return await self._begun(message, context), -1
+        wanted, message = params.configuration.task_push_notification_config, params.message
+        if wanted.url:
+            await self._courier.check(wanted)
+        run, after = message.task_id, -1
+        if run:
+            after = await self._said(message, context)
+        else:
+            run = await self._begun(message, context)
+        if wanted.url:
+            self._courier.want(scope_of(context).by.tenant, run, wanted, after)
+        self._courier.ring(run)
+        return run, after
 
     async def _begun(self, message: pb.Message, context: ServerCallContext) -> str:
         """Begin the run that a message asks for; said again, it is the same run."""
         scope = scope_of(context)
+        if scope.team not in self.teams:
+            raise TaskNotFoundError(f"no team is called {scope.team!r}")
         host, conversation = self._service.host(scope.by.tenant), scope.context(message)
         run = scope.task(conversation, message)
         before = await self._before(scope, message.context_id) if message.context_id else []
-        try:
-            origin = self._service.library.origin(scope.team, {}, None)
-        except UnknownTeam as error:
-            raise TaskNotFoundError(error.message) from error
-        origin |= {
+        origin = self._service.library.origin(scope.team, {}, None) | {
             "by": scope.by.name,
             "a2a": {"context": conversation, "message": message.message_id, "team": scope.team},
         }

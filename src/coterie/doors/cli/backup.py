@@ -15,7 +15,7 @@ from coterie.doors.cli.store import store_option
 from coterie.errors import BadInput, StoreError
 from coterie.stores.places import is_shared, tenants_at
 
-BESIDE = ("keys.db", "memory.db", "ledgers.db")
+BESIDE = ("keys.db", "memory.db", "ledgers.db", "push.db")
 """Databases of a service that are no journals."""
 SECRETS = ("token", "secret")
 """Files that open doors: copied with the rights they have."""

@@ -6,12 +6,14 @@ import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from coterie.doors.cli.doubts import doubt_option, doubts_said
 from coterie.doors.cli.governance import policy_called, policy_option
+from coterie.doors.cli.published import published_options
 from coterie.doors.cli.store import store_option
 from coterie.doors.cli.worker import engine_option
 from coterie.errors import BadInput, MissingExtra
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from coterie.ports import Policy
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 GRACE = 10
 """Seconds that open connections have to end when the service stops."""
 
@@ -78,6 +81,7 @@ GRACE = 10
     help="Where memories are kept: a file, or postgresql://... (default: memory.db beside the store).",
 )
 @click.option("--log", is_flag=True, help="Write what happens in runs to stderr, a line of JSON each.")
+@published_options
 @policy_option
 @doubt_option
 @engine_option
@@ -105,6 +109,7 @@ def serve(
     store: str,
     policy: str | None,
     doubts: tuple[str, ...],
+    published: Mapping[str, Any],
 ) -> None:
     """Serve TEAMS (all ready-made ones, unless some are named) over HTTP: API, page and protocols.
 
@@ -136,6 +141,7 @@ def serve(
         tools=tools,
         models=models,
         memory=memory,
+        published=published,
     )
     app = application(service, token=token)
     where = f"{'https' if tls_cert else 'http'}://{host}:{port}"
@@ -169,6 +175,7 @@ def service_of(
     tools: tuple[str, ...] = (),
     models: tuple[str, ...] = (),
     memory: str | None = None,
+    published: Mapping[str, Any] = NOTHING,
 ) -> Service:
     """The service of a store, whose keys and secrets lie beside it."""
     from coterie.doors.http.keys import KeyRing
@@ -191,6 +198,7 @@ def service_of(
             jwt=_provider(*jwt),
             private=private,
             in_doubt=dict(in_doubt),
+            **published,
         ),
         model=model,
         tenants=tenants_at(store),

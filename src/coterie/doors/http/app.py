@@ -32,7 +32,7 @@ from coterie.words.principal import LOCAL, Principal
 def application(service: Service, *, token: str = "") -> Starlette:
     """The application of `service`. Who has `token` comes in as this machine's own; all others need a key."""
     operations = table()
-    known = knowing(service, token)
+    known = service.known = knowing(service, token)
     described = msgspec.json.encode(document(operations))
 
     async def openapi(_: Request) -> Response:

@@ -60,6 +60,8 @@ class Service:
         self.secret = secret or secrets.token_bytes(32)
         self.stopping = asyncio.Event()
         self.encoded = Encoded()
+        self.known: Callable[[str], Principal | None] = keys.opened_by
+        """Whose a token is; an application that knows more tokens than keys says so here."""
         self._stores = stores
         self._tenants = tenants
         self._engine = engine

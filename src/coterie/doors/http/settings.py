@@ -33,10 +33,16 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Pages of other origins that may call it; none."""
     url: str = ""
     """Where others reach it, as https://agents.example: for what is published. Empty: where they asked."""
+    published: tuple[str, ...] = ()
+    """Teams that other agents are told of and may speak to by A2A; none: all that are offered."""
     card_key: str = ""
     """A file with the private JSON Web Key that signs the cards of agents; empty: they are not signed."""
     private: tuple[str, ...] = ()
     """Hosts, addresses and networks that clients may name though they are not public: where they are told of events."""
+    grpc: str = ""
+    """Where A2A is spoken by gRPC, as 127.0.0.1:8701; empty: nowhere."""
+    grpc_tls: tuple[str, str] | None = None
+    """The files of the certificate and the key for gRPC; none: in the clear."""
     body: int = 4 * 1024 * 1024
     slow: float = 30.0
     """How long a client may take to send what it has begun."""
