@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from msgspec import Struct
@@ -13,6 +13,7 @@ from coterie.words.memory import Query, Recalled, Remembered
 from coterie.words.message import Message
 from coterie.words.permit import Decision, Ruling
 from coterie.words.principal import Principal
+from coterie.words.pruned import Pruned
 from coterie.words.result import Overview
 from coterie.words.which import ALL, Which
 
@@ -163,6 +164,38 @@ class Ledgers(Protocol):
 
     async def close(self) -> None:
         """Let go of every resource."""
+        ...
+
+
+@runtime_checkable
+class Keeper(Store, Protocol):
+    """A store that can let go of what it keeps: of what was said in a run, or of whole runs. Its own tenant's only."""
+
+    async def redact(
+        self, lease: Lease, events: Collection[int], by: str, why: str, at: float, /
+    ) -> Signalled:
+        """Take out what `events` of a run say, for good, and append the event that tells of it, which is given.
+
+        What that names and other runs mention, too, stays theirs.
+
+        Raises:
+            Fenced: if somebody else has claimed the run since. Nothing was taken out.
+            BadInput: if there is no such event. Nothing was taken out.
+        """
+        ...
+
+    async def prune(self, leases: Sequence[Lease], by: str, why: str, at: float, /) -> list[Pruned]:
+        """Let go of the runs that are held by `leases`, and of every content that no other run mentions.
+
+        All or none; what is left of each is kept, and given.
+
+        Raises:
+            Fenced: if somebody else has claimed one since. Nothing was let go of.
+        """
+        ...
+
+    async def pruned(self) -> list[Pruned]:
+        """What is left of runs that were let go of, the newest first."""
         ...
 
 

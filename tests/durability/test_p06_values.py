@@ -14,6 +14,7 @@ from coterie.errors import Corrupt
 from coterie.kernel.values import LARGEST
 from coterie.models import scripted
 from coterie.stores import SqliteStore
+from coterie.stores.schema import VERSION
 
 
 @tool
@@ -155,7 +156,7 @@ def test_a_store_of_another_version_is_refused(tmp_path: Path) -> None:
     db = sqlite3.connect(path)
     db.execute("pragma user_version = 1")
     db.close()
-    with pytest.raises(Corrupt, match="is a store of version 1; this Coterie reads version 3"):
+    with pytest.raises(Corrupt, match=f"is a store of version 1; this Coterie reads version {VERSION}"):
         SqliteStore(path)
 
 

@@ -7,6 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from coterie.stores import SqliteStore
+from coterie.stores.schema import VERSION
 from coterie.testing.stores import written
 from coterie.words.event import Closed, Settled
 from coterie.words.which import Which
@@ -62,5 +63,5 @@ def test_a_store_of_the_version_before_is_brought_up(tmp_path: Path) -> None:
     _do(path, *later, "pragma user_version = 2")
     assert [asyncio.run(_listed(path, Which())) for _ in range(2)] == [seen, seen]
     db = sqlite3.connect(path)
-    assert db.execute("pragma user_version").fetchone() == (4,)
+    assert db.execute("pragma user_version").fetchone() == (VERSION,)
     db.close()

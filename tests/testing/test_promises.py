@@ -6,16 +6,16 @@ import pytest
 from coterie.models import scripted
 from coterie.ports import Model, Store
 from coterie.stores import MemoryStore, SqliteStore
-from coterie.testing import ModelPromises, StorePromises
+from coterie.testing import KeeperPromises, ModelPromises
 
 
-class TestMemoryStore(StorePromises):
+class TestMemoryStore(KeeperPromises):
     @pytest.fixture
     def store(self) -> Store:
         return MemoryStore()
 
 
-class TestSqliteStore(StorePromises):
+class TestSqliteStore(KeeperPromises):
     @pytest.fixture
     def store(self, tmp_path: Path) -> Store:
         self.path = tmp_path / "runs.db"

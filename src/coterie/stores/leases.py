@@ -17,8 +17,9 @@ from coterie.stores.schema import transaction
 LEASE = 30.0
 """Seconds for which a lease is good unless it is renewed."""
 _NEW = (
-    "insert into runs (name, epoch, holder, expires, seen) "
-    "values (?, 1, ?, ?, (select coalesce(max(id), 0) from packs))"
+    "insert into runs (id, name, epoch, holder, expires, seen) "
+    "values ((select 1 + max((select coalesce(max(id), 0) from runs), (select coalesce(max(run), 0) from pruned))), "
+    "?, 1, ?, ?, (select coalesce(max(id), 0) from packs))"
 )
 _TAKE = "update runs set epoch = ?, holder = ?, expires = ?, tail = ?, seen = ?, wake = null where id = ?"
 _RENEW = "update runs set expires = ?, tail = ?, seen = ? where id = ? and epoch = ?"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import islice
 
 from coterie.errors import Busy, Fenced
 from coterie.kernel.story import closed, overview
 from coterie.ports import DUE, HANDED, Hear, Lease
+from coterie.stores.pruning import let_go, paged
+from coterie.wire.journal import Reader
+from coterie.wire.redaction import taken
 from coterie.words.event import Record, Signalled
+from coterie.words.pruned import Pruned
 from coterie.words.result import Overview
 from coterie.words.which import ALL, Which
 
@@ -22,6 +26,7 @@ class MemoryStore:
         self._held: dict[str, Hear | None] = {}
         self._signals: dict[str, list[Signalled]] = {}
         self._wakes: dict[str, float] = {}
+        self._pruned: list[Pruned] = []
 
     async def claim(self, run: str, /, hear: Hear | None = None) -> Lease:
         if run in self._held:
@@ -52,8 +57,8 @@ class MemoryStore:
 
     async def append(self, lease: Lease, records: Sequence[Record], /) -> None:
         run = lease.run
-        if self._epochs.get(run) != lease.epoch:
-            raise Fenced(f"run {run!r} was taken over: epoch {lease.epoch} is not the newest")
+        if self._epochs.get(run) != lease.epoch:  # `_check`, without a call on every append
+            self._check(lease)
         journal = self._runs.get(run)
         if journal is None:
             journal = self._runs[run] = []
@@ -77,8 +82,47 @@ class MemoryStore:
         seen = (overview(name, self._runs[name]) for name in names)
         return list(islice((one for one in seen if which.fits(one)), which.limit))
 
+    async def redact(
+        self, lease: Lease, events: Collection[int], by: str, why: str, at: float, /
+    ) -> Signalled:
+        self._check(lease)
+        records = self._runs.get(lease.run, [])
+        pages = paged(lease.run, records)
+        found = taken(pages, events, _nowhere)
+        said, left = found.said(by, why), {page.seq: page for page in found.pages}
+        reader = Reader(_nowhere)
+        kept = [left.get(page.seq, page) for page in pages]
+        anew = [one for page in kept for one in reader.page(page.seq, page.body, page.contents)]
+        self._runs[lease.run] = [*anew, Record(len(anew), at, said)]
+        return said
+
+    async def prune(self, leases: Sequence[Lease], by: str, why: str, at: float, /) -> list[Pruned]:
+        for lease in leases:
+            self._check(lease)
+        gone = [
+            let_go(overview(lease.run, journal), "", at=at, by=by, why=why)
+            for lease in leases
+            if (journal := self._runs.pop(lease.run, []))
+        ]
+        for lease in leases:
+            self._held.pop(lease.run, None)
+            self._signals.pop(lease.run, None)
+        self._pruned = [*gone, *self._pruned]
+        return gone
+
+    async def pruned(self) -> list[Pruned]:
+        return list(self._pruned)
+
     async def close(self) -> None:
         self._held.clear()
+
+    def _check(self, lease: Lease) -> None:
+        if self._epochs.get(lease.run) != lease.epoch:
+            raise Fenced(f"run {lease.run!r} was taken over: epoch {lease.epoch} is not the newest")
+
+
+def _nowhere(_: bytes) -> None:
+    """There are no contents outside of pages."""
 
 
 class NullStore(MemoryStore):

@@ -18,7 +18,7 @@ Theory of operation
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Literal
 
@@ -31,13 +31,15 @@ from coterie.kernel.story import ENDED
 from coterie.ports import DUE, HANDED, Hear, Lease
 from coterie.stores.held import Added, Held, overview_of
 from coterie.stores.holder import dead, holder
+from coterie.stores.pruning_rows import RowPruner
 from coterie.stores.rows import PUTS, Listing, Rows, fetched, put
 from coterie.stores.tables import CLAIM, COMMIT, DUE_NOW, RELEASE, SIGNAL, WAKE, migrate
-from coterie.wire.chain import broken
 from coterie.wire.export import Kept
 from coterie.wire.journal import Reader
+from coterie.wire.redaction import taken
 from coterie.words.digest import encode
 from coterie.words.event import Record, Signalled
+from coterie.words.pruned import Pruned
 from coterie.words.result import Overview
 from coterie.words.which import ALL, Which
 
@@ -173,18 +175,7 @@ class PostgresStore:
         """
         await self._flushed()
         async with self._told() as db:
-            cursor = await db.execute(
-                "select id, holder, pages, head from runs where tenant = %s and name = %s", (self.tenant, run)
-            )
-            row = await cursor.fetchone()
-            if row is None:
-                return [f"no run {run!r}"]
-            key, whose, count, head = row
-            rows = Rows(db, self.tenant)
-            pages = await rows.pages(key)
-            if not pages and not count:
-                return [f"no run {run!r}"]  # claimed once, and never begun
-            return broken(run, pages, None if whose else (count, head)) or await rows.unreadable(run, key)
+            return await Rows(db, self.tenant).problems(run)
 
     async def kept(self, run: str, /) -> Kept:
         """What is kept of a run, for `wire.export`; no pages for an unknown one.
@@ -196,6 +187,36 @@ class PostgresStore:
         async with self._told() as db:
             key = await Rows(db, self.tenant).key(run)
             return Kept((), {}) if key is None else await Rows(db, self.tenant).kept(key)
+
+    async def redact(
+        self, lease: Lease, events: Collection[int], by: str, why: str, at: float, /
+    ) -> Signalled:
+        held, whole = self._mine(lease), await self.kept(lease.run)
+        found = taken(whole.pages, events, whole.contents.get)
+        said = found.said(by, why)
+        await self.append(lease, [Record(held.seq, at, said)])
+        async with self._pruner() as pruner:
+            await pruner.redact(held, found)
+        return said
+
+    async def prune(self, leases: Sequence[Lease], by: str, why: str, at: float, /) -> list[Pruned]:
+        mine = [self._mine(lease) for lease in leases]
+        await self._flushed()
+        async with self._pruner() as pruner:
+            gone = await pruner.prune(mine, at=at, by=by, why=why)
+        for held in mine:
+            self._held.pop(held.run, None)
+        return gone
+
+    async def pruned(self) -> list[Pruned]:
+        async with self._told() as db:
+            return await RowPruner(db, self.tenant).pruned()
+
+    def _mine(self, lease: Lease) -> Held:
+        held = self._held.get(lease.run)
+        if held is None or held.epoch != lease.epoch:
+            raise _fenced(lease)
+        return held
 
     async def close(self) -> None:
         await self._flushed()
@@ -225,6 +246,12 @@ class PostgresStore:
             yield db
         except psycopg.Error as error:
             raise _unavailable(error) from error
+
+    @asynccontextmanager
+    async def _pruner(self) -> AsyncGenerator[RowPruner, None]:
+        """Over a connection of its own, for transactions that are nobody else's."""
+        async with self._told(), await psycopg.AsyncConnection.connect(self.url, autocommit=True) as db:
+            yield RowPruner(db, self.tenant)
 
     async def _open(self) -> Connection:
         db = await psycopg.AsyncConnection.connect(self.url, autocommit=True)

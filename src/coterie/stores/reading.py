@@ -8,6 +8,7 @@ from coterie.errors import Corrupt
 from coterie.wire.chain import broken
 from coterie.wire.journal import Reader
 from coterie.wire.pack import Page, pages_of, runs_in
+from coterie.wire.redaction import redactions_in
 from coterie.words.digest import digest
 from coterie.words.event import Record
 
@@ -167,7 +168,8 @@ class Journals:
         pages = self._all(key, tail)
         if not pages and not tail and not (whole and whole[0]):
             return [f"no run {run!r}"]  # claimed once, and never begun
-        return broken(run, pages, whole) or self._unreadable(run, key, tail)
+        known = redactions_in(pages, self.blob)
+        return broken(run, pages, whole, known=known) or self._unreadable(run, key, tail)
 
     def _all(self, run: int, tail: int) -> list[Page]:
         try:

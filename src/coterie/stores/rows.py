@@ -9,9 +9,11 @@ from psycopg.rows import TupleRow
 
 from coterie.errors import Corrupt
 from coterie.stores.listing import row, settled, standing, unpacked
+from coterie.wire.chain import broken
 from coterie.wire.export import Kept, kept
 from coterie.wire.journal import Reader
 from coterie.wire.pack import Page
+from coterie.wire.redaction import redactions_in
 from coterie.words.digest import digest
 from coterie.words.event import Record
 from coterie.words.result import Overview
@@ -114,6 +116,29 @@ class Rows:
                 return kept(pages, lambda name: found[name] if name in found else fetched(name))
             except Missing as missing:
                 found[missing.name] = await self.blob(missing.name)
+
+    async def problems(self, run: str) -> list[str]:
+        """What is wrong with a run, a line each."""
+        cursor = await self._db.execute(
+            "select id, holder, pages, head from runs where tenant = %s and name = %s", (self._tenant, run)
+        )
+        row = await cursor.fetchone()
+        if row is None:
+            return [f"no run {run!r}"]
+        key, whose, count, head = row
+        pages = await self.pages(key)
+        if not pages and not count:
+            return [f"no run {run!r}"]  # claimed once, and never begun
+        known = redactions_in(pages, (await self.kept_or_nothing(key)).get)
+        wrong = broken(run, pages, None if whose else (count, head), known=known)
+        return wrong or await self.unreadable(run, key)
+
+    async def kept_or_nothing(self, key: int) -> dict[bytes, bytes]:
+        """The contents that are kept outside of a run's pages; nothing where they cannot be told."""
+        try:
+            return (await self.kept(key)).contents
+        except Corrupt:
+            return {}
 
     async def unreadable(self, run: str, key: int) -> list[str]:
         """What keeps a run from being read, a line each."""

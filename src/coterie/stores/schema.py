@@ -9,7 +9,7 @@ from pathlib import Path
 
 from coterie.errors import Corrupt, StoreUnavailable
 
-VERSION = 4
+VERSION = 5
 """The version of the tables, kept in `user_version`; a later one is refused."""
 APPLICATION = 0x436F7465
 """The mark of a Coterie file, kept in `application_id`."""
@@ -59,7 +59,15 @@ alter table runs add column wake real;
 create index runs_by_wake on runs (wake) where wake is not null;
 """
 """When a run is due that nobody holds."""
-UPGRADES = {2: LISTING, 3: WAKING}
+PRUNED = """
+create table if not exists pruned (
+    run  integer primary key,
+    at   real    not null,
+    body blob    not null
+);
+"""
+"""What is left of runs that were let go of. Their numbers are never given to others: a stale writer may have one."""
+UPGRADES = {2: LISTING, 3: WAKING, 4: PRUNED}
 """What makes the tables of a version those of the next."""
 
 
@@ -96,7 +104,7 @@ def _create(db: sqlite3.Connection) -> None:
     with transaction(db):
         if _identity(db)[2]:
             return  # another process was quicker
-        _execute(db, SCHEMA + LISTING + WAKING)
+        _execute(db, SCHEMA + LISTING + WAKING + PRUNED)
         db.execute(f"pragma application_id = {APPLICATION}")
         db.execute(f"pragma user_version = {VERSION}")
 

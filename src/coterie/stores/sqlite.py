@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
@@ -39,12 +39,15 @@ from coterie.stores.group import Committer, Group, fenced
 from coterie.stores.held import Held
 from coterie.stores.leases import LEASE, Leases
 from coterie.stores.listing import page
+from coterie.stores.pruning import Pruner
 from coterie.stores.reading import Ends, Journals, tail_of
 from coterie.stores.schema import connect, told, transaction
 from coterie.wire.export import Kept, kept
 from coterie.wire.journal import Reader
+from coterie.wire.redaction import taken
 from coterie.words.digest import encode
 from coterie.words.event import Record, Signalled
+from coterie.words.pruned import Pruned
 from coterie.words.result import Overview
 from coterie.words.which import ALL, Which
 
@@ -189,6 +192,41 @@ class SqliteStore:
             journals = self._journals()
             pages = [] if row is None else journals.pages(row[0], self._tail(run, row[0]))
             return kept(pages, journals.blob)
+
+    async def redact(
+        self, lease: Lease, events: Collection[int], by: str, why: str, at: float, /
+    ) -> Signalled:
+        held = self._mine(lease)
+        await self._flushed()
+        with told(self.path):
+            journals = self._journals()
+            found = taken(journals.pages(held.key, held.written[0]), events, journals.blob)
+        said = found.said(by, why)
+        await self.append(lease, [Record(held.seq, at, said)])
+        await self._flushed()
+        with told(self.path):
+            Pruner(self._db, self._journals()).rewrite(held, held.written[0], found)
+        return said
+
+    async def prune(self, leases: Sequence[Lease], by: str, why: str, at: float, /) -> list[Pruned]:
+        mine = [self._mine(lease) for lease in leases]
+        await self._flushed()
+        with told(self.path):
+            pruner = Pruner(self._db, self._journals())
+            gone = pruner.prune([(held, held.written[0]) for held in mine], at=at, by=by, why=why)
+        for held in mine:
+            self._held.pop(held.run, None)
+        return gone
+
+    async def pruned(self) -> list[Pruned]:
+        with told(self.path):
+            return Pruner(self._db, self._journals()).pruned()
+
+    def _mine(self, lease: Lease) -> Held:
+        held = self._held.get(lease.run)
+        if held is None or held.epoch != lease.epoch:
+            raise fenced(lease.run, lease.epoch)
+        return held
 
     async def close(self) -> None:
         await self._flushed()

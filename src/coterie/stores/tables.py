@@ -65,6 +65,15 @@ MIGRATIONS: Final = (
     alter table runs add column wake double precision;
     create index runs_by_wake on runs (wake) where wake is not null;
     """,
+    """
+    create table pruned (
+        run    bigint primary key,
+        tenant text not null,
+        at     double precision not null,
+        body   bytea not null
+    );
+    create index pruned_by_tenant on pruned (tenant, at);
+    """,
 )
 """What makes each version of the tables from the one before."""
 CLAIM: Final = """

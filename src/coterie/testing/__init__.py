@@ -1,6 +1,7 @@
 """Tools for people who write actors, patterns, stores and models: to rehearse, simulate and prove."""
 
 from coterie.testing.crash import crash_everywhere
+from coterie.testing.keepers import KeeperPromises
 from coterie.testing.knowledge import KnowledgePromises
 from coterie.testing.ledgers import LedgerPromises
 from coterie.testing.models import ModelPromises
@@ -12,6 +13,7 @@ from coterie.testing.stores import StorePromises
 
 __all__ = [
     "SILENT",
+    "KeeperPromises",
     "KnowledgePromises",
     "LedgerPromises",
     "ModelPromises",

@@ -27,6 +27,7 @@ from coterie.errors import BadInput, Corrupt
 from coterie.wire.chain import broken
 from coterie.wire.journal import Reader, packed
 from coterie.wire.pack import Page
+from coterie.wire.redaction import is_redacted, redactions_in
 from coterie.words.digest import SIZE, digest
 from coterie.words.effect import Think, body_of, kind_of
 from coterie.words.event import Asked, Record
@@ -228,23 +229,30 @@ def _unsigned(found: Export, checks: Checks | None, key: bytes) -> list[str]:
 
 def _chained(found: Export) -> list[str]:
     """What is wrong with the chain of its pages, and with what its header says of them."""
-    header, pages = found.header, found.kept.pages
+    header, pages, known = found.header, found.kept.pages, _known(found)
     try:
         whole = (header.pages, bytes.fromhex(header.head))
     except ValueError:
         return [f"run {header.run!r}: its header names no hash"]
-    lines = broken(header.run, pages, whole, redacted=True)
+    lines = broken(header.run, pages, whole, redacted=True, known=known)
     out = tuple((page.seq, page.seq + page.count - 1) for page in pages if not page.body)
     if out != header.redacted or sum(page.count for page in pages) != header.events:
         lines.append(f"run {header.run!r}: its header does not say what is in it")
     return lines
 
 
+def _known(found: Export) -> dict[int, bytes]:
+    """What the run itself says was taken out of it."""
+    return redactions_in(found.kept.pages, found.kept.contents.get)
+
+
 def _changed(found: Export) -> list[str]:
-    """The contents that are not what their names say."""
-    run = found.header.run
+    """The contents that are not what their names say, but for those that a redaction has left something of."""
+    run, known = found.header.run, _known(found)
     wrong = [name for name, body in found.kept.contents.items() if digest(body) != name]
     for page in found.kept.pages:
+        if is_redacted(page, known):
+            continue
         try:
             contents = _CONTENTS(page.contents) if page.contents else {}
         except msgspec.MsgspecError:

@@ -8,7 +8,8 @@ keeps what many runs wrote at once, and a run is read from its end backwards.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 import msgspec
@@ -18,6 +19,8 @@ from coterie.errors import Corrupt
 
 Place: TypeAlias = tuple[int, int, int, int, bytes, int, int]
 """A line of a directory: run, pack of the page before, first event, events, hash, bytes of events, of contents."""
+_MENTION = re.compile(rb"(?=(?:\xc7\x20\x01|\xc4\x20)(.{32}))", re.DOTALL)
+"""A mention of a content, or the name of a brief, as MessagePack writes them (`ext 8` of kind 1, `bin 8`)."""
 _encode = msgspec.msgpack.Encoder().encode
 _places = msgspec.msgpack.Decoder(list[Place]).decode
 
@@ -65,6 +68,35 @@ def pages_of(run: int, lines: bytes, body: bytes) -> list[Page]:
     if at != len(body):
         raise Corrupt(f"a pack of {len(body):,} bytes should have {at:,}")
     return found
+
+
+def edited(run: int, lines: bytes, body: bytes, pages: Mapping[int, Page]) -> tuple[bytes, bytes]:
+    """A pack in which `run` has no pages but those of `pages`, by their first event, as they are there.
+
+    Raises:
+        Corrupt: if the directory is none, or another pack's.
+    """
+    places: list[Place] = []
+    parts: list[bytes] = []
+    at = 0
+    for whose, before, seq, count, hash_, events, contents in _read(lines):
+        middle, end = at + events, at + events + contents
+        part = [body[at:middle], body[middle:end]]
+        at = end
+        if whose == run and seq not in pages:
+            continue
+        if whose == run:
+            part = [pages[seq].body, pages[seq].contents]
+        places.append((whose, before, seq, count, hash_, len(part[0]), len(part[1])))
+        parts += part
+    if at != len(body):
+        raise Corrupt(f"a pack of {len(body):,} bytes should have {at:,}")
+    return directory(places), b"".join(parts)
+
+
+def mentioned(body: bytes) -> set[bytes]:
+    """Every name that might be mentioned in some bytes of pages: all that are, and by chance one that is none."""
+    return {found[1] for found in _MENTION.finditer(body)}
 
 
 def _read(lines: Any) -> list[Place]:
