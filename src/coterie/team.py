@@ -46,6 +46,7 @@ class Team(Actor):
         self.name = named(name)
         self.grant = grant
         _all_actors(name, members)
+        _a_play(name, play)
         self.settings = settings or {}
         self.done_when = done_when
         self.limits = limits
@@ -89,6 +90,14 @@ def _all_actors(name: str, members: Sequence[object]) -> None:
     for member in members:
         if not isinstance(member, Actor):
             raise BadInput(f"team {name!r}: a member is an Actor, not {type(member).__name__}")
+
+
+def _a_play(name: str, play: object) -> None:
+    if isinstance(play, Actor) or not hasattr(play, "__qualname__"):
+        raise BadInput(
+            f"team {name!r}: its play is an async function from a task to a message, not {type(play).__name__}; "
+            "let the function await its members, or use a pattern"
+        )
 
 
 def actor_of(given: Actor | Play) -> Actor:

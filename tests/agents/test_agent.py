@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from functools import partial
 from typing import Any
 
 import pytest
 
-from coterie import Agent, Message, Task, tool
+from coterie import Agent, Message, Task, Team, tool
 from coterie.errors import BadInput
 from coterie.models import scripted
 from coterie.words.effect import Think
@@ -196,3 +197,10 @@ def test_an_agent_that_could_not_work_is_refused_at_the_door(make: Any) -> None:
     """Bad names, bounds and tools are errors when the agent is made, not when it runs."""
     with pytest.raises(BadInput):
         make()
+
+
+@pytest.mark.parametrize("play", [Agent("a"), partial(print)])
+def test_a_team_whose_play_is_none_is_refused_when_it_is_made(play: Any) -> None:
+    """An actor is a member, not a play: the message says what to write instead."""
+    with pytest.raises(BadInput, match=r"team 'pair': its play is an async function .* not (Agent|partial)"):
+        Team("pair", [Agent("b")], play)

@@ -43,6 +43,8 @@ CONNECTIONS = 1_000
 IDLE = 20
 """Connections that are kept while nobody uses them. Its pool looks at each of them for each request and for each other
 one, so that a thousand of them would take longer than all that is asked."""
+PAGE = 500
+"""What one page of a list has at most."""
 PAUSE = 0.2
 """Seconds before the first try to reconnect; each further pause is twice as long, to 5 seconds."""
 RETRIED = (502, 503, 504)
@@ -281,8 +283,14 @@ class AsyncClient(Keeping):
         return await self._ask("POST", f"/v1/approvals/{id}", QuestionShown, body={"value": value})
 
     async def teams(self) -> list[TeamShown]:
-        """The teams that are offered."""
-        return await self._ask("GET", "/v1/teams", list[TeamShown])
+        """The teams that are offered, and those that were written there."""
+        found: list[TeamShown] = []
+        while True:
+            query = {"limit": PAGE, "after": found[-1].name if found else None}
+            page: list[TeamShown] = await self._ask("GET", "/v1/teams", list[TeamShown], query=query)
+            found += page
+            if len(page) < PAGE:
+                return found
 
     async def usage(
         self, by: str = "team", *, since: float | None = None, team: str | None = None

@@ -1,4 +1,4 @@
-"""What a client does with what a service keeps beside runs: standing agents and memory."""
+"""What a client does with what a service keeps beside runs: standing agents, teams and memory."""
 
 from __future__ import annotations
 
@@ -6,7 +6,17 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-from coterie.doors.http.api.kept import AgentPage, AgentShown, Count, MemoryKept, MemoryPage
+from coterie.doors.checked import Report
+from coterie.doors.http.api.kept import (
+    AgentPage,
+    AgentShown,
+    Count,
+    Drawn,
+    MemoryKept,
+    MemoryPage,
+    TeamKept,
+)
+from coterie.doors.http.api.shapes import RunShown
 from coterie.words.memory import By
 from coterie.words.standing import Doing, Letter
 
@@ -14,7 +24,7 @@ T = TypeVar("T")
 
 
 class Keeping:
-    """The part of a client that works with agents and memories; whoever has it can ask."""
+    """The part of a client that works with agents, teams and memories; whoever has it can ask."""
 
     async def _ask(
         self,
@@ -100,6 +110,65 @@ class Keeping:
         """One message to an agent, with its reply if there is one within `wait` seconds."""
         query = {"wait": wait}
         return await self._ask("GET", f"/v1/agents/{name}/messages/{number}", Letter, query=query)
+
+    async def start_pattern(
+        self,
+        pattern: str,
+        members: Any,
+        task: str,
+        *,
+        options: Mapping[str, Any] | None = None,
+        agents: Mapping[str, Any] | None = None,
+        model: str | None = None,
+        limits: Mapping[str, Any] | None = None,
+        id: str | None = None,
+    ) -> RunShown:
+        """Begin a run of a pattern: of members by name, or written out as in a team file, with its options.
+
+        Raises:
+            BadInput: if it cannot be built; the message says why.
+        """
+        body: dict[str, Any] = {"pattern": pattern, "members": members, "task": task}
+        more = {"options": options, "agents": agents, "model": model, "limits": limits, "id": id}
+        body |= {name: value for name, value in more.items() if value is not None}
+        headers = {"idempotency-key": uuid.uuid4().hex}
+        return await self._ask("POST", "/v1/runs", RunShown, body=body, headers=headers)
+
+    async def write_team(self, name: str, document: Any) -> TeamKept:
+        """Keep a team, as YAML or as plain data, under a name.
+
+        Raises:
+            BadInput: if it cannot be built; the message has every mistake.
+            Busy: if the name is taken.
+        """
+        body = {"name": name, "document": document}
+        return await self._ask("POST", "/v1/teams", TeamKept, body=body)
+
+    async def read_team(self, name: str) -> TeamKept:
+        """What was written of a team."""
+        return await self._ask("GET", f"/v1/teams/{name}/document", TeamKept)
+
+    async def change_team(self, name: str, version: int, document: Any) -> TeamKept:
+        """Write a team anew, if it is still in that version.
+
+        Raises:
+            Changed: if it is not; nothing was changed.
+        """
+        body, headers = {"document": document}, {"if-match": f'"{version}"'}
+        return await self._ask("PUT", f"/v1/teams/{name}/document", TeamKept, body=body, headers=headers)
+
+    async def delete_team(self, name: str, version: int | None = None) -> None:
+        """Delete a team that was written there, in that version (default: in any); what runs already goes on."""
+        headers = {"if-match": "*" if version is None else f'"{version}"'}
+        await self._ask("DELETE", f"/v1/teams/{name}", None, headers=headers)
+
+    async def check(self, document: Any) -> Report:
+        """What is wrong with a document, and what a run of it may cost at most."""
+        return await self._ask("POST", "/v1/check", Report, body={"document": document})
+
+    async def graph(self, name: str) -> Drawn:
+        """A team drawn: as text, as a Mermaid flowchart and as an SVG."""
+        return await self._ask("GET", f"/v1/teams/{name}/graph", Drawn)
 
     async def remember(self, text: str, **options: Any) -> str:
         """Remember something; its key. `options` are key, tags, source, shared and data."""

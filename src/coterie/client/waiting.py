@@ -6,7 +6,9 @@ from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar
 
 from coterie.client.kept import Keeping
-from coterie.doors.http.api.kept import AgentPage, AgentShown, MemoryPage
+from coterie.doors.checked import Report
+from coterie.doors.http.api.kept import AgentPage, AgentShown, Drawn, MemoryPage, TeamKept
+from coterie.doors.http.api.shapes import RunShown
 from coterie.words.memory import By
 from coterie.words.standing import Doing, Letter
 
@@ -67,6 +69,34 @@ class Waiting:
     def message(self, name: str, number: int, *, wait: float = 0.0) -> Letter:
         """One message to an agent."""
         return self._do(self._kept.message(name, number, wait=wait))
+
+    def start_pattern(self, pattern: str, members: Any, task: str, **options: Any) -> RunShown:
+        """Begin a run of a pattern."""
+        return self._do(self._kept.start_pattern(pattern, members, task, **options))
+
+    def write_team(self, name: str, document: Any) -> TeamKept:
+        """Keep a team under a name."""
+        return self._do(self._kept.write_team(name, document))
+
+    def read_team(self, name: str) -> TeamKept:
+        """What was written of a team."""
+        return self._do(self._kept.read_team(name))
+
+    def change_team(self, name: str, version: int, document: Any) -> TeamKept:
+        """Write a team anew, if it is still in that version."""
+        return self._do(self._kept.change_team(name, version, document))
+
+    def delete_team(self, name: str, version: int | None = None) -> None:
+        """Delete a team that was written there."""
+        self._do(self._kept.delete_team(name, version))
+
+    def check(self, document: Any) -> Report:
+        """What is wrong with a document."""
+        return self._do(self._kept.check(document))
+
+    def graph(self, name: str) -> Drawn:
+        """A team drawn."""
+        return self._do(self._kept.graph(name))
 
     def remember(self, text: str, **options: Any) -> str:
         """Remember something; its key."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
-from msgspec import Struct
 
 from coterie.actor import Actor
 from coterie.doors import drawing
+from coterie.doors.checked import Report, looked_into, report_of
 from coterie.doors.cli.inflight import looked_at
 from coterie.doors.cli.remote import over, server_option
 from coterie.doors.cli.run import TeamCommand
@@ -23,11 +22,10 @@ from coterie.doors.folder import Listed, option_line, ready_made, teams_in
 from coterie.doors.letters import cut, harmless
 from coterie.doors.teams import origin_of, team_file, team_of
 from coterie.errors import BadInput
-from coterie.teamfile import BadFile, opened
+from coterie.teamfile import opened
 from coterie.teamfile.findings import Finding, findings
 from coterie.teamfile.schema import text
-from coterie.teamfile.survey import PROMPT, Spend, spend, survey
-from coterie.teamfile.taints import Way, ways
+from coterie.teamfile.survey import PROMPT, survey
 from coterie.teamfile.templates import TEMPLATES, template
 from coterie.teams.option import Option
 
@@ -76,25 +74,6 @@ def schema() -> None:
     click.echo(text(), nl=False)
 
 
-class Report(Struct, frozen=True, kw_only=True):
-    """What `check` has to say of one team; a bound that there is not is None.
-
-    With `unknown` a play in the team does not say how often it calls, so the bounds hold for the rest.
-    """
-
-    team: str
-    kind: str = ""
-    most: str = ""
-    calls: float | None = None
-    output_tokens: float | None = None
-    usd: float | None = None
-    unpriced: tuple[str, ...] = ()
-    unknown: bool = False
-    findings: tuple[Finding, ...] = ()
-    ways: tuple[Way, ...] = ()
-    """From untrusted sources to sensitive tools: nothing to mend, but somebody has to be there to be asked."""
-
-
 @click.command(cls=TeamCommand, epilog=_TEAM)
 @click.argument("team", required=False)
 @click.option("--in-flight", "flying", is_flag=True, help="Check the runs of a store instead; see above.")
@@ -133,10 +112,7 @@ def check(
         raise BadInput("say which TEAM to check, or --in-flight for the runs of a store")
     known = dict(map(price_of, prices))
     actor, found = checked(team, options)
-    if actor is None:
-        report = Report(team=team, findings=tuple(found))
-    else:
-        report = _report(actor, spend(actor, known, prompt), found)
+    report = report_of(team, actor, found, known, prompt)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
     else:
@@ -150,41 +126,11 @@ def checked(team: str, options: dict[str, Any]) -> tuple[Actor | None, list[Find
     if file is None:
         actor = team_of(origin_of(team, _given(options)))
         return actor, findings(actor)
-    try:
-        found = opened(*file)
-        actor = found.actor
-    except BadFile as error:
-        return None, [Finding(_place(one), "file", one.message) for one in error.problems]
-    idle = [Finding(_place(one), "unreachable", one.message) for one in found.idle]
-    return actor, [*idle, *findings(actor)]
-
-
-def _place(problem: Any) -> str:
-    return f"{problem.file}:{problem.line}" if problem.line else str(problem.file)
+    return looked_into(lambda: opened(*file))
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in options.items() if value is not None}
-
-
-def _report(actor: Actor, most: Spend, found: list[Finding]) -> Report:
-    seen = survey(actor)
-    return Report(
-        team=actor.name,
-        kind=seen.kind,
-        most=drawing.calls(seen),
-        calls=_finite(most.calls),
-        output_tokens=_finite(most.output_tokens),
-        usd=_finite(most.usd),
-        unpriced=most.unpriced,
-        unknown=seen.unknown,
-        findings=tuple(found),
-        ways=tuple(ways(actor)),
-    )
-
-
-def _finite(number: float) -> float | None:
-    return None if number == math.inf else number
 
 
 def _told(report: Report, prompt: int, *, priced: bool) -> Iterator[str]:

@@ -81,8 +81,7 @@ class Library:
         offer = self.offers.get(name)
         if offer is None:
             raise UnknownTeam(f"no team is called {name!r}; there are {sorted(self.offers)}")
-        if model is not None and self.models and model not in self.models:
-            raise BadInput(f"no model {model!r} is offered; there are {sorted(self.models)}")
+        self.allow(model)
         known = {option.name for option in offer.options}
         if strange := sorted(set(options) - known):
             raise BadInput(f"team {name!r} has no option {strange[0]!r}; it has {sorted(known)}")
@@ -104,6 +103,15 @@ class Library:
             BadFile: if it cannot be read.
         """
         return read(written, self.offered, called)
+
+    def allow(self, model: str | None, *, written: bool = False) -> None:
+        """See that a client may name a model: for what was written over the API, only one that is offered.
+
+        Raises:
+            BadInput: if it may not.
+        """
+        if model is not None and model not in self.models and (written or self.models):
+            raise BadInput(f"no model {model!r} is offered; there are {sorted(self.models)}")
 
     def _member(self, name: str, options: Mapping[str, Any]) -> Actor | None:
         """What is offered by that name, as a member of what somebody wrote."""

@@ -16,6 +16,7 @@ from coterie.ports import Entry, Ledgers
 from coterie.shell.host import Host
 from coterie.shell.standing import Keeper, Spawn
 from coterie.teamfile.closed import Written, missing
+from coterie.teamfile.forms import pattern_forms
 from coterie.words.standing import Standing
 
 AGENTS, TEAMS = "agents/", "teams/"
@@ -155,6 +156,18 @@ def document_of(one: Standing | Team) -> Any:
         "output": one.output,
     }
     return {"agents": {one.name: {key: value for key, value in told.items() if value is not None}}}
+
+
+def by_pattern(
+    pattern: str, members: Any, options: Mapping[str, Any], agents: Mapping[str, Any]
+) -> dict[str, Any]:
+    """A pattern with what stands beside its name, its options, and agents by name, in the grammar of team files."""
+    form = pattern_forms().get(pattern)
+    if form is not None and form.first is None:
+        team: dict[str, Any] = {pattern: dict(options) if members is None else members}
+    else:
+        team = {pattern: members, **options}
+    return {"agents": dict(agents), "team": team} if agents else {"team": team}
 
 
 def _kept(entry: Entry | None, kind: Any) -> Kept | None:

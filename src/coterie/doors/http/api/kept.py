@@ -97,6 +97,36 @@ class AgentPage(Struct, frozen=True, kw_only=True):
     next: str | None
 
 
+class TeamDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A team in the grammar of team files: YAML as a text, or the same as JSON. It names no code and no files."""
+
+    document: dict[str, Any] | Text
+
+
+class NewTeam(TeamDocument, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A team to be kept under a name."""
+
+    name: Called
+
+
+class TeamKept(Struct, frozen=True, kw_only=True):
+    """A team as it is written now; `version` is its ETag, by whom and when (since the epoch) it was made."""
+
+    name: str
+    version: int
+    document: Any
+    by: str
+    created: float
+
+
+class Drawn(Struct, frozen=True, kw_only=True):
+    """A team as a picture: a tree of text, a Mermaid flowchart, and an SVG."""
+
+    text: str
+    mermaid: str
+    svg: str
+
+
 class NewMessage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Something to say to an agent, how urgent it is, and for how many seconds its reply is waited for."""
 

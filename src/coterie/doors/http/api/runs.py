@@ -23,11 +23,11 @@ from coterie.doors.http.api.shapes import (
     RunShown,
     Said,
 )
-from coterie.doors.http.library import UnknownTeam
 from coterie.doors.http.operations import Call, Operations
 from coterie.doors.http.problems import Problem
+from coterie.doors.http.roster import by_pattern
 from coterie.doors.http.sse import EventStream
-from coterie.errors import Busy
+from coterie.errors import BadInput, Busy
 from coterie.kernel.inquiries import questions
 from coterie.kernel.replay import counted
 from coterie.kernel.story import Branch, Line, opened, result, state, transcript, tree, usage
@@ -67,10 +67,7 @@ async def start_run(call: Call) -> Any:
     key = call.request.headers.get("idempotency-key", "")
     asked = hashlib.sha256(key.encode() + b"\n" + await call.request.body()).hexdigest()
     id = new.id or (f"key-{hashlib.sha256(key.encode()).hexdigest()[:24]}" if key else None)
-    try:
-        origin = call.service.library.origin(new.team, new.options, new.model)
-    except UnknownTeam as error:
-        raise Problem(404, error.message) from error
+    origin = await _origin(call, new)
     origin |= {"by": call.by.name, "asked": asked}
     actor = call.service.library.actor(origin)
     try:
@@ -85,7 +82,30 @@ async def start_run(call: Call) -> Any:
     return await _shown(call, id)
 
 
-@operations.add("GET", "/v1/runs/{id}", needs="viewer", gives=RunShown, problems=(404,))
+async def _origin(call: Call, new: NewRun) -> dict[str, Any]:
+    """Where a run comes from: a team that is offered, one that was written here, or one written out for this run."""
+    library, roster = call.service.library, call.service.roster(call.by.tenant)
+    if (new.team is None) == (new.pattern is None):
+        raise BadInput("a run is of a team, by its name, or of a pattern and its members: say one of them")
+    if new.team is not None and new.team in library.offers:
+        return library.origin(new.team, new.options, new.model)
+    if new.team is not None:
+        document, called = await roster.document(new.team), new.team
+        if document is None:
+            raise Problem(404, f"no team is called {new.team!r}")
+        if new.options:
+            raise BadInput(f"{new.team!r} has no option {min(new.options)!r}: it says its own")
+    else:
+        document, called = (
+            by_pattern(str(new.pattern), new.members, new.options, new.agents),
+            str(new.pattern),
+        )
+    library.allow(new.model, written=True)
+    origin = roster.origin(called, await roster.written(document, called))
+    return origin if new.model is None else {**origin, "model": new.model}
+
+
+@operations.add("GET", "/v1/runs/{id}", needs="viewer", gives=RunShown, problems=(404,), tagged=True)
 async def show_run(call: Call) -> Any:
     """One run: what it has come to by now. Its `ETag` changes with every event."""
     records = await _journal(call, call.path["id"])
@@ -175,6 +195,8 @@ async def fork_run(call: Call) -> RunShown:
     id, origin, actor = call.path["id"], dict[str, Any](by=call.by.name), None
     if fork.set:
         began = opened(await _journal(call, id))
+        for model in (said for name, said in fork.set.items() if name.endswith(".model")):
+            call.service.library.allow(model, written="written" in began.origin)
         origin["set"] = {**began.origin.get("set", {}), **fork.set}
         actor = call.service.library.of_run(replace(began, origin={**began.origin, **origin}))
     new = await call.host.fork(id, actor, at=fork.at, origin=origin, by=call.by, **change)

@@ -31,10 +31,18 @@ class Caps(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
 
 
 class NewRun(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A run to be begun: of which team, on which task."""
+    """A run to be begun: of which team, on which task. A team is called by its name, or written out by a pattern.
 
-    team: Name
+    `team` is a team that is offered, or a team or an agent that was written here. With `pattern` it is that one of the
+    catalogue: of `members`, which stand beside its name in a team file, with its `options`. A member is a name, or
+    written out as it is there, and `agents` are members by name.
+    """
+
     task: Text
+    team: Name | None = None
+    pattern: Name | None = None
+    members: Any = None
+    agents: dict[str, Any] = {}
     options: dict[str, Any] = {}
     model: Name | None = None
     limits: Caps = Caps()
@@ -206,11 +214,13 @@ class OptionShown(Struct, frozen=True, kw_only=True):
 
 
 class TeamShown(Struct, frozen=True, kw_only=True):
-    """A team that is offered."""
+    """A team that is offered, or that was written here: then it has a version, and is `written`."""
 
     name: str
     options: list[OptionShown]
     members: list[str]
+    written: bool = False
+    version: int | None = None
 
 
 class NewKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

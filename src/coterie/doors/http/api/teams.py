@@ -1,31 +1,121 @@
-"""The teams that the service offers."""
+"""Teams: those that the service offers, and those that were written over the API."""
 
 from __future__ import annotations
 
+import time
+from itertools import islice
+
+from coterie.actor import Actor
+from coterie.doors import drawing
+from coterie.doors.checked import Report, looked_into, report_of
+from coterie.doors.http.api.kept import After, Drawn, NewTeam, TeamDocument, TeamKept
 from coterie.doors.http.api.shapes import OptionShown, TeamShown
 from coterie.doors.http.library import Offer
-from coterie.doors.http.operations import Call, Operations
+from coterie.doors.http.operations import Call, Operations, Some, Tagged
 from coterie.doors.http.problems import Problem
+from coterie.doors.http.roster import Kept, Roster, Team
+from coterie.doors.letters import Look
+from coterie.errors import BadInput
+from coterie.teamfile.survey import survey
 
 operations = Operations()
+WIDE = 160
+"""Letters that a line of a drawing has at most."""
 
 
-@operations.add("GET", "/v1/teams", needs="viewer", gives=list[TeamShown])
-async def list_teams(call: Call) -> list[TeamShown]:
-    """Every team that is offered."""
-    return [_shown(call, offer) for offer in call.service.library.offers.values()]
+@operations.add("GET", "/v1/teams", needs="viewer", query=After, gives=list[TeamShown], tagged=True)
+async def list_teams(call: Call) -> Some:
+    """Every team that is offered, then those that were written here by name; `Link` says where the next page is."""
+    wanted: After = call.query
+    offers = call.service.library.offers
+    begun = wanted.after in offers or not wanted.after
+    names = list(offers) if begun else []
+    names = names[names.index(wanted.after) + 1 :] if wanted.after in names else names
+    page = [_offered(call, offers[name]) for name in islice(names, wanted.limit + 1)]
+    if len(page) <= wanted.limit:
+        rest = await _roster(call).teams("" if begun else wanted.after, wanted.limit + 1 - len(page))
+        page += [await _written(call, kept) for kept in rest]
+    more = len(page) > wanted.limit
+    page = page[: wanted.limit]
+    return Some(page, page[-1].name if more else None)
 
 
-@operations.add("GET", "/v1/teams/{name}", needs="viewer", gives=TeamShown, problems=(404,))
+@operations.add("GET", "/v1/teams/{name}", needs="viewer", gives=TeamShown, problems=(404,), tagged=True)
 async def show_team(call: Call) -> TeamShown:
     """One team: what it can be told, and its members."""
     offer = call.service.library.offers.get(call.path["name"])
-    if offer is None:
-        raise Problem(404, f"no team is called {call.path['name']!r}")
-    return _shown(call, offer)
+    return _offered(call, offer) if offer is not None else await _written(call, await _kept(call))
 
 
-def _shown(call: Call, offer: Offer) -> TeamShown:
+@operations.add(
+    "POST", "/v1/teams", needs="admin", body=NewTeam, gives=TeamKept, status=201, problems=(409, 412)
+)
+async def write_team(call: Call) -> Tagged:
+    """Keep a team under a name of its own; runs of it can be begun from now on."""
+    new: NewTeam = call.body
+    team = Team(name=new.name, document=new.document, by=call.by.name, created=time.time())
+    return _tagged(await _roster(call).place(team))
+
+
+@operations.add(
+    "GET", "/v1/teams/{name}/document", needs="viewer", gives=TeamKept, problems=(404,), tagged=True
+)
+async def read_team(call: Call) -> Tagged:
+    """What was written of a team; its `ETag` changes with it."""
+    return _tagged(await _kept(call))
+
+
+@operations.add(
+    "PUT",
+    "/v1/teams/{name}/document",
+    needs="admin",
+    body=TeamDocument,
+    gives=TeamKept,
+    problems=(404, 412, 428),
+    headers=("If-Match",),
+)
+async def change_team(call: Call) -> Tagged:
+    """Write a team anew, if it is still the version that `If-Match` names; what runs already goes on as it was."""
+    kept, version = await _kept(call), call.version
+    team = Team(
+        name=kept.value.name, document=call.body.document, by=call.by.name, created=kept.value.created
+    )
+    return _tagged(await _roster(call).place(team, kept.version if version is None else version))
+
+
+@operations.add(
+    "DELETE", "/v1/teams/{name}", needs="admin", status=204, problems=(404, 412, 428), headers=("If-Match",)
+)
+async def delete_team(call: Call) -> None:
+    """Delete a team that was written here; what runs already goes on."""
+    kept, version = await _kept(call), call.version
+    await _roster(call).remove(kept.value, kept.version if version is None else version)
+
+
+@operations.add("POST", "/v1/check", needs="viewer", body=TeamDocument, gives=Report)
+async def check_team(call: Call) -> Report:
+    """What is wrong with a document, and what a run of it may cost at most. Nothing is kept or run."""
+    written = await _roster(call).written(call.body.document, "document")
+    actor, found = looked_into(lambda: call.service.library.read(written, "document"))
+    return report_of("document", actor, found)
+
+
+@operations.add("GET", "/v1/teams/{name}/graph", needs="viewer", gives=Drawn, problems=(404,), tagged=True)
+async def draw_team(call: Call) -> Drawn:
+    """A team drawn: who is in it, by which patterns, and how often each is called at most."""
+    name = call.path["name"]
+    if name in call.service.library.offers:
+        actor = call.service.library.built(name)
+        if actor is None:
+            raise Problem(404, f"the team {name!r} cannot be drawn before it is told its options")
+    else:
+        actor = await _actor(call, await _kept(call))
+    root = survey(actor)
+    lines = drawing.text_lines(root, Look(width=WIDE))
+    return Drawn(text="\n".join(lines), mermaid=drawing.mermaid(root), svg=drawing.svg(root))
+
+
+def _offered(call: Call, offer: Offer) -> TeamShown:
     actor = call.service.library.built(offer.name)
     options = [
         OptionShown(name=one.name, help=one.help, kind=one.kind, required=one.required, default=one.default)
@@ -33,3 +123,41 @@ def _shown(call: Call, offer: Offer) -> TeamShown:
     ]
     members = [] if actor is None else [member.name for member in actor.members]
     return TeamShown(name=offer.name, options=options, members=members)
+
+
+async def _written(call: Call, kept: Kept) -> TeamShown:
+    try:
+        members = [member.name for member in (await _actor(call, kept)).members]
+    except BadInput:  # somebody it names is not there any more; `POST /v1/check` says who
+        members = []
+    return TeamShown(name=kept.value.name, options=[], members=members, written=True, version=kept.version)
+
+
+async def _actor(call: Call, kept: Kept) -> Actor:
+    """The actor of a team that was written here.
+
+    Raises:
+        BadFile: if what it names is not there any more.
+    """
+    team = kept.value
+    written = await _roster(call).written(team.document, team.name)
+    return call.service.library.read(written, team.name).actor
+
+
+async def _kept(call: Call) -> Kept:
+    kept = await _roster(call).team(call.path["name"])
+    if kept is None:
+        raise Problem(404, f"no team is called {call.path['name']!r}")
+    return kept
+
+
+def _roster(call: Call) -> Roster:
+    return call.service.roster(call.by.tenant)
+
+
+def _tagged(kept: Kept) -> Tagged:
+    team: Team = kept.value
+    shown = TeamKept(
+        name=team.name, version=kept.version, document=team.document, by=team.by, created=team.created
+    )
+    return Tagged(shown, kept.version)
