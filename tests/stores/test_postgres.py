@@ -8,7 +8,7 @@ import itertools
 import psycopg
 import pytest
 
-from coterie import Agent, Sleep, Team, cancel, start
+from coterie import Agent, Hear, Sleep, Team, cancel, do, start
 from coterie.errors import BadInput, Busy, Fenced, StoreUnavailable
 from coterie.models import scripted
 from coterie.ports import Store
@@ -145,3 +145,48 @@ def test_a_server_that_is_not_there_is_said():
         asyncio.run(store.read("r"))
     with pytest.raises(BadInput, match="'full' or 'relaxed'"):
         PostgresStore("postgresql://", durability="normal")
+
+
+def test_a_server_that_is_lost_for_a_while_ends_no_run(url, tenant):
+    """Its connections are cut again and again: what was being written is there once, and what was said is heard."""
+
+    async def step(n: int) -> int:
+        return n
+
+    async def play(task):
+        done = [await do(step, n) for n in range(50)]
+        return f"{sum(done)} {await Hear('word')}"
+
+    async def cut(admin):
+        await admin.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where pid <> pg_backend_pid() and backend_type = 'client backend'"
+        )
+
+    async def scene():
+        store, other = (PostgresStore(url, tenant=tenant) for _ in range(2))
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as admin:
+            runs = [start(Team("steps", (), play), id=f"r{n}", store=store) for n in range(20)]
+            for run in runs:
+                await run.begun()
+            for _ in range(5):
+                await asyncio.sleep(0.05)
+                await cut(admin)
+            for run in runs:
+                while not (said := await _signalled(other, run.id)):
+                    await asyncio.sleep(0.05)
+            results = [await run.result() for run in runs]
+        problems = [await store.verify(run.id) for run in runs]
+        counts = [len(await store.read(run.id)) for run in runs]
+        await store.close()
+        await other.close()
+        return {one.text for one in results}, problems, len(set(counts)), said
+
+    async def _signalled(other, run):
+        try:
+            await other.signal(run, Signalled("message", "word", "hello"))
+        except StoreUnavailable:
+            return False
+        return True
+
+    assert asyncio.run(scene()) == ({"1225 hello"}, [[]] * 20, 1, True)

@@ -12,28 +12,32 @@ Theory of operation
 4. A lease is renewed while its process lives. That of a dead process on this machine is free at once, that of
    another machine after `lease` seconds by the server's clock.
 5. What other processes have to say to a run is rows, and a notification wakes its writer.
-6. A store is one tenant's: every row it reads or writes is its own. It belongs to the event loop that uses it.
+6. A connection that is lost is opened again, and the commit that was under way is tried again: what it wrote
+   already has our epoch, so writing it twice changes nothing.
+7. A store is one tenant's: every row it reads or writes is its own. It belongs to the event loop that uses it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Literal
 
 import msgspec
 import psycopg
-from psycopg.rows import TupleRow
 
 from coterie.errors import BadInput, Busy, Fenced, StoreError, StoreUnavailable
 from coterie.kernel.story import ENDED
 from coterie.ports import DUE, HANDED, Hear, Lease
-from coterie.stores.held import Added, Held, overview_of
+from coterie.stores.commit import Commit
+from coterie.stores.held import Held, overview_of
 from coterie.stores.holder import dead, holder
+from coterie.stores.links import Connection, Links, unavailable
 from coterie.stores.pruning_rows import RowPruner
 from coterie.stores.rows import PUTS, Listing, Rows, fetched, put
-from coterie.stores.tables import CLAIM, COMMIT, DUE_NOW, RELEASE, SIGNAL, WAKE, migrate
+from coterie.stores.tables import CLAIM, COMMIT, DUE_NOW, RELEASE, SIGNAL, WAKE
 from coterie.wire.export import Kept
 from coterie.wire.journal import Reader
 from coterie.wire.redaction import taken
@@ -45,16 +49,8 @@ from coterie.words.which import ALL, Which
 
 LEASE = 30.0
 """Seconds for which a lease is good unless it is renewed."""
-Connection = psycopg.AsyncConnection[TupleRow]
-
-
-class _Group:
-    """The appends that go into one commit, and those who wait for it."""
-
-    def __init__(self) -> None:
-        self.pages: list[Added] = []
-        self.blobs: list[tuple[bytes, bytes]] = []
-        self.done: asyncio.Future[set[int]] = asyncio.get_running_loop().create_future()
+AGAIN = 0.25
+"""Seconds after which a server that was lost is looked for again."""
 
 
 class PostgresStore:
@@ -72,13 +68,10 @@ class PostgresStore:
             raise BadInput(f"durability is 'full' or 'relaxed' on PostgreSQL, not {durability!r}")
         self.url = url
         self.tenant = tenant
-        self._commit = "on" if durability == "full" else "off"
         self._lease = lease
         self._held: dict[str, Held] = {}
-        self._group: _Group | None = None
-        self._opening = asyncio.Lock()
-        self._db: Connection | None = None
-        self._pen: Connection | None = None
+        self._group: Commit | None = None
+        self._links = Links(url, "on" if durability == "full" else "off")
         self._tasks: list[asyncio.Task[None]] = []
         self._writing: asyncio.Task[None] | None = None
 
@@ -118,7 +111,7 @@ class PostgresStore:
             raise StoreError(f"run {lease.run!r} has {held.seq} events; {records[0].seq} cannot come next")
         group = self._group
         if group is None:
-            group = self._group = _Group()
+            group = self._group = Commit()
         group.pages.append(held.add(records, group.blobs))
         if self._writing is None:
             self._writing = asyncio.get_running_loop().create_task(self._write())
@@ -225,45 +218,28 @@ class PostgresStore:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for connection in (self._db, self._pen):
-            if connection is not None:
-                await connection.close()
+        await self._links.close()
 
     # Connections
 
     @asynccontextmanager
     async def _told(self) -> AsyncGenerator[Connection, None]:
-        """The connection for all but appends, opened if need be.
+        """The connection for all but appends.
 
         Raises:
             StoreUnavailable: for whatever the server or the network raises.
         """
-        try:
-            db = self._db
-            if db is None or db.closed:
-                async with self._opening:
-                    db = await self._open() if self._db is None or self._db.closed else self._db
+        async with self._links.told() as db:
+            if not self._tasks:
+                loop = asyncio.get_running_loop()
+                self._tasks = [loop.create_task(self._renew()), loop.create_task(self._listen())]
             yield db
-        except psycopg.Error as error:
-            raise _unavailable(error) from error
 
     @asynccontextmanager
     async def _pruner(self) -> AsyncGenerator[RowPruner, None]:
         """Over a connection of its own, for transactions that are nobody else's."""
         async with self._told(), await psycopg.AsyncConnection.connect(self.url, autocommit=True) as db:
             yield RowPruner(db, self.tenant)
-
-    async def _open(self) -> Connection:
-        db = await psycopg.AsyncConnection.connect(self.url, autocommit=True)
-        await migrate(db)
-        self._pen = await psycopg.AsyncConnection.connect(self.url, autocommit=True)
-        await self._pen.execute("select set_config('synchronous_commit', %s, false)", (self._commit,))
-        loop = asyncio.get_running_loop()
-        for task in self._tasks:
-            task.cancel()
-        self._tasks = [loop.create_task(self._renew()), loop.create_task(self._listen())]
-        self._db = db
-        return db
 
     # Claims
 
@@ -301,17 +277,24 @@ class PostgresStore:
         held.writer.links = reader.links
 
     async def _renew(self) -> None:
-        """Keep what is held."""
+        """Keep what is held; where the server is lost, it is tried again soon."""
+        pause = self._lease / 3
         while True:
-            await asyncio.sleep(self._lease / 3)
-            held = list(self._held.values())
-            if held:
-                async with self._told() as db:
-                    await db.execute(
-                        "update runs set expires = now() + make_interval(secs => %s) from unnest(%s::bigint[], "
-                        "%s::bigint[]) as h (id, epoch) where runs.id = h.id and runs.epoch = h.epoch",
-                        (self._lease, [one.key for one in held], [one.epoch for one in held]),
-                    )
+            await asyncio.sleep(pause)
+            pause = self._lease / 3
+            try:
+                await self._keep(list(self._held.values()))
+            except StoreUnavailable:
+                pause = AGAIN
+
+    async def _keep(self, held: Sequence[Held]) -> None:
+        if held:
+            async with self._told() as db:
+                await db.execute(
+                    "update runs set expires = now() + make_interval(secs => %s) from unnest(%s::bigint[], "
+                    "%s::bigint[]) as h (id, epoch) where runs.id = h.id and runs.epoch = h.epoch",
+                    (self._lease, [one.key for one in held], [one.epoch for one in held]),
+                )
 
     # Commits
 
@@ -324,34 +307,30 @@ class PostgresStore:
                 try:
                     group.done.set_result(await self._written(group))
                 except (psycopg.Error, StoreError) as error:
-                    said = error if isinstance(error, StoreError) else _unavailable(error)
+                    said = error if isinstance(error, StoreError) else unavailable(error)
                     group.done.set_exception(said)
         finally:
             self._writing = None
 
-    async def _written(self, group: _Group) -> set[int]:
-        """Write a group; the runs whose lease was held."""
+    async def _written(self, group: Commit) -> set[int]:
+        """Write a group; the runs whose lease was held.
+
+        A server that is lost meanwhile is looked for again, for half as long as a lease is good.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._lease / 2
+        while True:
+            try:
+                return await self._committed(group)
+            except (psycopg.OperationalError, StoreUnavailable):
+                if not self._links.lost or loop.time() > until:
+                    raise
+            await asyncio.sleep(AGAIN)
+
+    async def _committed(self, group: Commit) -> set[int]:
         async with self._told():
-            pages, pen = group.pages, self._pen
-        assert pen is not None  # it is opened with the other
-        held = {page.held.key: page.held for page in pages}
-        cursor = await pen.execute(
-            COMMIT,
-            {
-                "ids": [*held],
-                "epochs": [one.epoch for one in held.values()],
-                "runs": [page.held.key for page in pages],
-                "seqs": [page.seq for page in pages],
-                "counts": [page.count for page in pages],
-                "hashes": [page.hash for page in pages],
-                "bodies": [page.body for page in pages],
-                "contents": [page.contents for page in pages],
-                "tenant": self.tenant,
-                "names": [name for name, _ in group.blobs],
-                "values": [body for _, body in group.blobs],
-            },
-            binary=True,
-        )
+            pen = self._links.pen
+        cursor = await pen.execute(COMMIT, group.values(self.tenant), binary=True)
         return {key for (key,) in await cursor.fetchall()}
 
     async def _flushed(self) -> None:
@@ -362,14 +341,22 @@ class PostgresStore:
     # What others say
 
     async def _listen(self) -> None:
-        """Hear what is said to the runs that this process holds."""
-        async with await psycopg.AsyncConnection.connect(self.url, autocommit=True) as listener:
-            await listener.execute("listen coterie")
-            async for notice in listener.notifies():
-                tenant, _, run = notice.payload.partition("/")
-                held = self._held.get(run)
-                if tenant == self.tenant and held is not None and held.hear is not None:
-                    await self._hear(held)
+        """Hear what is said to the runs that this process holds, and after a break what was said meanwhile."""
+        while True:
+            with contextlib.suppress(psycopg.Error, StoreError):
+                async with await psycopg.AsyncConnection.connect(self.url, autocommit=True) as listener:
+                    await listener.execute("listen coterie")
+                    for held in list(self._held.values()):
+                        await self._hear(held)
+                    async for notice in listener.notifies():
+                        await self._noticed(notice.payload)
+            await asyncio.sleep(AGAIN)
+
+    async def _noticed(self, payload: str) -> None:
+        tenant, _, run = payload.partition("/")
+        held = self._held.get(run)
+        if tenant == self.tenant and held is not None and held.hear is not None:
+            await self._hear(held)
 
     async def _hear(self, held: Held) -> None:
         async with self._told() as db:
@@ -389,9 +376,3 @@ class PostgresStore:
 
 def _fenced(lease: Lease) -> Fenced:
     return Fenced(f"run {lease.run!r} was taken over: epoch {lease.epoch} is not the newest")
-
-
-def _unavailable(error: psycopg.Error) -> StoreUnavailable:
-    return StoreUnavailable(
-        f"PostgreSQL failed: {str(error).strip()}; is the server there, and may this user write?"
-    )

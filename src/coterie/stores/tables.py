@@ -100,6 +100,7 @@ with fence as (
     from unnest(%(runs)b::bigint[], %(seqs)b::int[], %(counts)b::int[], %(hashes)b::bytea[], %(bodies)b::bytea[],
                 %(contents)b::bytea[]) as p (run, seq, count, hash, body, contents)
     join fence f on f.id = p.run
+    on conflict do nothing
 )
 select id from fence
 """
