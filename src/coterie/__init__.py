@@ -32,6 +32,7 @@ from coterie.words.effect import (
 from coterie.words.failure import Failure, best_effort, collect_all, fail_fast, quorum
 from coterie.words.limits import Limits
 from coterie.words.message import File, Message
+from coterie.words.quota import Quota
 from coterie.words.result import Result
 from coterie.words.task import Task
 from coterie.words.usage import Usage
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "Actor", "Agent", "Human", "Remote", "Team", "tool",
-    "Task", "Message", "File", "Result", "Failure", "Usage", "Limits",
+    "Task", "Message", "File", "Result", "Failure", "Usage", "Limits", "Quota",
     "run", "run_sync", "start", "resume", "fork", "replay", "cancel",
     "do", "gather", "first", "race", "within", "fail_fast", "collect_all", "quorum", "best_effort",
     "Ask", "Claim", "Draw", "Get", "Hear", "Here", "Mark", "Now", "Put", "Release", "Send", "Sleep", "Watch",

@@ -14,6 +14,7 @@ from coterie.words.message import Message
 from coterie.words.permit import Decision, Ruling
 from coterie.words.principal import Principal
 from coterie.words.pruned import Pruned
+from coterie.words.quota import Reserved, Spending
 from coterie.words.result import Overview
 from coterie.words.which import ALL, Which
 
@@ -196,6 +197,43 @@ class Keeper(Store, Protocol):
 
     async def pruned(self) -> list[Pruned]:
         """What is left of runs that were let go of, the newest first."""
+        ...
+
+
+class Tally(Protocol):
+    """What the runs of a store use up together, a day at a time. What is set aside is counted as used.
+
+    Its promises are `coterie.testing.TallyPromises`.
+    """
+
+    async def reserve(self, wanted: Reserved, extra: Spending, caps: Spending, /) -> Spending:
+        """Set aside what `wanted` says, and more (`extra`), as far as `caps` allow (`words.quota.granted`); what was.
+
+        It is one step for whatever else uses the tally, and durable when this returns. What the same run has set
+        aside before, under the same lease and for the same day, is added to.
+        """
+        ...
+
+    async def settle(self, run: str, epoch: int, day: str, spent: Spending, /) -> None:
+        """Count `spent` in the place of all that is set aside there; nothing, if nothing is."""
+        ...
+
+    async def reserved(self, run: str = "", /) -> list[Reserved]:
+        """What is set aside, by one run or by all."""
+        ...
+
+    async def used(self, day: str, /) -> Spending:
+        """What is spent or set aside of a day."""
+        ...
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """A store that keeps a tally."""
+
+    @property
+    def tally(self) -> Tally:
+        """What its runs use up together."""
         ...
 
 

@@ -400,3 +400,25 @@ def test_show_messages_says_who_talked_to_whom() -> None:
     say("run", "team.py:panel", "Rust?", "--id", "r")
     assert "debate -> judge" in say("show", "r", "--messages").stdout
     assert "judge" not in say("show", "r", "--agent", "nobody").stdout
+
+
+def test_a_day_limit_counts_all_runs_of_a_store() -> None:
+    """The second run finds nothing left, says when the day turns, and goes on under a higher limit."""
+    first = say("run", "team.py:panel", "go", "--id", "a", "--day-limit", "requests=4")
+    second = say("run", "team.py:panel", "go", "--id", "b", "--day-limit", "requests=4")
+    assert [first.exit_code, second.exit_code] == [0, 1]
+    assert "requests of tenant 'default'" in second.stderr
+    assert "the day turns at 00:00 UTC" in second.stderr
+    assert say("resume", "b", "--day-limit", "requests=6").exit_code == 0
+    for wrong, words in [("acme", "is [TENANT:]NAME=VALUE"), ("euro=1", "no quota of 'euro'")]:
+        refused = say("run", "team.py:panel", "go", "--day-limit", wrong)
+        assert (refused.exit_code, words in refused.stderr) == (2, True)
+
+
+def test_what_becomes_of_steps_in_doubt_is_said_by_known_words() -> None:
+    """Any other is refused before anything is begun."""
+    for wrong, words in [("pay", "is TOOL=WORD"), ("pay=again", "verify, retry, ask, skip")]:
+        refused = say("run", "team.py:panel", "go", "--in-doubt", wrong)
+        assert (refused.exit_code, words in refused.stderr) == (2, True)
+    missing = say("worker", "--engine", "nats://127.0.0.1:1", "--policy", "none.yaml")
+    assert (missing.exit_code, "no policy can be read at 'none.yaml'" in missing.stderr) == (2, True)

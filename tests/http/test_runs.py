@@ -6,10 +6,13 @@ import asyncio
 import json
 
 from coterie.doors.events import event_data
+from coterie.doors.http.settings import Settings
 from coterie.kernel.values import to_plain
+from coterie.policy import Rule, rules
 from coterie.wire.export import problems, read
 from coterie.words.delta import Delta
 from coterie.words.message import Message
+from coterie.words.quota import Quota
 from tests.http.serving import served, service_at
 
 
@@ -354,3 +357,33 @@ def test_the_questions_of_a_paused_run_are_listed(tmp_path):
     asked, own, refused, taken = over_http(tmp_path, scene)
     assert (asked["state"], asked["paused"], own) == ("open", True, asked)
     assert (refused, taken["state"], taken["paused"]) == (409, "answered", False)
+
+
+def test_a_tenant_begins_no_more_runs_than_its_day_allows(tmp_path):
+    """The one too many is a 429 that says which cap it is and when the day turns; a run at a cap fails, and says so."""
+    quota = Quota(runs=2, requests=7)
+
+    async def scene(client):
+        ended = [await client.get(f"/v1/runs/{await begun(client)}/wait") for _ in range(2)]
+        refused = await client.post("/v1/runs", json={"task": "Rust?", "team": "panel"})
+        return [one.json() for one in ended], refused
+
+    ended, refused = over_http(tmp_path, scene, settings=Settings(quotas={"*": quota}))
+    assert [one["status"] for one in ended] == ["succeeded", "failed"]
+    assert ended[1]["failure"]["kind"] == "OverLimit"
+    assert sum(one["usage"]["requests"] for one in ended) == 7
+    assert (refused.status_code, refused.json()["kind"]) == (429, "OverLimit")
+    assert "runs of tenant 'default'" in refused.json()["detail"]
+    assert "the day turns at 00:00 UTC" in refused.json()["detail"]
+
+
+def test_why_a_policy_refuses_is_in_the_problem(tmp_path):
+    """A rule's reason is read by whoever is refused, in the answer of the service."""
+    policy = rules(Rule(decision="deny", actions=("run",), why="the panel is closed in December"))
+
+    async def scene(client):
+        return await client.post("/v1/runs", json={"task": "Rust?", "team": "panel"})
+
+    refused = over_http(tmp_path, scene, policy=policy)
+    assert refused.status_code == 403
+    assert ": the panel is closed in December" in refused.json()["detail"]

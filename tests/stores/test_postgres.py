@@ -13,7 +13,7 @@ from coterie.errors import BadInput, Busy, Fenced, StoreUnavailable
 from coterie.models import scripted
 from coterie.ports import Store
 from coterie.stores.postgres import PostgresStore
-from coterie.testing import KeeperPromises
+from coterie.testing import KeeperPromises, TallyPromises
 from coterie.words.event import Opened, Record, Settled, Signalled
 from tests.stores.servers import postgres
 
@@ -26,7 +26,7 @@ def url():
         yield address
 
 
-class TestPostgresStore(KeeperPromises):
+class TestPostgresStore(KeeperPromises, TallyPromises):
     @pytest.fixture
     def store(self, url) -> Store:
         self.url, self.tenant = url, f"tenant-{next(_tenants)}"

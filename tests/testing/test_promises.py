@@ -6,16 +6,16 @@ import pytest
 from coterie.models import scripted
 from coterie.ports import Model, Store
 from coterie.stores import MemoryStore, SqliteStore
-from coterie.testing import KeeperPromises, ModelPromises
+from coterie.testing import KeeperPromises, ModelPromises, TallyPromises
 
 
-class TestMemoryStore(KeeperPromises):
+class TestMemoryStore(KeeperPromises, TallyPromises):
     @pytest.fixture
     def store(self) -> Store:
         return MemoryStore()
 
 
-class TestSqliteStore(KeeperPromises):
+class TestSqliteStore(KeeperPromises, TallyPromises):
     @pytest.fixture
     def store(self, tmp_path: Path) -> Store:
         self.path = tmp_path / "runs.db"

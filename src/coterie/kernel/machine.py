@@ -53,7 +53,7 @@ class Machine:
     error: Exception | None = None
     done = False
     _last: Think | None = None
-    _concluding = False
+    concluding = False
     _shared: Shared | None = None
 
     def __init__(
@@ -171,9 +171,9 @@ class Machine:
     def _concludes(self, error: Exception) -> bool:
         """Whether a run that a limit ends gets a last answer; it is asked for now."""
         wanted = isinstance(error, OverLimit) and self.budget.root.limits.at_cap == "finalize"
-        if not wanted or self._concluding or self._last is None:
+        if not wanted or self.concluding or self._last is None:
             return False
-        self._concluding = True
+        self.concluding = True
         keep(self.root, error)
         self.budget.root.open_up()
         said = conclusion(self.root, self._last, str(error))

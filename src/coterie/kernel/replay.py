@@ -129,8 +129,8 @@ class _Begun:
         if asks and note.about != PERMISSION:
             return
         (self._held if asks else self._refused).add(note.path)
-        if self.since.pop(note.path, None) is None:
-            self._before.add(note.path)
+        self.since.pop(note.path, None)
+        self._before.add(note.path)
 
     def asked(self, path: str, time: float) -> None:
         """Take that a step was asked. It may have been before, and be let pass now that the run is gone on with."""

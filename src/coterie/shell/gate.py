@@ -9,19 +9,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from coterie.errors import CoterieError, Denied, failure_of
+from coterie.errors import CoterieError, Denied, OverLimit, failure_of
 from coterie.kernel.budget import Account, prompted
+from coterie.kernel.machine import Machine
 from coterie.kernel.taint import told
 from coterie.kernel.values import to_plain
 from coterie.ports import Policy
+from coterie.shell.purse import Purse
 from coterie.words.effect import Effect, Forget, Recall, Remember, Think, Use
-from coterie.words.event import Asked, Settled
+from coterie.words.event import Asked, Event, Settled
 from coterie.words.permit import DECISIONS, Decision, Permit, Ruling
 from coterie.words.principal import Principal
 
@@ -38,21 +40,58 @@ ALLOWED = Verdict("allow")
 
 
 class Gate:
-    """What may be begun in one run, for `principal`."""
+    """What may be begun in one run: by a policy, for `principal`, and by what is in the `purse` of its tenant's day."""
 
-    def __init__(self, policy: Policy, principal: Principal, run: str) -> None:
+    def __init__(
+        self, policy: Policy | None, principal: Principal, run: str, purse: Purse | None = None
+    ) -> None:
         self._policy = policy
         self._principal = principal
         self._run = run
+        self._purse = purse
+        self._short: dict[str, str] = {}
+        self._asks = False
+
+    async def prepare(self, settled: Sequence[Event], asked: Sequence[Asked], machine: Machine) -> None:
+        """Set aside what effects may cost that a verdict is wanted on next; what has `settled` is counted."""
+        if self._purse is not None:
+            self._short = await self._purse.refusals(settled, asked, machine)
+            self._asks = machine.budget.root.limits.at_cap == "ask"
+
+    def short(self, path: str) -> bool:
+        """Whether the day did not allow the effect at `path` when it was looked at last."""
+        return path in self._short
+
+    def tick(self, arrive: Callable[[Event], None]) -> None:
+        """Have the time count that passes from now on, if it does; `arrive` is told when it is over."""
+        if self._purse is not None:
+            self._purse.tick(arrive)
+
+    async def close(self) -> None:
+        """Give back what was set aside."""
+        if self._purse is not None:
+            await self._purse.close()
 
     def verdict(self, asked: Asked, account: Account) -> Verdict:
         """What is to be done with an effect that counts against `account`."""
+        said = ALLOWED if self._policy is None else self._ruled(self._policy, asked, account)
+        why = self._short.get(asked.path)
+        if why is None or said.decision == "deny":
+            return said
+        if self._asks:
+            return Verdict(
+                "ask", f"{why}. When it is raised, or the day has turned: approve, and it is tried again"
+            )
+        return Verdict("deny", why, OverLimit)
+
+    def _ruled(self, policy: Policy, asked: Asked, account: Account) -> Verdict:
+        """What a policy says."""
         found = subject(asked.effect, account)
         if found is None:
             return ALLOWED
         action, resource, about = found
         context = {"run": self._run, "path": asked.path, **about}
-        said = ruled(self._policy, self._principal, action, resource, context)
+        said = ruled(policy, self._principal, action, resource, context)
         return replace(said, why=said.why + _with(about)) if said.decision == "ask" else said
 
 
@@ -92,12 +131,19 @@ def permitted(
 def judged(gate: Gate | None, asked: Asked, account: Account, sources: tuple[str, ...]) -> Verdict:
     """What is to be done with an effect that a policy, and where the words came from, may be against."""
     said = ALLOWED if gate is None else gate.verdict(asked, account)
-    return _tainted(asked, sources) if sources and said.decision != "deny" else said
+    short = gate is not None and gate.short(asked.path)
+    return _tainted(asked, sources) if sources and not short and said.decision != "deny" else said
 
 
-def forbidden(path: str, by: str) -> Settled:
-    """How a step ends that a person, `by`, does not allow."""
-    return Settled(path, failure=failure_of(Denied(f"{by or 'a person'} did not allow {path!r}"), path))
+def forbidden(path: str, by: str, *, short: bool = False) -> Settled:
+    """How a step ends that a person, `by`, does not allow; `short`, where the tenant's day did not."""
+    who = by or "a person"
+    said = (
+        OverLimit(f"{who} stopped {path!r} at a cap of the day")
+        if short
+        else Denied(f"{who} did not allow {path!r}")
+    )
+    return Settled(path, failure=failure_of(said, path))
 
 
 def _tainted(asked: Asked, sources: tuple[str, ...]) -> Verdict:

@@ -18,9 +18,10 @@ from coterie.kernel.replay import Resumed, counted, reopening, replay, signal
 from coterie.kernel.story import closed, opened, paused, result_of, task_of_run, usage, wakes
 from coterie.kernel.taint import TAINT
 from coterie.kernel.values import storable, to_plain
-from coterie.ports import Lease, Observer, Policy, Store
+from coterie.ports import Counting, Lease, Observer, Policy, Store
 from coterie.shell.gate import Gate
 from coterie.shell.inflight import fits
+from coterie.shell.purse import Purse
 from coterie.shell.reuse import Memo
 from coterie.shell.runner import Runner
 from coterie.shell.world import World
@@ -29,6 +30,7 @@ from coterie.words.event import Asked, Event, Opened, Record, Signalled
 from coterie.words.limits import DEFAULT
 from coterie.words.permit import GOVERNED, Permit
 from coterie.words.principal import LOCAL, Principal
+from coterie.words.quota import Quota
 from coterie.words.result import Result
 from coterie.words.task import Task
 
@@ -92,6 +94,9 @@ class Job:
         self.by = LOCAL
         self.parks: float | None = None
         """Seconds of waiting from which it leaves memory; None where nobody would bring it back."""
+        self.quota: Quota | None = None
+        self.tenant = LOCAL.tenant
+        self._purse: Purse | None = None
         self._heard: list[Signalled] = []
         self._late: list[Signalled] = []
         self._runner: Runner | None = None
@@ -103,6 +108,7 @@ class Job:
         Raises:
             UnknownRun: if there is no task, here or in the store.
             Busy: if the run is `fresh`, and somebody else has begun it.
+            OverLimit: if it is new, and its tenant has begun as many runs today as may be.
         """
         store = self.store
         lease = await store.claim(self.id, self._told)
@@ -111,18 +117,20 @@ class Job:
             records = await store.read(self.id)
             if not records or self.fresh:
                 self._is_new(records)
+                await self._counts(lease, records)
                 runner, events, standing = self._begun(lease, self._given())
             elif (end := closed(records)) is not None and not (self.again and end.status in AGAIN):
                 await store.release(lease)
                 return result_of(self.id, end)
             else:
+                await self._counts(lease, records)
                 runner, events, standing = self._resumed(lease, records)
         except (Diverged, Unfit) as misfit:
-            await store.release(lease)
+            await self._let_go(lease)
             spent = usage(records)[""]
             return Result(id=self.id, status="needs_migration", failure=failure_of(misfit), usage=spent)
         except BaseException:
-            await store.release(lease)
+            await self._let_go(lease)
             raise
         if self.attach is not None:
             self.attach(runner, records)
@@ -140,6 +148,7 @@ class Job:
 
         Raises:
             Busy: if there is a run of that id.
+            OverLimit: if its tenant has begun as many runs today as may be.
         """
         store, task = self.store, plain(self._given(), self.actor.name)
         assert store is not None  # a run that is performed elsewhere has a journal
@@ -147,9 +156,33 @@ class Job:
         try:
             if await store.read(self.id):
                 raise Busy(f"there is a run {self.id!r} already; give the new one another id, or none")
+            await self._counts(lease, [])
             await store.append(lease, [Record(0, self.world.clock(), self._opening(task))])
         finally:
-            await store.release(lease)
+            await self._let_go(lease)
+
+    async def _counts(self, lease: Lease, records: list[Record]) -> None:
+        """Have what the run uses count in the day of its tenant, if that has a quota.
+
+        Raises:
+            BadInput: if the store keeps no tally.
+            OverLimit: if the run is new, and no more may be begun today.
+        """
+        if self.quota is None:
+            return
+        if not isinstance(self.store, Counting):
+            raise BadInput(
+                f"a quota needs a store that keeps a tally, and {type(self.store).__name__} keeps none"
+            )
+        purse = Purse(self.quota, self.tenant, self.store, lease, len(records), self.world.clock)
+        await purse.open(records)
+        self._purse = purse
+
+    async def _let_go(self, lease: Lease) -> None:
+        """Give everything back that was taken for the run."""
+        if self._purse is not None:
+            await self._purse.close()
+        await self.store.release(lease)
 
     def _told(self, said: Signalled) -> None:
         """Take what came through the store; what comes while the run is being parked goes back there."""
@@ -177,9 +210,16 @@ class Job:
     def _begun(self, lease: Lease, task: Task) -> tuple[Runner, list[Event], None]:
         task = plain(task, self.actor.name)
         self.origin = self._origin()
+        self._bound()
         return self._made(lease, task, 0), [self._opening(task)], None
 
+    def _bound(self) -> None:
+        """Have the run do at a cap what the quota of its tenant says, if that says something."""
+        if self.quota is not None and self.quota.at_cap is not None:
+            self.limits = self.limits.raised({"at_cap": self.quota.at_cap})
+
     def _opening(self, task: Task) -> Opened:
+        self._bound()
         return Opened(
             run=self.id,
             actor=self.actor.name,
@@ -241,7 +281,8 @@ class Job:
 
     def _made(self, lease: Lease, task: Task, seq: int, opened: float | None = None) -> Runner:
         machine = machine_of(self.actor, task, self.origin, limits=self.limits)
-        gate = None if self.policy is None else Gate(self.policy, self.by, self.id)
+        ungated = self.policy is None and self._purse is None
+        gate = None if ungated else Gate(self.policy, self.by, self.id, self._purse)
         return Runner(
             machine,
             self.world,

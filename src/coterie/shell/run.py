@@ -27,6 +27,7 @@ from coterie.words.event import Closed, Record, Signalled
 from coterie.words.failure import Failure
 from coterie.words.limits import DEFAULT, Limits
 from coterie.words.principal import LOCAL, Principal
+from coterie.words.quota import Quota
 from coterie.words.result import Result
 from coterie.words.task import Task, task_of
 
@@ -52,6 +53,7 @@ async def run(
     policy: Policy | None = None,
     by: Principal = LOCAL,
     in_doubt: Mapping[str, Doubt] = NO_RULES,
+    quota: Quota | None = None,
 ) -> Result:
     """Give `task` to `actor` and wait for what it comes to.
 
@@ -67,6 +69,7 @@ async def run(
 
     With a `policy` the run is governed: it is asked whether `by` may do each thing before that is begun.
     `in_doubt` says what becomes of tools, by patterns of their names, that were under way at a crash.
+    `quota` is what all runs of the tenant of `by` in that store may use up together in a day.
 
     A failure of the work is in the result (`status`, `failure`), with what was finished and
     spent; errors of the store or of the programmer are raised.
@@ -74,12 +77,13 @@ async def run(
     Raises:
         BadInput: for a session without a store, or with an id for the run.
         Busy: if another process performs the run, or the session is busy (see `Session`).
+        OverLimit: if the quota allows no more runs today. Nothing was begun.
     """
     world = World(model, models, ask, seed=seed, memory=memory, doubts=in_doubt)
     actor, task = actor_of(actor), task_of(task)
     if session is not None and (store is None or id is not None):
         raise BadInput("a session needs a store=, and names its runs itself: leave id= out")
-    if store is None and policy is None:
+    if store is None and policy is None and quota is None:
         return await unkept(actor, task, world, id or new_id(), limits)
 
     kept = store or MemoryStore()
@@ -87,6 +91,7 @@ async def run(
     def made(actor: Actor, id: str, task: Task | None) -> Job:
         job = Job(actor, task, world, kept, id)
         job.policy, job.by = policy, by
+        job.quota, job.tenant = quota, by.tenant
         job.limits = limits
         job.origin = origin or {}
         return job
@@ -129,6 +134,7 @@ def start(
     policy: Policy | None = None,
     by: Principal = LOCAL,
     in_doubt: Mapping[str, Doubt] = NO_RULES,
+    quota: Quota | None = None,
 ) -> Run:
     """Begin to perform `actor` on `task`, and go on at once; takes the options of `run`.
 
@@ -139,6 +145,7 @@ def start(
     job.origin = origin or {}
     job.limits = limits
     job.policy, job.by = policy, by
+    job.quota, job.tenant = quota, by.tenant
     return Run(job, attended=attended)
 
 
@@ -156,6 +163,7 @@ async def resume(
     limits: Mapping[str, Any] | None = None,
     policy: Policy | None = None,
     in_doubt: Mapping[str, Doubt] = NO_RULES,
+    quota: Quota | None = None,
 ) -> Result:
     """Go on with a run that was interrupted, waits for `answers`, was cancelled, or failed.
 
@@ -163,7 +171,7 @@ async def resume(
     step whose failure ended it. A run that succeeded gives its result again. `limits` are put in
     the place of those that the run has: what they refused is done now. A governed run goes on for whom
     it was begun, and needs a `policy`. `in_doubt` says what becomes of tools, by patterns of their names, that were
-    under way when it was interrupted.
+    under way when it was interrupted, and `quota` what its tenant may use up in a day.
 
     Raises:
         ValueError: if one of `limits` is no limit.
@@ -175,7 +183,7 @@ async def resume(
     job.raised = limits or {}
     DEFAULT.raised(dict(job.raised))
     job.again = True
-    job.policy = policy
+    job.policy, job.quota = policy, quota
     return await job.perform()
 
 

@@ -20,23 +20,19 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import msgspec
-
-from coterie.errors import InDoubt, NotOpen, RunError, failure_of
+from coterie.errors import failure_of
 from coterie.kernel.machine import Machine
-from coterie.kernel.replay import PERMISSION, Resumed, signal
+from coterie.kernel.replay import Resumed, signal
 from coterie.kernel.story import result_of
-from coterie.kernel.values import storable
 from coterie.ports import DROPPED, Lease, Store
+from coterie.shell.answering import Answering
 from coterie.shell.ending import ended
-from coterie.shell.gate import Gate, Verdict, forbidden, judged
-from coterie.shell.inbox import Inbox
-from coterie.shell.questions import doubtful, dubious, fitting, leave, petition, put
+from coterie.shell.gate import Gate, Verdict, judged
+from coterie.shell.questions import doubtful, dubious, leave, petition
 from coterie.shell.reuse import Memo
 from coterie.shell.world import World
-from coterie.words.effect import Answer, Ask, answer_of
+from coterie.words.effect import Ask
 from coterie.words.event import Asked, Closed, Event, Record, Settled, Signalled
-from coterie.words.limits import parsed
 from coterie.words.result import Result, Status
 
 GRACE = 5.0
@@ -45,7 +41,7 @@ BREATH = 64
 """Bursts after which a run lets the others on its loop have a turn, however busy it is."""
 
 
-class Runner(Inbox):
+class Runner(Answering):
     """One run being performed."""
 
     def __init__(
@@ -62,10 +58,7 @@ class Runner(Inbox):
         answers: Mapping[str, Any] | None = None,
         gate: Gate | None = None,
     ) -> None:
-        super().__init__(world.clock)
-        self.machine = machine
-        self.world = world
-        self.waiting: dict[str, Ask] = {}
+        super().__init__(machine, world, gate, answers)
         self.watch: Callable[[list[Record]], None] | None = None
         self.begun: Callable[[], object] = bool
         """Called when what led here is in the store."""
@@ -76,15 +69,8 @@ class Runner(Inbox):
         self._alarm: asyncio.TimerHandle | None = None
         self._attended = attended
         self._memo = memo
-        self._answers = {path: answer_of(given) for path, given in (answers or {}).items()}
-        self._doubts: dict[str, float] = {}
-        self._jobs: dict[str, asyncio.Task[None]] = {}
         self._stopped: list[asyncio.Task[None]] = []
-        self._in_doubt: dict[str, Asked] = {}
-        self._over: dict[str, Asked] = {}
-        self._gate = gate
         self._denied: dict[str, Verdict] = {}
-        self._held: dict[str, Asked] = {}
         self._closed: Closed | None = None
 
     async def finish(self, events: list[Event], standing: Resumed | None = None) -> Result:
@@ -98,6 +84,9 @@ class Runner(Inbox):
         self._watch_the_clock()
         asked = machine.wants() if standing is None else standing.asked
         self._doubts = {} if standing is None else dict(standing.since)
+        if self._gate is not None:
+            self._gate.tick(self.arrive)
+            asked = await self._gated([], asked)
         self._screen(asked)
         try:
             if store is not None:
@@ -113,6 +102,8 @@ class Runner(Inbox):
                 for event in events:
                     self._settle(event)
                 asked = self._pause.of(machine.wants())
+                if self._gate is not None:
+                    asked = await self._gated(events, asked)
                 self._screen(asked)
                 if store is not None and (records := self._burst(events, asked)):
                     await store.append(lease, records)
@@ -123,63 +114,19 @@ class Runner(Inbox):
             self._attending = False
             return result_of(self._lease.run, self._closing())
         finally:
-            if self._alarm is not None:
-                self._alarm.cancel()
-            self._pause.stop()
-            if self._jobs or self._stopped:
-                await self._stop_all()
-            if store is not None:
-                await store.release(lease, self._pause.wake)
+            await self._leave(store, lease)
 
-    def hear(self, said: Signalled) -> None:
-        """Take what somebody outside says: an answer that is none is recorded, and changes nothing."""
-        if said.kind != "answer":
-            self.arrive(said)
-            return
-        answer = msgspec.convert(said.value, Answer)
-        if self._task is None:  # nothing is asked yet
-            self._answers[said.about] = answer
-            return
-        try:
-            self.answer(said.about, answer.value, answer.by)
-        except RunError as error:
-            self.arrive(Signalled("refused", said.about, {"why": error.message, "by": answer.by}))
-
-    def answer(self, path: str, value: Any, by: str = "") -> None:
-        """Take the answer of a person, `by`, to the question at `path`: who gave it is recorded first.
-
-        Raises:
-            NotOpen: if nothing is asked there.
-            RunError: if the answer is not one of the choices.
-        """
-        question = self.waiting.get(path) if self._attending else None
-        if question is None:
-            raise NotOpen(f"no question is open at {path!r}; open are {sorted(self.waiting)}", path=path)
-        plain = fitting(question, storable(value, path), path)
-        raised = parsed(plain) if path in self._over and plain != "stop" else None
-        self.arrive(Signalled("answer", path, {"value": plain, "by": by}))
-        if raised is not None:
-            self.arrive(Signalled("raised", self.machine.budget.owner(path), raised))
-            return
-        del self.waiting[path]
-        if self._over.pop(path, None) is not None:
-            self._refuse(path)
-            return
-        if (asked := self._held.pop(path, None)) is not None:
-            if plain == "approve":
-                self._take_on(asked)
-            else:
-                self.arrive(forbidden(path, by))
-            return
-        asked = self._in_doubt.pop(path, None)
-        if asked is None:
-            self.arrive(Settled(path, plain))
-        elif plain == "again":
-            self._doubts.pop(path, None)
-            self._begin(asked)
-        else:
-            failure = failure_of(InDoubt(f"a person gave {asked.path!r} up"), path)
-            self.arrive(Settled(path, failure=failure))
+    async def _leave(self, store: Store | None, lease: Lease) -> None:
+        """Stop what is under way, and give back what was taken for the run."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._pause.stop()
+        if self._jobs or self._stopped:
+            await self._stop_all()
+        if self._gate is not None:
+            await self._gate.close()
+        if store is not None:
+            await store.release(lease, self._pause.wake)
 
     async def _write(self, store: Store, events: list[Event], asked: list[Asked]) -> None:
         """Append one burst."""
@@ -217,6 +164,13 @@ class Runner(Inbox):
                 self._pause.asked = True
                 self._pause.start(event.value, self._break_off)
 
+    async def _gated(self, settled: list[Event], asked: list[Asked]) -> list[Asked]:
+        """What is asked now, and what is tried again; the gate has looked what the tenant's day allows of it."""
+        asked, self._anew = [*asked, *self._anew], []
+        assert self._gate is not None  # whoever has none pays nothing for this
+        await self._gate.prepare(settled, asked, self.machine)
+        return asked
+
     def _screen(self, asked: list[Asked]) -> None:
         """Have what is asked pass the gate; what it denies or leaves to a person is noted, and not begun."""
         suspects = self.machine.suspects
@@ -233,17 +187,6 @@ class Runner(Inbox):
             elif verdict.decision == "ask":
                 self._held[ask.path] = ask
                 self._question(ask.path, leave(verdict.why))
-
-    def _go_on(self) -> None:
-        """Begin what a raised limit allows now."""
-        for path in [path for path in self._over if path not in self.machine.budget.refused]:
-            del self.waiting[path]
-            self._begin(self._over.pop(path))
-
-    def _refuse(self, path: str) -> None:
-        """Let a step end that no limit allows."""
-        if (refusal := self.machine.budget.refusal(path)) is not None:
-            self._arrived.append(refusal)
 
     def _watch_the_clock(self) -> None:
         """Have the run told when the seconds are over that it is limited to."""
@@ -337,18 +280,6 @@ class Runner(Inbox):
             self._question(path, doubtful(effect))
         else:
             self._begin(ask)
-
-    def _put(self, path: str) -> None:
-        """Put a question about a step to whoever is here, if somebody is; else it stays open."""
-        if self.world.ask is not None and path in self.waiting and path not in self._answers:
-            asking = put(self.world.ask, path, self.waiting, self.answer)
-            self._jobs[path] = asyncio.get_running_loop().create_task(asking)
-
-    def _question(self, path: str, ask: Ask) -> None:
-        """Ask a person about a step that is no question itself; the journal says that it is open."""
-        self.waiting[path] = ask
-        if path not in self._answers or ask.about == PERMISSION:
-            self.machine.note(path, "asks", ask.about, [ask.question, list(ask.choices)])
 
     def _begin(self, ask: Asked) -> None:
         since = self._doubts.pop(ask.path, None) if self._doubts else None

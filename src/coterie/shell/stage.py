@@ -35,6 +35,7 @@ from coterie.words.doubt import NO_RULES, Doubt
 from coterie.words.event import Opened
 from coterie.words.limits import DEFAULT, Limits
 from coterie.words.principal import Principal
+from coterie.words.quota import Quota
 from coterie.words.result import Result
 from coterie.words.task import Task, task_of
 from coterie.words.which import Which
@@ -49,9 +50,10 @@ class Stage(Watched):
     `actor_of` finds the actor of a run that is in the store, `model` is what agents without one of their own
     ask, and `memory` what is remembered beyond them. With an `engine`, runs are begun here and performed by its
     workers. With `overhear`, models are streamed before anybody watches, so that whoever comes later sees what is
-    being said. `in_doubt` says what becomes of tools, by patterns of their names, that were under way at a crash. Runs
-    that wait for `parks` seconds or more leave memory, if somebody rings when they are due: an `Alarm` does. Used as a
-    context manager, it goes on with what was interrupted, rings, and stops performing on the way out.
+    being said. `in_doubt` says what becomes of tools, by patterns of their names, that were under way at a crash.
+    `quota` is what all runs of the store may use up together in a day. Runs that wait for `parks` seconds or more
+    leave memory, if somebody rings when they are due: an `Alarm` does. Used as a context manager, it goes on with
+    what was interrupted, rings, and stops performing on the way out.
     """
 
     def __init__(
@@ -70,12 +72,14 @@ class Stage(Watched):
         parks: float | None = None,
         clock: Callable[[], float] = time.time,
         memory: Callable[[Mapping[str, Any]], Memory | None] = lambda _: None,
+        quota: Quota | None = None,
     ) -> None:
         super().__init__(store)
         self._in_doubt = in_doubt
         self.parks = parks
         self.clock = clock
         self._memory = memory
+        self._quota = quota
         self.tenant = tenant
         self._engine = engine
         self._policy = policy
@@ -116,6 +120,7 @@ class Stage(Watched):
             Denied: if the policy does not let `by` run it. Nothing was begun.
             Busy: if there is a run of that id.
             Overloaded: if as many runs are under way as may be.
+            OverLimit: if the tenant has begun as many runs today as its quota allows.
         """
         if id is not None and (id in self._runs or await self.store.read(id)):
             raise Busy(f"there is a run {id!r} already; give the new one another id, or none")
@@ -257,6 +262,7 @@ class Stage(Watched):
             raise Busy(f"there is a run {new!r} already; give the fork another id, or none")
         job.origin = {**job.origin, **(origin or {})}
         job.policy, job.by = self._policy, by or job.by
+        job.quota, job.tenant = self._quota, self.tenant
         may_run(self._policy, job)
         await self._perform(job)
         return job.id
@@ -275,6 +281,7 @@ class Stage(Watched):
         job = Job(actor, task, self._world(origin), self.store, id)
         job.policy = self._policy
         job.parks = self.parks
+        job.quota, job.tenant = self._quota, self.tenant
         return job
 
     async def _go_on_with(self, id: str) -> None:

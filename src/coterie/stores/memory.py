@@ -9,6 +9,7 @@ from coterie.errors import Busy, Fenced
 from coterie.kernel.story import closed, overview
 from coterie.ports import DUE, HANDED, Hear, Lease
 from coterie.stores.pruning import let_go, paged
+from coterie.stores.tally import MemoryTally
 from coterie.wire.journal import Reader
 from coterie.wire.redaction import taken
 from coterie.words.event import Record, Signalled
@@ -27,6 +28,7 @@ class MemoryStore:
         self._signals: dict[str, list[Signalled]] = {}
         self._wakes: dict[str, float] = {}
         self._pruned: list[Pruned] = []
+        self.tally = MemoryTally()
 
     async def claim(self, run: str, /, hear: Hear | None = None) -> Lease:
         if run in self._held:

@@ -32,6 +32,7 @@ from coterie.errors import BadInput, Busy, Fenced, StoreError, StoreUnavailable
 from coterie.kernel.story import ENDED
 from coterie.ports import DUE, HANDED, Hear, Lease
 from coterie.stores.commit import Commit
+from coterie.stores.days import PostgresTally
 from coterie.stores.held import Held, overview_of
 from coterie.stores.holder import dead, holder
 from coterie.stores.links import Connection, Links, unavailable
@@ -69,6 +70,7 @@ class PostgresStore:
         self.url = url
         self.tenant = tenant
         self._lease = lease
+        self.tally = PostgresTally(url, tenant)
         self._held: dict[str, Held] = {}
         self._group: Commit | None = None
         self._links = Links(url, "on" if durability == "full" else "off")
@@ -218,6 +220,7 @@ class PostgresStore:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.tally.close()
         await self._links.close()
 
     # Connections

@@ -28,6 +28,7 @@ import asyncio
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -42,6 +43,7 @@ from coterie.stores.listing import page
 from coterie.stores.pruning import Pruner
 from coterie.stores.reading import Ends, Journals, tail_of
 from coterie.stores.schema import connect, told, transaction
+from coterie.stores.tally import SqliteTally
 from coterie.wire.export import Kept, kept
 from coterie.wire.journal import Reader
 from coterie.wire.redaction import taken
@@ -227,6 +229,11 @@ class SqliteStore:
         if held is None or held.epoch != lease.epoch:
             raise fenced(lease.run, lease.epoch)
         return held
+
+    @cached_property
+    def tally(self) -> SqliteTally:
+        """What the runs of this file use up together."""
+        return SqliteTally(self._db, self.path)
 
     async def close(self) -> None:
         await self._flushed()

@@ -10,6 +10,7 @@ from coterie.testing.simulate import Simulated, simulate
 from coterie.testing.sockets import block_sockets
 from coterie.testing.still import SILENT
 from coterie.testing.stores import StorePromises
+from coterie.testing.tallies import TallyPromises
 
 __all__ = [
     "SILENT",
@@ -19,6 +20,7 @@ __all__ = [
     "ModelPromises",
     "Simulated",
     "StorePromises",
+    "TallyPromises",
     "block_sockets",
     "crash_everywhere",
     "rehearse",

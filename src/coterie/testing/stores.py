@@ -25,7 +25,7 @@ from coterie.words.thread import Thread
 from coterie.words.usage import Usage
 from coterie.words.which import Which
 
-P = TypeVar("P", bound="StorePromises")
+P = TypeVar("P")
 TIME = 1_700_000_000.25
 
 

@@ -20,11 +20,16 @@ def in_doubt(step: Use | Think, rules: Mapping[str, Doubt] = NO_RULES) -> Doubt:
     A tool that says nothing is done again if it is idempotent, and verified if it has a probe; a model is asked
     again unless it acts. About all else a person is asked, and so where there is no probe to verify by.
     """
-    name = step.tool if isinstance(step, Use) else step.actor
-    by_rule = next((said for pattern, said in rules.items() if fnmatchcase(name, pattern)), None)
     own: Doubt | None = getattr(step.by, "in_doubt", None)
-    said: Doubt = by_rule or own or _by_nature(step)
+    said = _by_rule(step.tool if isinstance(step, Use) else step.actor, rules) or own or _by_nature(step)
     return "ask" if said == "verify" and not getattr(step.by, "probe", None) else said
+
+
+def _by_rule(name: str, rules: Mapping[str, Doubt]) -> Doubt | None:
+    for pattern, said in rules.items():
+        if fnmatchcase(name, pattern):
+            return said
+    return None
 
 
 def _by_nature(step: Use | Think) -> Doubt:

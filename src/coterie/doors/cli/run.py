@@ -16,6 +16,7 @@ from coterie.doors.cli.governance import policy_called, policy_of, policy_option
 from coterie.doors.cli.outcome import told
 from coterie.doors.cli.perform import INTERRUPTED, Desk, attended
 from coterie.doors.cli.plan import read
+from coterie.doors.cli.quotas import day_option, quota_said
 from coterie.doors.cli.remote import over, server_option
 from coterie.doors.cli.store import opened_store, store_option
 from coterie.doors.cli.terminal import view_of
@@ -99,6 +100,7 @@ def _click_option(option: Option) -> click.Option:
 @click.option("--limit", "caps", multiple=True, metavar="NAME=VALUE", help=_CAPS)
 @policy_option
 @doubt_option
+@day_option
 @click.option("--at-cap", type=click.Choice(["stop", "finalize", "ask"]), help="What happens at a limit.")
 @click.option("--json", "as_json", is_flag=True, help=_EVENTS)
 @click.option("--quiet", is_flag=True, help=_QUIET)
@@ -119,6 +121,7 @@ def run(
     at_cap: str | None,
     policy: str | None,
     doubts: tuple[str, ...],
+    days: tuple[str, ...],
     as_json: bool,
     quiet: bool,
     **options: Any,
@@ -131,7 +134,9 @@ def run(
     Exits with 0 if the run succeeded, 1 if it did not, 2 for a mistake in the command, 3 if it
     waits for answers, 130 if it was interrupted.
     """
-    remote.refuse(server, session=session, memory=memory, plan=plan, policy=policy, in_doubt=doubts)
+    remote.refuse(
+        server, session=session, memory=memory, plan=plan, policy=policy, in_doubt=doubts, day_limit=days
+    )
     if server:
         given = {key: value for key, value in options.items() if value is not None}
         capped = _limits(caps) | ({"at_cap": at_cap} if at_cap else {})
@@ -150,7 +155,7 @@ def run(
     if policy:
         origin["policy"] = str(Path(policy).resolve())
     actor, models, governs = team_of(origin), _model(model), policy_called(policy)
-    doubted = doubts_said(doubts)
+    doubted, quota = doubts_said(doubts), quota_said(days)
     limits = DEFAULT.raised(_limits(caps) | ({"at_cap": at_cap} if at_cap else {}))
 
     if session and name:
@@ -161,7 +166,7 @@ def run(
 
         def made(actor: Actor, id: str, task: Task | None) -> Job:
             job = Job(actor, task, world, kept, id)
-            job.origin, job.limits, job.policy = origin, limits, governs
+            job.origin, job.limits, job.policy, job.quota = origin, limits, governs, quota
             return job
 
         if session:
@@ -180,6 +185,7 @@ def run(
 @click.option("--model", help=_MODEL)
 @policy_option
 @doubt_option
+@day_option
 @store_option
 @server_option
 @click.option("--json", "as_json", is_flag=True, help=_EVENTS)
@@ -196,6 +202,7 @@ def resume(
     model: str | None,
     policy: str | None,
     doubts: tuple[str, ...],
+    days: tuple[str, ...],
     store: str,
     server: str | None,
     as_json: bool,
@@ -206,8 +213,10 @@ def resume(
     What its journal says is done is not done again. A run that succeeded gives its answer again.
     """
     answered, raised = dict(_pair(answer) for answer in answers), _limits(caps)
-    remote.refuse(server, team=team, memory=memory, model=model, policy=policy, in_doubt=doubts)
-    doubted = doubts_said(doubts)
+    remote.refuse(
+        server, team=team, memory=memory, model=model, policy=policy, in_doubt=doubts, day_limit=days
+    )
+    doubted, quota = doubts_said(doubts), quota_said(days)
     if server:
         view = view_of(as_json=as_json, quiet=quiet)
 
@@ -224,6 +233,7 @@ def resume(
         world = World(models, ask=ask, memory=remembers, doubts=doubted)
         made = _again(team_of_run(began, team), began, world, kept, answered)
         made.raised, made.policy = raised, policy_called(policy) or policy_of(began)
+        made.quota = quota
         return made
 
     ctx.exit(asyncio.run(_performed(job, store, as_json=as_json, quiet=quiet)))
@@ -247,7 +257,7 @@ async def _performed(
             answers = {question: await ask(question, asked) for question, asked in result.waiting.items()}
             began = opened(await journal(store, job.id))
             again = _again(job.actor, began, job.world, store, answers)
-            again.policy = job.policy
+            again.policy, again.quota = job.policy, job.quota
             result = await desk.perform(again)
     code = told(result, store=path, quiet=quiet, answer=not as_json)
     return INTERRUPTED if desk.interrupted and result.status == "cancelled" else code

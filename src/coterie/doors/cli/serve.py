@@ -14,12 +14,14 @@ import click
 from coterie.doors.cli.doubts import doubt_option, doubts_said
 from coterie.doors.cli.governance import policy_called, policy_option
 from coterie.doors.cli.published import published_options
+from coterie.doors.cli.quotas import day_option, quotas_said
 from coterie.doors.cli.store import store_option
 from coterie.doors.cli.worker import engine_option
 from coterie.errors import BadInput, MissingExtra
 from coterie.stores.places import home_of, ledgers_at, store_at, tenants_at
 from coterie.teamfile.imports import Imports
 from coterie.words.doubt import NO_RULES, Doubt
+from coterie.words.quota import Quota
 
 if TYPE_CHECKING:
     from coterie.doors.http.service import Service
@@ -84,6 +86,7 @@ GRACE = 10
 @published_options
 @policy_option
 @doubt_option
+@day_option
 @engine_option
 @store_option
 def serve(
@@ -110,6 +113,7 @@ def serve(
     policy: str | None,
     doubts: tuple[str, ...],
     published: Mapping[str, Any],
+    days: tuple[str, ...],
 ) -> None:
     """Serve TEAMS (all ready-made ones, unless some are named) over HTTP: API, page and protocols.
 
@@ -142,6 +146,7 @@ def serve(
         models=models,
         memory=memory,
         published=published,
+        quotas=quotas_said(days),
     )
     app = application(service, token=token)
     where = f"{'https' if tls_cert else 'http'}://{host}:{port}"
@@ -176,6 +181,7 @@ def service_of(
     models: tuple[str, ...] = (),
     memory: str | None = None,
     published: Mapping[str, Any] = NOTHING,
+    quotas: dict[str, Quota] | None = None,
 ) -> Service:
     """The service of a store, whose keys and secrets lie beside it."""
     from coterie.doors.http.keys import KeyRing
@@ -199,6 +205,7 @@ def service_of(
             private=private,
             in_doubt=dict(in_doubt),
             **published,
+            quotas=quotas or {},
         ),
         model=model,
         tenants=tenants_at(store),

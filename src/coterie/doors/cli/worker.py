@@ -13,6 +13,7 @@ import click
 
 from coterie.doors.cli.doubts import doubt_option, doubts_said
 from coterie.doors.cli.governance import policy_called, policy_option
+from coterie.doors.cli.quotas import day_option, quota_for, quotas_said
 from coterie.doors.cli.store import store_option
 from coterie.doors.teams import team_of_run
 from coterie.engines.places import engine_at
@@ -24,6 +25,7 @@ from coterie.shell.pausing import PARK
 from coterie.shell.worker import Worker
 from coterie.stores.places import DEFAULT, KeptStore, is_shared, store_at, tenants_at
 from coterie.stores.sqlite import SqliteStore
+from coterie.words.quota import Quota
 
 engine_option = click.option(
     "--engine",
@@ -45,6 +47,7 @@ engine_option = click.option(
 )
 @policy_option
 @doubt_option
+@day_option
 @store_option
 def worker(
     engine: str | None,
@@ -55,6 +58,7 @@ def worker(
     grace: float,
     policy: str | None,
     doubts: tuple[str, ...],
+    days: tuple[str, ...],
     store: str,
 ) -> None:
     """Perform the runs that are dispatched on a queue, until SIGTERM or Ctrl-C.
@@ -69,6 +73,7 @@ def worker(
         click.echo(f"the store {store!r} is a file: only workers on this machine share it", err=True)
     has = [one.strip() for one in capabilities.split(",") if one.strip()]
     rules: dict[str, Any] = {"policy": policy_called(policy), "in_doubt": doubts_said(doubts)}
+    rules["quotas"] = quotas_said(days)
     asyncio.run(_work(engine, queue, concurrency, has, model, grace, store, rules))
 
 
@@ -108,7 +113,8 @@ class Desk:
         self._place = place
         self._engine = engine
         self._model = model
-        self._rules = rules
+        self._rules = dict(rules)
+        self._quotas: dict[str, Quota] = self._rules.pop("quotas", {})
         self._hosts: dict[str, Host] = {}
         self._stores: dict[str, KeptStore] = {}
 
@@ -123,6 +129,7 @@ class Desk:
                 tenant=tenant,
                 engine=self._engine,
                 parks=PARK,
+                quota=quota_for(self._quotas, tenant),
                 **self._rules,
             )
         return self._hosts[tenant]

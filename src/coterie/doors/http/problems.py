@@ -23,6 +23,7 @@ STATUS: dict[type[Exception], int] = {
     errors.Paused: 409,
     errors.Expired: 410,
     errors.BadInput: 422,
+    errors.OverLimit: 429,
     errors.Overloaded: 503,
     errors.MissingExtra: 501,
     errors.Corrupt: 500,

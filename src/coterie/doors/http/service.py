@@ -83,7 +83,7 @@ class Service:
         """The runs of a tenant."""
         host = self._hosts.get(tenant)
         if host is None:
-            store = self._stores(tenant)
+            store, quotas = self._stores(tenant), self.settings.quotas
             self._kept.append(store)
             host = self._hosts[tenant] = Host(
                 store,
@@ -98,6 +98,7 @@ class Service:
                 in_doubt=self.settings.in_doubt,
                 parks=PARK,
                 memory=lambda origin: self.memory(Principal(owner_of(origin), tenant)),
+                quota=quotas.get(tenant, quotas.get("*")),
             )
         return host
 

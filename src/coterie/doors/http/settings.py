@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from coterie.words.doubt import Doubt
+from coterie.words.quota import Quota
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
@@ -52,5 +53,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     at_once: int = 1_000
     in_doubt: dict[str, Doubt] = {}
     """What becomes of tools, by patterns of their names, that were under way at a crash."""
+    quotas: dict[str, Quota] = {}
+    """What all runs of a tenant may use up in a day, by tenant; `*` is for every other one."""
     jwt: Jwt | None = None
     options: dict[str, Any] = {}
