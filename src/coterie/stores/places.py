@@ -29,12 +29,12 @@ def store_at(place: str | Path, tenant: str = DEFAULT) -> KeptStore:
         MissingExtra: if it is a PostgreSQL address, and its client is not installed.
         StoreError: if the file is no store, or cannot be opened.
     """
-    path = _file(place, tenant)
+    path = file_of(place, tenant)
     if is_shared(place):
         try:
             from coterie.stores.postgres import PostgresStore
         except ModuleNotFoundError as error:
-            raise MissingExtra.of("postgres", f"the store {_shown(str(place))!r}") from error
+            raise MissingExtra.of("postgres", f"the store {shown(str(place))!r}") from error
         return PostgresStore(str(place), tenant=tenant)
     return SqliteStore(path)
 
@@ -46,7 +46,7 @@ def ledgers_at(place: str | Path, tenant: str = DEFAULT) -> SqliteLedgers | Post
         BadInput: if a tenant cannot be called that.
         StoreUnavailable: if the file is none of ledgers, or cannot be opened.
     """
-    path = _file(place, tenant)
+    path = file_of(place, tenant)
     if is_shared(place):
         from coterie.stores.pgledgers import PostgresLedgers
 
@@ -54,7 +54,7 @@ def ledgers_at(place: str | Path, tenant: str = DEFAULT) -> SqliteLedgers | Post
     return SqliteLedgers(path.with_name("ledgers.db"))
 
 
-def _file(place: str | Path, tenant: str) -> Path:
+def file_of(place: str | Path, tenant: str) -> Path:
     """The file of a tenant's journals."""
     if not TENANT.fullmatch(tenant):
         raise BadInput(f"{tenant!r} cannot name a tenant: small letters, digits and hyphens, at most 63")
@@ -80,6 +80,6 @@ def tenants_at(place: str | Path) -> tuple[str, ...]:
     return (DEFAULT, *sorted(one.name for one in folder.iterdir() if one.is_dir()))
 
 
-def _shown(place: str) -> str:
-    """An address without the password in it."""
+def shown(place: str) -> str:
+    """A place without the password in it."""
     return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", place)

@@ -213,6 +213,25 @@ class PostgresStore:
             raise _fenced(lease)
         return held
 
+    async def adopt(self, run: str, kept: Kept, /) -> None:
+        """Keep a run as another store has kept it; nobody holds it then.
+
+        Raises:
+            Busy: if there is a run of that name.
+        """
+        async with self._told(), await psycopg.AsyncConnection.connect(self.url) as db:
+            await Rows(db, self.tenant).adopt(run, kept)
+
+    async def said(self, run: str, /) -> list[Signalled]:
+        """What waits for whoever claims a run."""
+        async with self._told() as db:
+            cursor = await db.execute(
+                "select body from signals where tenant = %s and run = %s order by id",
+                (self.tenant, run),
+                binary=True,
+            )
+            return [Signalled(*msgspec.msgpack.decode(body)) for (body,) in await cursor.fetchall()]
+
     async def close(self) -> None:
         await self._flushed()
         for held in list(self._held.values()):

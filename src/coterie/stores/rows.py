@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import TupleRow
 
-from coterie.errors import Corrupt
+from coterie.errors import Busy, Corrupt
 from coterie.stores.listing import row, settled, standing, unpacked
 from coterie.wire.chain import broken
 from coterie.wire.export import Kept, kept
@@ -139,6 +139,32 @@ class Rows:
             return (await self.kept(key)).contents
         except Corrupt:
             return {}
+
+    async def adopt(self, run: str, kept: Kept) -> None:
+        """Write a run as it was kept elsewhere, in the transaction of the caller; nobody holds it then.
+
+        Raises:
+            Busy: if there is a run of that name.
+        """
+        head = kept.pages[-1].hash if kept.pages else b""
+        cursor = await self._db.execute(
+            "insert into runs (tenant, name, epoch, holder, expires, pages, head) "
+            "values (%s, %s, 1, '', 'epoch', %s, %s) on conflict do nothing returning id",
+            (self._tenant, run, len(kept.pages), head),
+        )
+        row = await cursor.fetchone()
+        if row is None:
+            raise Busy(f"there is a run {run!r} already")
+        async with cursor.copy(
+            "copy pages (run, seq, count, hash, body, contents) from stdin (format binary)"
+        ) as copy:
+            copy.set_types(["int8", "int4", "int4", "bytea", "bytea", "bytea"])
+            for page in kept.pages:
+                await copy.write_row((row[0], page.seq, page.count, page.hash, page.body, page.contents))
+        await cursor.executemany(
+            "insert into blobs (tenant, name, body) values (%s, %s, %s) on conflict do nothing",
+            [(self._tenant, name, body) for name, body in kept.contents.items()],
+        )
 
     async def unreadable(self, run: str, key: int) -> list[str]:
         """What keeps a run from being read, a line each."""

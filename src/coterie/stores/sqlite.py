@@ -28,6 +28,7 @@ import asyncio
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -36,6 +37,7 @@ import msgspec
 
 from coterie.errors import BadInput, Busy, CoterieError, StoreError
 from coterie.ports import Hear, Lease
+from coterie.stores.adopting import adopt
 from coterie.stores.group import Committer, Group, fenced
 from coterie.stores.held import Held
 from coterie.stores.leases import LEASE, Leases
@@ -234,6 +236,26 @@ class SqliteStore:
     def tally(self) -> SqliteTally:
         """What the runs of this file use up together."""
         return SqliteTally(self._db, self.path)
+
+    async def adopt(self, run: str, kept: Kept, /) -> None:
+        """Keep a run as another store has kept it; nobody holds it then.
+
+        Raises:
+            Busy: if there is a run of that name.
+        """
+        # A connection of its own, so that the committer notices that somebody else has written.
+        with (
+            told(self.path),
+            closing(connect(self.path, _SYNCHRONOUS[self.durability])) as db,
+            transaction(db),
+        ):
+            adopt(db, run, kept)
+
+    async def said(self, run: str, /) -> list[Signalled]:
+        """What waits for whoever claims a run."""
+        with told(self.path):
+            rows = self._db.execute("select body from signals where run = ? order by id", (run,)).fetchall()
+        return [Signalled(*msgspec.msgpack.decode(body)) for (body,) in rows]
 
     async def close(self) -> None:
         await self._flushed()

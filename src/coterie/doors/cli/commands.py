@@ -45,6 +45,7 @@ COMMANDS = {
     "keys": ("serve", "Make, list and revoke the keys of a service."),
     "backup": ("backup", "Copy a store while it is in use."),
     "restore": ("backup", "Put a copy where no store is."),
+    "move": ("move", "Move the runs of a store to another: from a file to a server, or back."),
     "doctor": ("doctor", "Say what this installation has, and what it lacks."),
 }
 """What there is: the module of this folder that has it, and what it does."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import click
 
 from coterie.errors import BadInput
-from coterie.stores.places import KeptStore, is_shared, store_at
+from coterie.stores.places import DEFAULT, KeptStore, file_of, is_shared, store_at
 
 store_option: Callable[[Any], Any] = click.option(
     "--store",
@@ -24,16 +23,18 @@ store_option: Callable[[Any], Any] = click.option(
 
 
 @asynccontextmanager
-async def opened_store(path: str, *, new: bool = False) -> AsyncGenerator[KeptStore, None]:
-    """The store at `path`, closed afterwards; a file that is not there is made only if `new`.
+async def opened_store(
+    path: str, *, new: bool = False, tenant: str = DEFAULT
+) -> AsyncGenerator[KeptStore, None]:
+    """The store of a tenant at `path`, closed afterwards; a file that is not there is made only if `new`.
 
     Raises:
         BadInput: if there is none.
         StoreError: if the file is no store, or cannot be opened.
     """
-    if not new and not is_shared(path) and not Path(path).is_file():
+    if not new and not is_shared(path) and not file_of(path, tenant).is_file():
         raise BadInput(f"there is no store {path!r}: nothing was run here yet, or name it with --store PATH")
-    store = store_at(path)
+    store = store_at(path, tenant)
     try:
         yield store
     finally:
