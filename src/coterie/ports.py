@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from msgspec import Struct
@@ -310,6 +311,15 @@ class Observer(Protocol):
 
     def left(self, run: str, /) -> None:
         """It is performed here no longer: it ended, was parked, or goes on elsewhere."""
+        ...
+
+
+@runtime_checkable
+class Tracer(Observer, Protocol):
+    """An observer that makes a span of each step, and has what the step does elsewhere be below it."""
+
+    def within(self, run: str, path: str, /) -> AbstractContextManager[object]:
+        """A block in which the span at `path` of a run is the current one."""
         ...
 
 

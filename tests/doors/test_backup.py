@@ -5,19 +5,24 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
+import click
 import pytest
 import yaml
 from click.testing import CliRunner
 
 from coterie.client import Client
 from coterie.doors.cli.commands import coterie
+from coterie.doors.cli.serve import serve
 from coterie.doors.http.keys import KeyRing
 from coterie.stores.places import store_at
+from coterie.telemetry.observers import figures
 from coterie.testing.stores import MOMENTS, written
 
 ROOT = Path(__file__).parents[2]
@@ -144,23 +149,73 @@ def _free_port():
         return one.getsockname()[1]
 
 
-def test_files_for_deploying_are_what_they_say():
-    """They parse, and what they ask of the command is there."""
-    compose = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text())
+def test_alerts_and_dashboard_name_what_is_counted():
+    """Every name in every expression is a figure that /metrics has, and every alert has its page."""
     alerts = yaml.safe_load((ROOT / "deploy/alerts.yaml").read_text())
     dashboard = json.loads((ROOT / "deploy/grafana.json").read_text())
-    assert set(compose["services"]) == {"coterie", "proxy"}
-    runbooks = (ROOT / "docs/runbooks.md").read_text()
     headings = {
-        line[3:].lower().replace(" ", "-") for line in runbooks.splitlines() if line.startswith("## ")
+        line[3:].lower().replace(" ", "-")
+        for line in (ROOT / "docs/runbooks.md").read_text().splitlines()
+        if line.startswith("## ")
     }
     rules = alerts["groups"][0]["rules"]
     assert {rule["annotations"]["runbook"].partition("#")[2] for rule in rules} <= headings
-    from coterie.telemetry.observers import figures
-
-    text = figures().text().decode()
-    counted = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
     asked = [rule["expr"] for rule in rules] + [t["expr"] for p in dashboard["panels"] for t in p["targets"]]
-    for expression in asked:
-        assert any(name in expression for name in (*counted, "up{")), expression
-    assert "coterie serve" in (ROOT / "deploy/coterie.service").read_text()
+    assert all(FIGURE.findall(one) for one in asked)
+    named = {name for one in asked for name in FIGURE.findall(one)}
+    assert named - set(_counted()) == {"up"}
+    documented = (ROOT / "docs/telemetry.md").read_text()
+    assert [one.name for one in figures().registry.collect() if one.name not in documented] == []
+
+
+FIGURE = re.compile(
+    r"\b(?!(?:sum|rate|increase|histogram_quantile|by)\b)([a-z_]+)(?=[{\[) ]|$)(?![^{]*})(?![^()]*\) \()"
+)
+"""A name in an expression that is no function, no label and no word of the language."""
+
+
+def _counted():
+    """Every name that a sample of /metrics may have."""
+    for one in figures().registry.collect():
+        endings = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}.get(one.type, ("",))
+        yield from (one.name + ending for ending in endings)
+
+
+def _served(words):
+    """What `coterie serve` makes of words; a mistake in them is an error."""
+    return serve.make_context("serve", list(words)).params
+
+
+def test_files_for_deploying_ask_of_the_command_what_it_takes():
+    """Each flag exists and takes that value; variables are those of options; extras are those of the package."""
+    unit = (ROOT / "deploy/coterie.service").read_text()
+    [line] = re.findall(r"^ExecStart=\S+/coterie serve (.*)$", unit, re.MULTILINE)
+    named = _served(line.replace("$TEAMS", "research support").split())
+    assert (named["teams"], named["port"], named["log"]) == (("research", "support"), 8700, True)
+    image = (ROOT / "deploy/Dockerfile").read_text()
+    begin, command = (
+        json.loads(one) for one in re.findall(r"^(?:ENTRYPOINT|CMD) (.*)$", image, re.MULTILINE)
+    )
+    assert begin[:2] == ["coterie", "serve"]
+    assert _served([*begin[2:], *command])["names"] == ("coterie",)
+    compose = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text())
+    assert set(compose["services"]) == {"coterie", "proxy"}
+    service = compose["services"]["coterie"]
+    assert (ROOT / "deploy" / service["build"]["context"] / service["build"]["dockerfile"]).is_file()
+    assert _served([*begin[2:], *service["command"]])["host"] == "0.0.0.0"  # noqa: S104 - of a container
+    variables = {
+        option.envvar for option in serve.params if isinstance(option, click.Option) and option.envvar
+    }
+    said = set(re.findall(r"COTERIE_\w+(?==)", unit + image)) | {
+        name for name in service["environment"] if name.startswith("COTERIE")
+    }
+    assert said <= variables
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    asked = re.findall(r"(?:coterie|\.)\[([\w,]+)\]", unit + image)
+    assert {extra for one in asked for extra in one.split(",")} <= set(extras)
+    assert [
+        line.split()[1] for line in image.splitlines() if line.startswith("COPY ") and "--from" not in line
+    ] == [
+        "pyproject.toml",
+        "src",
+    ]

@@ -6,8 +6,15 @@ import asyncio
 import io
 import json
 
+from coterie.doors.http.keys import KeyRing
+from coterie.doors.http.library import Library
+from coterie.doors.http.service import Service
+from coterie.models.gate import Gate, gated, waits
+from coterie.stores.places import store_at
 from coterie.telemetry.lines import Lines
 from coterie.telemetry.observers import figures
+from coterie.words.message import Message, ToolCall
+from coterie.words.usage import Usage
 from tests.http.serving import served, service_at
 
 
@@ -61,3 +68,82 @@ def test_without_figures_there_is_nothing_to_read(tmp_path):
 
     answer = asyncio.run(scene())
     assert (answer.status_code, "coterie[otel]" in answer.text) == (404, True)
+
+
+TEAMS = """
+from coterie import Agent, Human, Team, tool
+
+@tool
+def lookup(topic: str) -> str:
+    \"\"\"What is known.\"\"\"
+    if topic == "nothing":
+        raise ValueError("nothing is known")
+    return f"all of {topic}"
+
+clerk = Agent("clerk", tools=[lookup])
+person = Human("ada", choices=("yes", "no"))
+"""
+
+
+class Clerk:
+    """Looks up a topic that is there, and one that is not, and reports what each request cost."""
+
+    name = "clerk"
+    reported = Usage()
+
+    async def __call__(self, think):
+        answers = sum(bool(message.answers) for message in think.thread)
+        usage = Usage(input_tokens=100, output_tokens=20, requests=1, usd=0.25)
+        self.reported += usage
+        if answers < 2:
+            call = ToolCall(f"c{answers}", "lookup", {"topic": ("tides", "nothing")[answers]})
+            return Message(sender=think.actor, calls=(call,), usage=usage)
+        return Message(sender=think.actor, text="known", usage=usage)
+
+
+def test_every_figure_is_right_after_real_runs(tmp_path):
+    """Calls of agents and how long they took, tools, models, tokens, cost, ends, what waits, and waits at a gate."""
+    (tmp_path / "team.py").write_text(TEAMS)
+    model = Clerk()
+
+    async def scene():
+        passed = sum(waits.up_to)
+        service = Service(
+            Library(f"{name}={tmp_path / 'team.py'}:{name}" for name in ("clerk", "person")),
+            KeyRing(tmp_path / "keys.db"),
+            lambda tenant: store_at(tmp_path / "runs.db", tenant),
+            model=gated(model, Gate(rate=60_000)),
+            observers=(figures(),),
+        )
+        async with served(service) as client:
+            for team in ("clerk", "clerk", "person", "person"):
+                run = (await client.post("/v1/runs", json={"team": team, "task": "x"})).json()["id"]
+                await client.get(f"/v1/runs/{run}/wait")
+            await client.post(f"/v1/runs/{run}/pause", json={})
+            return passed, (await client.get("/metrics")).text
+
+    passed, text = asyncio.run(scene())
+    read = {
+        line.rpartition(" ")[0]: float(line.rpartition(" ")[2])
+        for line in text.splitlines()
+        if line[0] != "#"
+    }
+    expected = {
+        'agent_requests_total{agent="clerk",outcome="done"}': 2,
+        'agent_duration_seconds_count{agent="clerk"}': 2,
+        "agent_queue_size": 0,
+        'tool_usage_total{outcome="done",tool="lookup"}': 2,
+        'tool_usage_total{outcome="failed",tool="lookup"}': 2,
+        'model_requests_total{outcome="done"}': 6,
+        'coterie_tokens_total{direction="input"}': model.reported.input_tokens,
+        'coterie_tokens_total{direction="output"}': model.reported.output_tokens,
+        "coterie_cost_usd_total": model.reported.usd,
+        'coterie_runs_total{status="succeeded"}': 2,
+        'coterie_runs_parked{status="waiting"}': 1,
+        'coterie_runs_parked{status="paused"}': 1,
+        "model_gate_waiting": 0,
+        "model_gate_wait_seconds_count": passed + 6,
+    }
+    assert {name: read[name] for name in expected} == expected
+    assert 0 <= read['agent_duration_seconds_sum{agent="clerk"}'] < 60
+    assert model.reported == Usage(input_tokens=600, output_tokens=120, requests=6, usd=1.5)

@@ -22,9 +22,11 @@ import math
 import random as dice
 import threading
 import time
+from bisect import bisect_left
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from weakref import WeakSet
 
 from coterie.errors import BadInput, RateLimited
 from coterie.kernel.budget import estimated
@@ -44,6 +46,31 @@ LONGEST = 60.0
 EXPECTED = 1024
 """Output tokens that a request is taken to cost before it is known, if its settings have no `max_tokens`."""
 _NEVER = math.inf
+
+
+BOUNDS = (0.001, 0.01, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0)
+"""Seconds by which waits are told apart."""
+
+
+class Waits:
+    """How long requests have waited at the gates of this process: how often up to each of `BOUNDS`, and in all."""
+
+    def __init__(self) -> None:
+        self.up_to = [0] * (len(BOUNDS) + 1)
+        self.seconds = 0.0
+        self._lock = threading.Lock()
+
+    def add(self, seconds: float) -> None:
+        """Count a wait."""
+        with self._lock:
+            self.up_to[bisect_left(BOUNDS, seconds)] += 1
+            self.seconds += seconds
+
+
+waits = Waits()
+"""Those of all gates, since a process has one queue to each provider and many runs in it."""
+gates: WeakSet[Gate] = WeakSet()
+"""The gates that there are."""
 
 
 class _Pace:
@@ -116,6 +143,7 @@ class Gate:
         self._inside = 0
         self._opens = -_NEVER
         self._refusals = 0
+        gates.add(self)
 
     @property
     def waiting(self) -> int:
@@ -164,7 +192,7 @@ class Gate:
             self._room = min(float(self._at_once), self._room + 1 / self._room)
 
     async def _enter(self, tokens: int) -> None:
-        place = _Place()
+        place, came = _Place(), self._clock()
         with self._lock:
             self._places.append(place)
         try:
@@ -175,6 +203,7 @@ class Gate:
                 self._places.remove(place)
                 self._call_next()
             raise
+        waits.add(max(self._clock() - came, 0.0))
 
     def _admit(self, place: _Place, tokens: int) -> float:
         """Let in whoever stands at `place`; else the seconds to wait before asking again, or until called."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 from coterie.reach.screen import Place, Screen
+from coterie.reach.trace import carried
 
 
 class Pinned:
@@ -40,7 +41,7 @@ class Pinned:
         sent = kit.Request(
             request.method,
             url.copy_with(host=address),
-            headers=request.headers,
+            headers=_carrying(kit, request),
             stream=request.stream,
             extensions={**request.extensions, "sni_hostname": there.host},
         )
@@ -57,6 +58,12 @@ class Pinned:
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+
+def _carrying(kit: Any, request: Any) -> Any:
+    """The headers of a request, with the trace that it is a part of unless it says one."""
+    headers, more = request.headers, carried()
+    return kit.Headers({**more, **headers}) if more else headers
 
 
 def client(screen: Screen, *, kit: Any = None, **options: Any) -> Any:

@@ -24,11 +24,13 @@ from coterie.errors import Busy, CoterieError, Overloaded
 from coterie.kernel.replay import counted
 from coterie.kernel.story import closed, opened, paused, wakes
 from coterie.ports import Engine, Memory, Model, Observer, Policy, Store
+from coterie.reach.trace import HEADER, carried, parent_of, within
 from coterie.shell import run as shell
 from coterie.shell.alarm import Alarm
 from coterie.shell.handle import Run
 from coterie.shell.job import Job, may_run, new_id
 from coterie.shell.pausing import GRACE, PARK
+from coterie.shell.traced import world_for
 from coterie.shell.watch import Watched
 from coterie.shell.world import World
 from coterie.words.doubt import NO_RULES, Doubt
@@ -125,7 +127,7 @@ class Stage(Watched):
         if id is not None and (id in self._runs or await self.store.read(id)):
             raise Busy(f"there is a run {id!r} already; give the new one another id, or none")
         job = self._job(actor, task_of(task), origin or {}, id or new_id())
-        job.origin = origin or {}
+        job.origin = {**(origin or {}), **carried()}
         job.limits = limits
         return await self._opened(job, by)
 
@@ -260,7 +262,7 @@ class Stage(Watched):
         job.parks = self.parks
         if new is not None and (new in self._runs or await self.store.read(new)):
             raise Busy(f"there is a run {new!r} already; give the fork another id, or none")
-        job.origin = {**job.origin, **(origin or {})}
+        job.origin = {**job.origin, **(origin or {}), **carried()}
         job.policy, job.by = self._policy, by or job.by
         job.quota, job.tenant = self._quota, self.tenant
         may_run(self._policy, job)
@@ -275,7 +277,8 @@ class Stage(Watched):
             await run.leave()
 
     def _world(self, origin: Mapping[str, Any]) -> World:
-        return World(self._model(origin), memory=self._memory(origin), doubts=self._in_doubt)
+        given: dict[str, Any] = {"memory": self._memory(origin), "doubts": self._in_doubt}
+        return world_for(self._observers, self._model(origin), **given)
 
     def _job(self, actor: Actor, task: Task | None, origin: Mapping[str, Any], id: str) -> Job:
         job = Job(actor, task, self._world(origin), self.store, id)
@@ -295,6 +298,7 @@ class Stage(Watched):
         """Go on with a run here."""
         began = opened(await self.journal(id))
         job = self._job(self._actor_of(began), None, began.origin, id)
+        job.origin = began.origin
         job.raised = raised or {}
         job.again = True
         return await self._perform(job)
@@ -304,7 +308,8 @@ class Stage(Watched):
         if len(self._runs) >= self._at_once:
             raise Overloaded(f"{self._at_once} runs are under way, as many as may be; try again later")
         job.observers = self._observers
-        run = self._runs[job.id] = Run(job, attended=False)
+        with within(parent_of(job.origin.get(HEADER))):
+            run = self._runs[job.id] = Run(job, attended=False)
         if self._overhear:
             run.overheard()
         try:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 import msgspec
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from coterie.kernel.story import under_way
+from coterie.models.gate import BOUNDS, gates, waits
 from coterie.words.effect import Ask, Effect, body_of, kind_of
 from coterie.words.event import Asked, Closed, Noted, Record, Settled
 from coterie.words.usage import Usage
@@ -41,12 +45,18 @@ class Figures:
         self._waiting = Gauge(
             "coterie_questions_open", "Questions to people in the runs under way here", registry=kept
         )
+        self._parked = Gauge("coterie_runs_parked", "Runs that are put away", ["status"], registry=kept)
+        kept.register(_Gates())
         self._open: dict[str, _Open] = {}
         self._known: set[str] = set()
 
     def text(self) -> bytes:
         """The figures as Prometheus reads them."""
         return generate_latest(self.registry)
+
+    def parked(self, status: str, count: int) -> None:
+        """Say how many runs are put away: those that `waiting` is the status of, and those that are `paused`."""
+        self._parked.labels(status).set(count)
 
     def began(self, run: str, records: Sequence[Record], /) -> None:
         self._open[run] = _Open(under_way(records))
@@ -111,6 +121,18 @@ class Figures:
             return "other"
         self._known.add(name)
         return name
+
+
+class _Gates(Collector):
+    """The waits at the gates of providers, as they are when somebody asks."""
+
+    def collect(self) -> Iterator[Metric]:
+        waiting = sum(gate.waiting for gate in list(gates))
+        yield GaugeMetricFamily("model_gate_waiting", "Requests that wait at the gates of models", waiting)
+        bounds = [*map(str, BOUNDS), "+Inf"]
+        buckets = list(zip(bounds, accumulate(waits.up_to), strict=True))
+        told = "How long requests have waited at the gates of models"
+        yield HistogramMetricFamily("model_gate_wait_seconds", told, buckets, waits.seconds)
 
 
 class _Open:

@@ -7,19 +7,26 @@ processes and protocols, and a run that is gone on with elsewhere has its open f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 import msgspec
 from opentelemetry import metrics, trace
+from opentelemetry.context import Context, attach, detach
+from opentelemetry.sdk import _configuration as sdk
 from opentelemetry.semconv.attributes.error_attributes import ErrorTypeValues
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.genai.handler import TelemetryHandler  # pyright: ignore[reportMissingTypeStubs]
 from opentelemetry.util.genai.invocation import GenAIInvocation, InferenceInvocation  # pyright: ignore[reportMissingTypeStubs]
 from opentelemetry.util.genai.types import Error  # pyright: ignore[reportMissingTypeStubs]
 
 from coterie import __version__
+from coterie.errors import MissingExtra
 from coterie.kernel.replay import counted
 from coterie.kernel.story import under_way
+from coterie.reach.trace import HEADER, parent_of
 from coterie.words.effect import Effect, body_of, kind_of
 from coterie.words.event import Asked, Closed, Noted, Opened, Record, Settled
 from coterie.words.usage import Usage
@@ -28,6 +35,7 @@ PATH: Final = "coterie.path"
 """The attribute that says where in its run a span is."""
 STATUS: Final = "coterie.status"
 """The attribute that says how a run ended."""
+PROPAGATOR: Final = TraceContextTextMapPropagator()
 PROVIDER: Final = "coterie"
 """Who answers, as far as a journal knows: the model's name says the rest."""
 
@@ -37,6 +45,29 @@ def configured() -> bool:
     unset = ("ProxyTracerProvider", "NoOpTracerProvider", "_ProxyMeterProvider", "NoOpMeterProvider")
     providers = (trace.get_tracer_provider(), metrics.get_meter_provider())
     return any(type(one).__name__ not in unset for one in providers)
+
+
+def set_up() -> None:
+    """Set the SDK up as its environment variables say; who names an address and no exporter means OTLP.
+
+    Raises:
+        MissingExtra: if they name an exporter that is not installed.
+    """
+    if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        return
+    os.environ.setdefault("OTEL_SERVICE_NAME", "coterie")
+    for signal in ("TRACES", "METRICS"):
+        if {"OTEL_EXPORTER_OTLP_ENDPOINT", f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT"} & os.environ.keys():
+            os.environ.setdefault(f"OTEL_{signal}_EXPORTER", "otlp")
+    configurator: Any = vars(sdk)[
+        "_OTelSDKConfigurator"
+    ]  # what every distribution of OpenTelemetry builds on
+    try:
+        configurator().configure()
+    except RuntimeError as error:
+        raise MissingExtra(
+            f"{error}: pip install opentelemetry-exporter-otlp, or unset the variable"
+        ) from error
 
 
 class Traces:
@@ -61,6 +92,19 @@ class Traces:
         trace = self._runs.pop(run, None)
         if trace is not None:
             trace.end(None)
+
+    @contextmanager
+    def within(self, run: str, path: str, /) -> Generator[None]:
+        trace = self._runs.get(run)
+        above = None if trace is None else trace.context(path)
+        if above is None:
+            yield
+            return
+        token = attach(above)
+        try:
+            yield
+        finally:
+            detach(token)
 
 
 class _Trace:
@@ -90,8 +134,10 @@ class _Trace:
     def add(self, record: Record) -> None:
         """Take what happened."""
         match record.event:
-            case Opened(actor=name):
-                self._put(name, self._handler.workflow(name, conversation_id=self._run, **APART))
+            case Opened(actor=name, origin=origin):
+                above = _came_with(origin)
+                workflow = self._handler.workflow(name, context=above, conversation_id=self._run, **APART)
+                self._put(name, workflow)
             case Noted(path=path, fact="entered") if path not in self._open:
                 self._enter(path)
             case Noted(path=path, fact="left") if "/" in path:
@@ -151,6 +197,10 @@ class _Trace:
         failure = settled.failure
         self._stop(settled.path, None if failure is None else Error(failure.message, failure.kind))
 
+    def context(self, path: str) -> Any:
+        """The context of the span at a path, or of the nearest one above it; None where none is open."""
+        return self._open[path].context if path in self._open else self._above(path)
+
     def _above(self, path: str) -> Any:
         """The context of the nearest open span above a path."""
         above = self._parent(path)
@@ -185,6 +235,12 @@ class _Trace:
 APART: Final[dict[str, Any]] = {"_attach_to_context": False}
 """Spans of many runs are open at once on one loop: none is the current one."""
 CANCELLED: Final = Error("nobody waits for it any more", "cancelled")
+
+
+def _came_with(origin: Mapping[str, Any]) -> Any:
+    """The context of whoever asked for a run; an empty one if nobody said, so that no run is below another's span."""
+    parent = parent_of(origin.get(HEADER))
+    return PROPAGATOR.extract({HEADER: parent}, Context()) if parent else Context()
 
 
 def _spent(span: InferenceInvocation, usage: Usage) -> None:

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 from msgspec import Struct
 
 from coterie.errors import InDoubt, MissingExtra, ToolFailed
+from coterie.reach.trace import carried
 from coterie.tools.transport import Target, as_ours, cause, is_loss, is_refusal, plain, transport
 
 if TYPE_CHECKING:
@@ -294,7 +295,8 @@ class Connection:
         call = _Call()
         token = _current.set(call)
         try:
-            work = client.call_tool(tool, arguments, self.timeout, report)
+            meta: Any = carried() or None
+            work = client.call_tool(tool, arguments, self.timeout, report, meta=meta)
             call.work = asyncio.ensure_future(work)
         finally:
             _current.reset(token)

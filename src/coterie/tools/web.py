@@ -20,6 +20,7 @@ from urllib.parse import urljoin, urlsplit
 
 from coterie.errors import BadInput, OffLimits, ToolFailed
 from coterie.reach.screen import PORTS, Place, Screen, place
+from coterie.reach.trace import carried
 from coterie.tool import Tool
 
 LARGEST, SECONDS, HOPS = 1 << 20, 20.0, 5
@@ -97,7 +98,8 @@ class _Fetch:
             try:
                 target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
                 headers = {"User-Agent": "coterie", "Accept": "text/*, application/json, */*;q=0.1"}
-                line.request("GET", target, headers={**headers, "Accept-Encoding": "identity"})
+                headers |= {"Accept-Encoding": "identity", **carried()}
+                line.request("GET", target, headers=headers)
                 answer = line.getresponse()
                 onward = answer.headers.get("Location") if answer.status in REDIRECTS else None
                 if onward:

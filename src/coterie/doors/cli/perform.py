@@ -7,14 +7,17 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import click
 
 from coterie.doors.cli.terminal import View
 from coterie.doors.letters import harmless
+from coterie.shell.handle import seen
 from coterie.shell.job import Job
 from coterie.shell.runner import Runner
+from coterie.telemetry.observers import tracing
 from coterie.words.effect import Ask
 from coterie.words.event import Record, Signalled
 from coterie.words.result import Result
@@ -37,13 +40,16 @@ class Desk:
 
     async def perform(self, job: Job) -> Result:
         """Perform the run of `job`. Ctrl-C cancels it, so that it can be resumed; a second leaves at once."""
-        job.attach = self._attach
+        job.observers = tracing()
+        job.attach = partial(self._attach, job)
         job.world.sayings = self._view.sayings
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self.interrupt)
         self._tick()
         try:
             return await job.perform()
         finally:
+            for observer in job.observers:
+                seen(observer.left, job.id)
             self._still()
             self._view.draw()
 
@@ -80,12 +86,19 @@ class Desk:
                 return answer
             click.echo(f"that is none of {', '.join(question.choices)}", err=True)
 
-    def _attach(self, runner: Runner, records: Sequence[Record]) -> None:
+    def _attach(self, job: Job, runner: Runner, records: Sequence[Record]) -> None:
         self._runner = runner
-        runner.watch = self._view.add
+        for observer in job.observers:
+            seen(observer.began, job.id, records)
+        runner.watch = partial(self._grow, job) if job.observers else self._view.add
         self._view.add(records)
         if self.interrupted:
             self._cancel()
+
+    def _grow(self, job: Job, records: list[Record]) -> None:
+        for observer in job.observers:
+            seen(observer.happened, job.id, records)
+        self._view.add(records)
 
     def _cancel(self) -> None:
         if self._runner is not None:

@@ -29,9 +29,11 @@ from coterie.ports import Memory, Model, Store
 from coterie.shell.job import Job, new_id
 from coterie.shell.run import journal
 from coterie.shell.session import Turns
+from coterie.shell.traced import world_for
 from coterie.shell.world import Asker, World
 from coterie.teams import READY
 from coterie.teams.option import Option
+from coterie.telemetry.observers import tracing
 from coterie.words.event import Opened
 from coterie.words.limits import CAPS, DEFAULT, parsed
 from coterie.words.task import Task
@@ -162,7 +164,7 @@ def run(
         raise BadInput("a session names its runs itself: leave --id out")
 
     async def job(kept: Store, ask: Asker | None) -> Job:
-        world = World(models, ask=ask, memory=_memory(memory), doubts=doubted)
+        world = world_for(tracing(), models, ask=ask, memory=_memory(memory), doubts=doubted)
 
         def made(actor: Actor, id: str, task: Task | None) -> Job:
             job = Job(actor, task, world, kept, id)
@@ -230,7 +232,7 @@ def resume(
         began = opened(await journal(kept, name))
         remembers = _memory(memory or began.origin.get("memory"))
         models = _model(model or began.origin.get("model"))
-        world = World(models, ask=ask, memory=remembers, doubts=doubted)
+        world = world_for(tracing(), models, ask=ask, memory=remembers, doubts=doubted)
         made = _again(team_of_run(began, team), began, world, kept, answered)
         made.raised, made.policy = raised, policy_called(policy) or policy_of(began)
         made.quota = quota

@@ -25,6 +25,8 @@ from coterie.shell.pausing import PARK
 from coterie.shell.worker import Worker
 from coterie.stores.places import DEFAULT, KeptStore, is_shared, store_at, tenants_at
 from coterie.stores.sqlite import SqliteStore
+from coterie.telemetry.lines import Lines
+from coterie.telemetry.observers import tracing
 from coterie.words.quota import Quota
 
 engine_option = click.option(
@@ -45,6 +47,7 @@ engine_option = click.option(
 @click.option(
     "--grace", default=30.0, show_default=True, help="Seconds for what is under way to end when it stops."
 )
+@click.option("--log", is_flag=True, help="Write what happens in runs to stderr, a line of JSON each.")
 @policy_option
 @doubt_option
 @day_option
@@ -56,6 +59,7 @@ def worker(
     capabilities: str,
     model: str | None,
     grace: float,
+    log: bool,
     policy: str | None,
     doubts: tuple[str, ...],
     days: tuple[str, ...],
@@ -74,6 +78,7 @@ def worker(
     has = [one.strip() for one in capabilities.split(",") if one.strip()]
     rules: dict[str, Any] = {"policy": policy_called(policy), "in_doubt": doubts_said(doubts)}
     rules["quotas"] = quotas_said(days)
+    rules["observers"] = (*tracing(), *((Lines(),) if log else ()))
     asyncio.run(_work(engine, queue, concurrency, has, model, grace, store, rules))
 
 

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from coterie.doors.http.problems import Problem
 from coterie.doors.http.settings import Settings
+from coterie.reach.trace import HEADER, parent_of, within
 from coterie.words.principal import Principal
 
 COOKIE = "coterie"
@@ -98,7 +99,8 @@ class Guard:
             return
         body = Body(receive, self._settings)
         try:
-            await self._app(scope, body.receive, _dressed(send))
+            with within(parent_of(Headers(scope=scope).get(HEADER))):
+                await self._app(scope, body.receive, _dressed(send))
         except Problem as problem:  # of the body, while it was read
             await _refuse(problem, scope, receive, send)
 

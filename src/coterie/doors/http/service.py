@@ -22,6 +22,7 @@ from coterie.shell.host import Host
 from coterie.shell.pausing import PARK
 from coterie.stores.ledgers import SqliteLedgers
 from coterie.words.principal import LOCAL, Principal
+from coterie.words.which import Which
 
 SWEEP = 15.0
 """Seconds between two looks for messages that another replica has left."""
@@ -115,6 +116,11 @@ class Service:
         if self._known is None:
             self._known = self._knowledge()
         return Memory(self._known, who)
+
+    async def count(self, status: str) -> int:
+        """How many runs of all tenants stand there."""
+        which = Which(statuses=(status,))
+        return sum([len(await self.host(tenant).runs(which)) for tenant in {*self._tenants, *self._hosts}])
 
     def alongside(self, keeps: Callable[[], AbstractAsyncContextManager[Any]]) -> None:
         """Have what a door keeps going opened after the hosts, and closed before them."""

@@ -12,9 +12,10 @@ from mcp_types import CallToolResult, InputRequiredResult
 from coterie.doors.http.service import Service
 from coterie.doors.mcp.call import Call, Called, Calls
 from coterie.doors.mcp.deferred import TASKS, Deferred, takes_tasks
-from coterie.doors.mcp.visit import host_for, principal_of
+from coterie.doors.mcp.visit import Asking, host_for, principal_of
 from coterie.errors import CoterieError
 from coterie.kernel.story import opened
+from coterie.reach.trace import HEADER, parent_of, within
 from coterie.shell.host import Host
 
 
@@ -61,9 +62,15 @@ class Desk:
             origin = self.service.library.origin(team, said, None)
             by = principal_of(asking)
             origin |= {"by": by.name, "door": "mcp"}
-            return host, await host.begin(self.service.library.actor(origin), task, origin=origin, by=by)
+            with within(parent_of((asking.meta or {}).get(HEADER)) or _of_request(asking)):
+                return host, await host.begin(self.service.library.actor(origin), task, origin=origin, by=by)
         except CoterieError as error:
             raise ToolError(str(error)) from error
 
     async def _is_of(self, host: Host, run: str, team: str) -> bool:
         return opened(await host.journal(run)).origin.get("name") == team
+
+
+def _of_request(asking: Asking) -> str:
+    """The parent that the HTTP request of a call names, whose session may be served by another task."""
+    return "" if asking.request is None else parent_of(asking.request.headers.get(HEADER))

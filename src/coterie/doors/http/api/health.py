@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol, runtime_checkable
+
 from starlette.responses import Response
 
 from coterie import __version__
@@ -10,8 +12,23 @@ from coterie.doors.http.operations import Call, Operations
 from coterie.doors.http.problems import Problem
 
 operations = Operations()
+PARKED = ("waiting", "paused")
+"""Where runs stand that are put away."""
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 """Prometheus' text format."""
+
+
+@runtime_checkable
+class Counts(Protocol):
+    """An observer whose figures can be read."""
+
+    def text(self) -> bytes:
+        """The figures as Prometheus reads them."""
+        ...
+
+    def parked(self, status: str, count: int) -> None:
+        """Say how many runs are put away."""
+        ...
 
 
 @operations.add("GET", "/healthz", needs=None, gives=Health)
@@ -23,10 +40,12 @@ async def health(_: Call) -> Health:
 @operations.add("GET", "/metrics", needs="viewer", gives=str, media="text/plain", problems=(404,))
 async def read_metrics(call: Call) -> Response:
     """The figures of this process, as Prometheus reads them."""
-    texts = [text() for one in call.service.observers if (text := getattr(one, "text", None)) is not None]
-    if not texts:
+    figures = next((one for one in call.service.observers if isinstance(one, Counts)), None)
+    if figures is None:
         raise Problem(404, "nothing is counted here: pip install 'coterie[otel]'")
-    return Response(texts[0], headers={"content-type": PROMETHEUS})
+    for status in PARKED:
+        figures.parked(status, await call.service.count(status))
+    return Response(figures.text(), headers={"content-type": PROMETHEUS})
 
 
 @operations.add("GET", "/readyz", needs=None, gives=Health, problems=(503,))
