@@ -18,11 +18,12 @@ from coterie.errors import ModelFailed, OverLimit, TimedOut, ToolFailed, failure
 from coterie.kernel.machine import Machine
 from coterie.models.scripted import Script
 from coterie.ports import Memory
+from coterie.shell.questions import petition
 from coterie.team import actor_of
 from coterie.testing.still import EPOCH, StillWorld
 from coterie.words.effect import Ask, Draw, Effect, Now, Sleep, Think, Use
-from coterie.words.event import Asked, Event, Settled
-from coterie.words.limits import DEFAULT, Limits
+from coterie.words.event import Asked, Event, Settled, Signalled
+from coterie.words.limits import DEFAULT, Limits, parsed
 from coterie.words.message import Message
 from coterie.words.task import task_of
 from coterie.words.usage import Usage
@@ -70,7 +71,8 @@ def simulate(
     Models and tools take `latency` seconds; with the probability `failures` they fail instead of
     answering, and with the probability `drops` nothing is heard of them for an hour (`GONE`), after
     which they fail. What ends at the same moment ends in an order drawn from `seed`. `limits` are
-    the run's; it is cancelled after `cancel_at` seconds. `script`, `tools` and `answers` are as for
+    the run's; where they ask at a cap, `answers` say `stop`, or what is raised, by the path of the step that is
+    refused. The run is cancelled after `cancel_at` seconds. `script`, `tools` and `answers` are as for
     `rehearse`. With `journal`, what a journal would hold of it is kept.
     """
     world = StillWorld(script, tools=tools, answers=answers, seed=seed, memory=memory)
@@ -93,6 +95,10 @@ def simulate(
             schedule.append(ended.path)
             events.append(ended)
             machine.settle(ended)
+        elif isinstance(ended, Signalled):
+            events.append(ended)
+            machine.budget.allow(ended.value, ended.about)
+            stage.go_on()
         else:
             ended()
     return Simulated(
@@ -127,12 +133,23 @@ class _Stage:
         self._gone: set[str] = set()
         self._due: list[tuple[float, float, str, Asked | Callable[[], None]]] = []
         self._dropped: set[str] = set()
+        self._refused: dict[str, Asked] = {}
 
     def begin(self, asked: list[Asked]) -> None:
         """Let effects begin now."""
         for ask in asked:
-            end = self.world.now + (0 if ask.path in self._machine.budget.refused else self._duration(ask))
+            refused = ask.path in self._machine.budget.refused
+            if refused and self._machine.budget.petition(ask.path):
+                self._refused[ask.path] = ask
+            end = self.world.now + (0 if refused else self._duration(ask))
             heapq.heappush(self._due, (end, self._random.random(), ask.path, ask))
+
+    def go_on(self) -> None:
+        """Let begin what a raised limit allows now; about the rest a person is asked as well."""
+        waiting, self._refused = self._refused, {}
+        self._due = [one for one in self._due if one[2] not in waiting]
+        heapq.heapify(self._due)
+        self.begin(list(waiting.values()))
 
     def alarm(self, after: float, ring: Callable[[], None]) -> None:
         """Let something happen after some seconds."""
@@ -142,7 +159,7 @@ class _Stage:
         """Forget effects that nobody waits for."""
         self._dropped.update(paths)
 
-    def next(self) -> Settled | Callable[[], None] | None:
+    def next(self) -> Settled | Signalled | Callable[[], None] | None:
         """What ends or rings next, with the clock moved there; None if nothing is under way."""
         while self._due:
             end, _, path, ask = heapq.heappop(self._due)
@@ -153,8 +170,10 @@ class _Stage:
                     return ended
         return None
 
-    def _ended(self, ask: Asked) -> Settled | None:
+    def _ended(self, ask: Asked) -> Settled | Signalled | None:
         effect = ask.effect
+        if self._refused.pop(ask.path, None) is not None and (why := self._machine.budget.petition(ask.path)):
+            return self._petitioned(ask, why)
         if (refusal := self._machine.budget.refusal(ask.path)) is not None:
             return refusal
         if ask.path in self._gone:
@@ -163,6 +182,15 @@ class _Stage:
             kind = ModelFailed if isinstance(effect, Think) else ToolFailed
             return Settled(ask.path, failure=failure_of(kind("injected by the simulation"), ask.path))
         return self.world.perform(ask)
+
+    def _petitioned(self, ask: Asked, why: str) -> Settled | Signalled | None:
+        """How a step goes on that a limit refuses, when a person was asked about it."""
+        budget = self._machine.budget
+        said = self.world.perform(Asked(ask.path, petition(why)))
+        if said is None or said.value == "stop":
+            return budget.refusal(ask.path)
+        self._refused[ask.path] = ask
+        return Signalled("raised", budget.owner(ask.path), parsed(said.value))
 
     def _duration(self, ask: Asked) -> float:
         effect = ask.effect

@@ -50,8 +50,15 @@ class Limits(Struct, frozen=True, dict=True, kw_only=True, omit_defaults=True):
         """How much of each of `COUNTED` may be spent before the last answer; infinite where there is no cap."""
         caps = [math.inf if cap is None else cap for cap in [getattr(self, name) for name in COUNTED]]
         if self.at_cap == "finalize":
-            caps = [max(0, cap - getattr(LAST, name)) for name, cap in zip(COUNTED, caps, strict=True)]
+            kept = [self._last_usd, *[getattr(LAST, name) for name in COUNTED[1:]]]
+            caps = [max(0, cap - last) for last, cap in zip(kept, caps, strict=True)]
         return tuple(caps)
+
+    @property
+    def _last_usd(self) -> float:
+        """What the last answer may cost, by the dearest of the models that have a price."""
+        into, out = LAST.input_tokens, LAST.output_tokens
+        return max([(into * a + out * b) / 1e6 for a, b in self.prices.values()], default=0.0)
 
     @cached_property
     def by_tokens(self) -> bool:
