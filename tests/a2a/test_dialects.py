@@ -43,6 +43,37 @@ def test_a_client_of_0_3_is_served(tmp_path):
     assert result["artifacts"][0]["parts"][0]["text"] == "judge has read 7"
 
 
+def test_a_client_of_0_3_is_served_over_rest(tmp_path):
+    """Below `/v1`, in its own words: it sends, streams, looks, cancels, and is told of changes."""
+    message = {"messageId": "m1", "role": "ROLE_USER", "content": [{"text": "Rust?"}]}
+    wish = {"id": "p", "url": "http://127.0.0.1:9/"}
+
+    async def talk(base, _):
+        async with httpx.AsyncClient(headers=HEADERS, trust_env=False, timeout=20) as client:
+            at, person = (f"{base}/a2a/{team}/rest/v1" for team in ("panel", "person"))
+            done = (await client.post(f"{at}/message:send", json={"request": message})).json()["task"]
+            again = (await client.get(f"{at}/tasks/{done['id']}")).json()
+            streamed = await client.post(
+                f"{at}/message:stream", json={"request": message | {"messageId": "m2"}}
+            )
+            asks = (await client.post(f"{person}/message:send", json={"request": message})).json()["task"]
+            name = f"tasks/{asks['id']}"
+            named = {"name": f"{name}/pushNotificationConfigs/p", "pushNotificationConfig": wish}
+            wanted = {"parent": name, "configId": "p", "config": named}
+            made = (await client.post(f"{person}/{name}/pushNotificationConfigs", json=wanted)).json()
+            over = (await client.post(f"{person}/tasks/{asks['id']}:cancel", json={})).json()
+        return done, again, streamed.text, asks["status"]["state"], made, over["status"]["state"]
+
+    done, again, streamed, asks, made, over = talked(
+        tmp_path, talk, settings=Settings(private=("127.0.0.1",))
+    )
+    assert (done["status"]["state"], again["id"]) == ("TASK_STATE_COMPLETED", done["id"])
+    assert done["artifacts"][0]["parts"][0]["text"] == "judge has read 7"
+    assert (streamed.count("data:") > 2, "TASK_STATE_COMPLETED" in streamed) == (True, True)
+    assert (asks, over) == ("TASK_STATE_INPUT_REQUIRED", "TASK_STATE_CANCELLED")
+    assert made["pushNotificationConfig"]["url"] == wish["url"]
+
+
 def test_the_dialect_of_the_guides_is_accepted_and_labelled(tmp_path):
     """A task is created at once and its result is asked for; the card does not speak of it."""
 
