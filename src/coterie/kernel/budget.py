@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msgspec import Struct
@@ -20,7 +21,7 @@ from coterie.errors import OverLimit, failure_of
 from coterie.words.brief import Brief
 from coterie.words.effect import Effect, Think, Use
 from coterie.words.event import Settled
-from coterie.words.limits import ANSWER, COUNTED, Limits
+from coterie.words.limits import ANSWER, COUNTED, NONE, Limits
 from coterie.words.thread import Thread
 from coterie.words.tokens import size_of
 from coterie.words.usage import NOTHING, Usage
@@ -96,6 +97,22 @@ class Account:
         name = COUNTED[n]
         cap, used = getattr(self.limits, name), self.used[n]
         return f"{name} of {self.path!r}: {used:,g} of {cap:,g} are spent or set aside, and this needs more"
+
+
+def left(account: Account | None, depth: int) -> Limits:
+    """What may still be used up at that depth, by an account and all above it; seconds are not counted here."""
+    found = NONE
+    while account is not None:
+        limits = account.limits
+        amounts = zip(COUNTED, account.caps, account.used, strict=True)
+        caps = {name: max(0.0, cap - used) for name, cap, used in amounts if cap < math.inf}
+        if limits.depth is not None:
+            caps["depth"] = max(0, limits.depth - depth)
+        if limits.fan_out is not None:
+            caps["fan_out"] = limits.fan_out
+        found = found.within(caps)
+        account = account.above
+    return found
 
 
 class Refusal(Struct, frozen=True):

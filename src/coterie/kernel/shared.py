@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from coterie.kernel.board import Board
+from coterie.kernel.budget import left
 from coterie.kernel.claims import Claims
 from coterie.kernel.frames import Frame, Strand
 from coterie.kernel.grants import parted
@@ -22,6 +23,7 @@ from coterie.words.effect import (
     Hear,
     Here,
     Inbox,
+    Left,
     Mark,
     Put,
     Release,
@@ -183,6 +185,9 @@ class Shared:
     def acted(self, strand: Strand, acted: Acted) -> Any:
         return strand.frame.acted
 
+    def left(self, strand: Strand, asked: Left) -> Any:
+        return left(strand.frame.account, strand.frame.depth)
+
     def granted(self, strand: Strand, asked: Granted[Any]) -> Any:
         grant = strand.frame.grant
         if grant is None:
@@ -222,6 +227,7 @@ SETTLES: dict[type, Callable[[Shared, Strand, Any], Any]] = {
     Release: Shared.release,
     Here: Shared.here,
     Acted: Shared.acted,
+    Left: Shared.left,
     Tainted: Shared.tainted,
     Vouch: Shared.vouch,
     Granted: Shared.granted,

@@ -4,7 +4,7 @@
    after a crash is the same message.
 2. The remote task's id is in the journal as soon as there is one. Whoever resumes the run goes on with that task.
 3. What the remote asks, our people are asked (`Ask`); the answer goes back to the same task.
-4. What it says that it has spent is counted in our budget.
+4. What it says that it has spent is counted in our budget, and it is told what is left of that when it begins.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from coterie.reach.screen import Screen
 from coterie.remote.line import Line
 from coterie.remote.orders import Order, Question, Report
 from coterie.words.brief import Brief
-from coterie.words.effect import Ask, Draw, Think
-from coterie.words.limits import Limits
+from coterie.words.effect import Ask, Draw, Left, Think
+from coterie.words.limits import CAPS, Limits
 from coterie.words.message import Message
 from coterie.words.task import Task
 from coterie.words.thread import Thread
@@ -77,7 +77,7 @@ class Remote(Actor):
 
     async def play(self, task: Task, /) -> Message:
         told = _told(task)
-        said, report = await self._sent(Order(message=await _id()), told)
+        said, report = await self._sent(await _first(), told)
         again = AGAIN
         for _ in range(QUESTIONS):
             if report.task and report.state == "working":
@@ -85,7 +85,7 @@ class Remote(Actor):
                 said, report = await self._sent(order, Thread())
             if report.state == "canceled" and report.stale and again:
                 again -= 1
-                said, report = await self._sent(Order(message=await _id(), context=report.context), told)
+                said, report = await self._sent(await _first(report.context), told)
                 continue
             if report.state not in ("input", "auth"):
                 return self._ended(said, report)
@@ -145,6 +145,13 @@ def _told(task: Task) -> Thread:
     if task.text or task.data is not None:
         said.append(Message(sender="user", text=task.text, output=task.data))
     return Thread(said)
+
+
+async def _first(context: str = "") -> Order:
+    """The order that begins a task: with what of our limits is left for it."""
+    limits = await Left()
+    caps = {name: cap for name in CAPS if (cap := getattr(limits, name)) is not None}
+    return Order(message=await _id(), context=context, limits=caps)
 
 
 async def _id() -> str:

@@ -17,7 +17,7 @@ class Order(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One step with a remote agent: send it a message, or with `follow` wait for what becomes of a task.
 
     `message` is the id that the message keeps at every try. `task` and `question` say what it answers. `spent` is
-    what the remote had reported of the task by then.
+    what the remote had reported of the task by then, `limits` what it may use up.
     """
 
     message: str = ""
@@ -26,6 +26,7 @@ class Order(Struct, frozen=True, kw_only=True, omit_defaults=True):
     question: str = ""
     follow: bool = False
     spent: Usage = NOTHING
+    limits: dict[str, float] = {}
 
 
 class Question(Struct, frozen=True, kw_only=True):

@@ -8,8 +8,9 @@ import msgspec
 from a2a.types import a2a_pb2 as pb
 
 from coterie.kernel.values import to_plain
+from coterie.reach.lineage import lineage
 from coterie.remote.orders import Order, Question, Report, State
-from coterie.wire.a2a import message_of, parts_of, plain_of, struct_of
+from coterie.wire.a2a import ABOVE, LIMITS, message_of, parts_of, plain_of, struct_of
 from coterie.words.delta import AGAIN, Delta, Tell
 from coterie.words.message import Message
 from coterie.words.thread import Thread
@@ -42,8 +43,11 @@ def request_of(order: Order, thread: Thread) -> pb.SendMessageRequest:
         context_id=order.context,
         metadata=struct_of({"question": order.question}) if order.question else None,
     )
+    bounds = {} if order.task else {LIMITS: order.limits, ABOVE: list(lineage())}
     return pb.SendMessageRequest(
-        message=message, configuration=pb.SendMessageConfiguration(return_immediately=True)
+        message=message,
+        configuration=pb.SendMessageConfiguration(return_immediately=True),
+        metadata=struct_of(bounds),
     )
 
 

@@ -19,6 +19,7 @@ from coterie.kernel.story import closed, opened, paused, result_of, task_of_run,
 from coterie.kernel.taint import TAINT
 from coterie.kernel.values import storable, to_plain
 from coterie.ports import Counting, Lease, Observer, Policy, Store
+from coterie.reach.lineage import performing
 from coterie.shell.gate import Gate
 from coterie.shell.inflight import fits
 from coterie.shell.purse import Purse
@@ -138,7 +139,8 @@ class Job:
         runner.parks(self.parks, wakes(records))
         for heard in self._heard:
             runner.hear(heard)
-        result = await runner.finish(events, standing)
+        with performing(self.id, self.origin):
+            result = await runner.finish(events, standing)
         for said in self._late if result.status in ("waiting", "paused") else ():
             await store.signal(self.id, said)
         return result

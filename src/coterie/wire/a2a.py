@@ -14,6 +14,8 @@ from coterie.words.task import Task
 from coterie.words.thread import Thread
 
 JSON = "application/json"
+LIMITS, ABOVE = "urn:coterie:a2a:limits", "urn:coterie:a2a:above"
+"""Metadata of a request that begins a task: what it may use up, and the runs that it is part of."""
 BYTES = "application/octet-stream"
 
 

@@ -16,6 +16,7 @@ from msgspec import Struct
 from coterie.words.brief import Brief
 from coterie.words.digest import encode
 from coterie.words.grant import Grantable
+from coterie.words.limits import Limits
 from coterie.words.memory import Query, Remembered
 from coterie.words.message import Message
 from coterie.words.thread import Thread
@@ -279,6 +280,10 @@ class Here(Effect[str], frozen=True):
 
 class Acted(Effect[bool], frozen=True):
     """Whether a tool that is not idempotent has been begun in the frame that asks, or below it."""
+
+
+class Left(Effect[Limits], frozen=True):
+    """What may still be used up in the frame that asks, by every limit that it counts against."""
 
 
 class Tainted(Effect[tuple[str, ...]], frozen=True):

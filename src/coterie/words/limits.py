@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Literal, TypeAlias, cast
 
@@ -75,11 +76,30 @@ class Limits(Struct, frozen=True, dict=True, kw_only=True, omit_defaults=True):
             raise ValueError(f"there is no limit {unknown[0]!r}; there are {', '.join(CAPS)}")
         return msgspec.convert({**msgspec.to_builtins(self), **new}, Limits, strict=False)
 
+    def within(self, caps: Mapping[str, Any]) -> Limits:
+        """These limits, none of them above what `caps` says; what it says of anything else is nothing to us.
+
+        Raises:
+            ValueError: if it gives a limit a value that it cannot have.
+        """
+        lower: dict[str, Any] = {}
+        for name in CAPS:
+            cap, mine = caps.get(name), getattr(self, name)
+            if cap is None:
+                continue
+            if isinstance(cap, bool) or not isinstance(cap, int | float) or not cap >= 0:
+                raise ValueError(f"a limit is a number, 0 or more: {name} is {cap!r}")
+            if mine is None or cap < mine:
+                lower[name] = cap if name in ("usd", "seconds") else int(cap)
+        return self.raised(lower) if lower else self
+
 
 COUNTED = ("usd", "tokens", "input_tokens", "output_tokens", "requests", "tool_calls")
 """The limits that usage counts against."""
 CAPS = (*COUNTED, "seconds", "depth", "fan_out")
 """The limits there are."""
+NONE = Limits(usd=None, requests=None, tool_calls=None, depth=None, fan_out=None)
+"""No cap on anything."""
 DEFAULT = Limits()
 """What a run may use up where nobody says otherwise."""
 

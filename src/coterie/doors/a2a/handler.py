@@ -24,6 +24,7 @@ from a2a.utils.proto_utils import validate_proto_required_fields
 from a2a.utils.task import apply_history_length, validate_history_length
 from msgspec.structs import replace
 
+from coterie.doors.a2a.bounds import bounds_of, not_round
 from coterie.doors.a2a.courier import Courier
 from coterie.doors.a2a.stream import LIVE, Event, Translator
 from coterie.doors.a2a.tasks import ENDED, JournalTasks, Scope
@@ -33,6 +34,7 @@ from coterie.kernel.inquiries import questions
 from coterie.kernel.replay import counted
 from coterie.kernel.story import closed, opened, result
 from coterie.kernel.values import to_plain
+from coterie.reach.lineage import ABOVE
 from coterie.shell.host import Host
 from coterie.wire.a2a import message_of, plain_of, task_of_message
 from coterie.words.event import Record
@@ -199,15 +201,15 @@ class Handler(RequestHandler):
         if run:
             after = await self._said(message, context)
         else:
-            run = await self._begun(message, context)
+            run = await self._begun(params, context)
         if wanted.url:
             self._courier.want(scope_of(context).by.tenant, run, wanted, after)
         self._courier.ring(run)
         return run, after
 
-    async def _begun(self, message: pb.Message, context: ServerCallContext) -> str:
+    async def _begun(self, params: pb.SendMessageRequest, context: ServerCallContext) -> str:
         """Begin the run that a message asks for; said again, it is the same run."""
-        scope = scope_of(context)
+        scope, message = scope_of(context), params.message
         if scope.team not in self.teams:
             raise TaskNotFoundError(f"no team is called {scope.team!r}")
         host, conversation = self._service.host(scope.by.tenant), scope.context(message)
@@ -217,10 +219,14 @@ class Handler(RequestHandler):
             "by": scope.by.name,
             "a2a": {"context": conversation, "message": message.message_id, "team": scope.team},
         }
+        limits, above = bounds_of(params)
         task = replace(self._task_of(message, before), taint=(f"peer {scope.by.name}, over A2A",))
+        if above:
+            await not_round(host, scope.team, task.text, above)
+            origin[ABOVE] = above
         try:
             actor = self._service.library.actor(origin)
-            return await host.begin(actor, task, id=run, origin=origin, by=scope.by)
+            return await host.begin(actor, task, id=run, origin=origin, limits=limits, by=scope.by)
         except Busy:
             return run
         except Denied as error:
