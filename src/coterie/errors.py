@@ -37,6 +37,8 @@
       - NoProgress        a loop came back to where it was
       - Circular          an actor was given, below itself, the very task it is working on
     + Cancelled           somebody stopped the run
+    + ChildFailed         a run that this one began ended without an answer
+    + Renewed             no failure: the run goes on as another
   x PlayError             the programmer: a play does what a play must not do
     + ForeignAwait        it awaited something that is not an effect
     + Diverged            it no longer asks what its journal says it asked
@@ -263,6 +265,19 @@ class Circular(Stuck):
 
 class Cancelled(RunError):
     """Somebody stopped the run."""
+
+
+class ChildFailed(RunError):
+    """A run that this one began ended without an answer."""
+
+
+class Renewed(RunError):
+    """The run goes on as another: `run`, with `task`."""
+
+    def __init__(self, run: str, task: Any = None) -> None:
+        super().__init__(f"it goes on as run {run!r}")
+        self.run = run
+        self.task = task
 
 
 class PlayError(CoterieError):

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from coterie import Agent, Ask, Sleep, Team, do, tool
+from coterie import Agent, Ask, Sleep, Start, Team, do, gather, tool
 from coterie.engines.local import LocalEngine
 from coterie.models import scripted
 from coterie.shell.host import Host
@@ -50,11 +50,17 @@ async def _nap(task):
     return "awake"
 
 
+async def _starts(task):
+    done = await gather(*(Start("steps", f"{task.text}-{n}") for n in range(3)))
+    return " ".join(one.text for one in done)
+
+
 TEAMS = {
     "steps": Team("steps", (), _stepping),
     "asks": Team("asks", (), _asking),
     "slow": Team("slow", (), _slow),
     "nap": Team("nap", (), _nap),
+    "starts": Team("starts", (), _starts),
     "a": Agent("a"),
 }
 
@@ -201,6 +207,29 @@ def test_a_run_that_sleeps_is_with_no_worker_and_comes_back_to_any(engines, tmp_
         return seen.status, result.text, second.worker.performed
 
     assert asyncio.run(scene()) == ("running", "awake", 1)
+
+
+def test_children_are_performed_wherever_a_worker_is_free(engines, tmp_path):
+    """A parent and its children, some of them started by name, on two workers; each step once."""
+
+    async def scene():
+        desk, first, second = (Site(tmp_path / "runs.db", engines(), concurrency=2) for _ in range(3))
+        first.work()
+        second.work()
+        run = await desk.host.begin(TEAMS["starts"], str(tmp_path))
+        waiting = asyncio.create_task(desk.host.wait(run))
+        while not waiting.done():
+            await desk.host.ring()
+            await asyncio.sleep(0.05)
+        counts = [site.worker.performed for site in (first, second)]
+        for site in (first, second, desk):
+            await site.stop()
+        return (await waiting).text, counts
+
+    text, counts = asyncio.run(scene())
+    assert text.count("done") == 3
+    assert {count for (run, _), count in DONE.items() if run.startswith(str(tmp_path))} == {1}
+    assert min(counts) > 0
 
 
 def test_the_urgent_come_first_and_only_who_is_able(engines, request):

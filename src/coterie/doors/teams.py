@@ -19,6 +19,8 @@ from coterie.actor import Actor
 from coterie.doors.alter import altered
 from coterie.errors import BadInput, BadPlan
 from coterie.patterns.orchestrator import Orchestrator
+from coterie.shell.children import found
+from coterie.shell.job import PARENT
 from coterie.teamfile import load
 from coterie.teamfile.closed import Offered, Written, read
 from coterie.teamfile.imports import module_called, module_in
@@ -108,6 +110,8 @@ def team_of_run(began: Opened, team: str | None = None, offered: Offered = ANY) 
     if team is not None:
         options = began.origin.get("options", {})
         return altered(team_of({"team": team, "options": options}), began.origin.get("set", {}))
+    if "member" in began.origin.get(PARENT, {}):
+        return found(team_of_run, began)
     if "team" not in began.origin:
         raise BadInput(
             f"run {began.run!r} was not started by `coterie run`, so it does not say where its team is: "

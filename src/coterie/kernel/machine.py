@@ -26,14 +26,15 @@ from typing import Any, ClassVar
 from coterie.errors import Cancelled, CoterieError, NoProgress, NotGranted, OverLimit, error_of
 from coterie.kernel.branches import branch
 from coterie.kernel.budget import Budget
+from coterie.kernel.children import CHILDREN
 from coterie.kernel.conclude import conclusion, keep
 from coterie.kernel.frames import Call, Frame, Playable, Strand, narrow, open_frame, played
 from coterie.kernel.grants import check
 from coterie.kernel.joins import Join
 from coterie.kernel.shared import PARKED, SETTLES, Shared
 from coterie.kernel.stuck import deadlock, foreign, not_a_message
-from coterie.kernel.taint import Sources, read, recall, remember, tainted, using
-from coterie.words.effect import Ask, Effect, Recall, Remember, Sleep, Think, Use
+from coterie.kernel.taint import MEMORIES, Sources, read, tainted, using
+from coterie.words.effect import Ask, Effect, Sleep, Think, Use
 from coterie.words.event import Asked, Noted, Settled
 from coterie.words.limits import DEFAULT, Limits
 from coterie.words.message import Message
@@ -101,7 +102,6 @@ class Machine:
 
     def alone(self, *, people: bool = True) -> Asked | None:
         """The effect that the run waits for, if it is the only one and nothing else could move it; now it is begun.
-
         Without `people` a question is nothing that could be begun. None leaves everything as it is.
         """
         asked = self._asked
@@ -162,8 +162,8 @@ class Machine:
         if not self.done:
             self._end(Cancelled(reason, path=self.root.path))
 
-    def stop(self, error: OverLimit) -> None:
-        """End the run because of a limit that no effect counts against, such as time."""
+    def stop(self, error: CoterieError) -> None:
+        """End the run because of what no effect counts against, such as time."""
         if not self.done:
             self._end(error)
             self._spin()
@@ -394,7 +394,7 @@ class Machine:
         Join: _fork,
         Think: _think,
         Use: _use,
-        Recall: recall,
-        Remember: remember,
+        **MEMORIES,
+        **CHILDREN,
     }
     """What is handled in a way of its own; all else is asked of the world."""

@@ -98,6 +98,17 @@ def wakes(records: Sequence[Record]) -> float | None:
     return None
 
 
+def begun(records: Sequence[Record]) -> float:
+    """When a run began: when its journal was opened, or at the later time for which it was opened."""
+    for record in records[1:]:
+        event = record.event
+        if isinstance(event, Noted) and event.fact == "sleeps":
+            return float(event.value)
+        if not isinstance(event, Signalled):
+            break
+    return records[0].time
+
+
 def overview(run: str, records: Sequence[Record]) -> Overview:
     """One run at a glance."""
     opened(records)

@@ -13,13 +13,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, TypeAlias, cast
+from collections.abc import Callable
+from typing import Any, Final, Protocol, TypeAlias, cast
 
 import msgspec
 from msgspec.structs import replace
 
 from coterie.words.digest import digest, encode
-from coterie.words.effect import Remember, Use
+from coterie.words.effect import Effect, Recall, Remember, Use
 from coterie.words.event import Settled
 from coterie.words.fence import inert
 from coterie.words.message import Message
@@ -91,8 +92,14 @@ def line(text: str) -> str:
     return " ".join(inert(text).split())[:SHOWN]
 
 
+STARTED: Sources = ("",)
+"""What a child brings: what its answer is tainted by."""
+
+
 def brought(brings: Sources, settled: Settled) -> Sources:
     """What the outcome of an effect taints its frame by."""
+    if brings is STARTED:
+        return getattr(settled.value, "taint", ())
     if brings is not RECALLED:
         return brings
     found = cast("list[dict[str, Any]]", settled.value or [])
@@ -170,3 +177,10 @@ def remember(machine: Asking, strand: Any, asked: Remember) -> Any:
     """Ask for something to be remembered, with where its words came from."""
     taint = strand.frame.taint
     return machine.ask(strand, kept(taint, asked) if taint else asked)
+
+
+MEMORIES: Final[dict[type[Effect[Any]], Callable[[Any, Any, Any], Any]]] = {
+    Recall: recall,
+    Remember: remember,
+}
+"""How a machine handles memories."""

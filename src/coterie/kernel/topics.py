@@ -147,6 +147,14 @@ class Topics:
             self._wake((sender, None, None))
         return message
 
+    def unheard(self) -> list[tuple[str, Any]]:
+        """What was sent and nobody has heard, taken out: by topic, the most urgent first, without dead letters."""
+        found: list[tuple[str, Any]] = []
+        for topic, held in self._topics.items():
+            while topic != DEAD and held.size:
+                found.append((topic, held.take()))
+        return found
+
     def bound(self, inbox: Inbox) -> None:
         """Say how much a topic holds.
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from coterie.errors import Cancelled, Diverged, Stuck, Unfit, failure_of
+from coterie.errors import Cancelled, Diverged, Renewed, Stuck, Unfit, failure_of
 from coterie.kernel.machine import Machine
 from coterie.words.event import Closed
+from coterie.words.message import Message
 from coterie.words.result import Status
 
 
 def ended(machine: Machine) -> Closed:
     """The closing of a run that is done."""
     spent = machine.root.usage
+    if isinstance(machine.error, Renewed):
+        on = Message(sender=machine.root.name, text=machine.error.run)
+        return Closed(status="renewed", message=on, usage=spent)
     if machine.error is None:
         message = machine.value
         status: Status = "unverified" if message is not None and message.unverified else "succeeded"

@@ -140,6 +140,7 @@ class Host(Stage):
             UnknownRun: if the store has no such run.
             RunError: if the run is over.
         """
+        id = await self.newest(id)
         said = Signalled("message", topic, storable(message, topic))
         async with self._turns.setdefault(id, asyncio.Lock()):
             records = await self.journal(id)

@@ -35,6 +35,12 @@ class Inbox:
         """Have the run leave memory where it waits so long; its journal says already that it is due at `known`."""
         self._pause.parks, self._pause.known = seconds, known
 
+    def rests(self, path: str) -> None:
+        """Take note that a step only waits for another run now: perhaps that is all there is to do."""
+        self._pause.rests(path)
+        if self._waker is not None and not self._waker.done():
+            self._waker.set_result(None)
+
     def arrive(self, event: Event) -> None:
         """Take something from the world or from outside."""
         self._arrived.append(event)

@@ -14,8 +14,9 @@ from coterie.actor import Actor
 from coterie.errors import BadInput, Busy, Denied, Diverged, NotOpen, Unfit, UnknownRun, failure_of
 from coterie.kernel.budget import Account
 from coterie.kernel.governed import machine_of
+from coterie.kernel.machine import Machine
 from coterie.kernel.replay import Resumed, counted, reopening, replay, signal
-from coterie.kernel.story import closed, opened, paused, result_of, task_of_run, usage, wakes
+from coterie.kernel.story import begun, closed, opened, paused, result_of, task_of_run, usage, wakes
 from coterie.kernel.taint import TAINT
 from coterie.kernel.values import storable, to_plain
 from coterie.ports import Counting, Lease, Observer, Policy, Store
@@ -27,7 +28,7 @@ from coterie.shell.reuse import Memo
 from coterie.shell.runner import Runner
 from coterie.shell.world import World
 from coterie.team import manifest
-from coterie.words.event import Asked, Event, Opened, Record, Signalled
+from coterie.words.event import Asked, Closed, Event, Noted, Opened, Record, Signalled
 from coterie.words.limits import DEFAULT
 from coterie.words.permit import GOVERNED, Permit
 from coterie.words.principal import LOCAL, Principal
@@ -37,6 +38,8 @@ from coterie.words.task import Task
 
 AGAIN = ("cancelled", "failed", "stuck")
 """How a run may have ended that can go on."""
+PARENT = "parent"
+"""The entry of a run's origin that says which run began it, and at which step."""
 
 
 _dice = random.Random()  # noqa: S311 - ids are names, not secrets
@@ -98,6 +101,8 @@ class Job:
         self.quota: Quota | None = None
         self.tenant = LOCAL.tenant
         self._purse: Purse | None = None
+        self.revives = ""
+        """Why it may have been cancelled and goes on all the same."""
         self._heard: list[Signalled] = []
         self._late: list[Signalled] = []
         self._runner: Runner | None = None
@@ -106,11 +111,33 @@ class Job:
     async def perform(self) -> Result:
         """Begin the run or go on with it, to its end or until it has to be parked.
 
+        Where it goes on as another, and nobody else performs that one, it is gone on with here.
+
         Raises:
             UnknownRun: if there is no task, here or in the store.
             Busy: if the run is `fresh`, and somebody else has begun it.
             OverLimit: if it is new, and its tenant has begun as many runs today as may be.
         """
+        from coterie.shell.children import Nested  # it makes jobs, so it stands above this
+
+        starter = self.world.starter = self.world.starter or Nested(self)
+        result = await self._performed()
+        if result.status == "renewed" and isinstance(starter, Nested):
+            return await (starter.next or self.renewed(result.text, None)).perform()
+        return result
+
+    def renewed(self, id: str, task: Task | None) -> Job:
+        """The job of what the run goes on as."""
+        world = self.world.copy()
+        world.starter = None
+        job = Job(self.actor, task, world, self.store, id)
+        job.policy, job.by, job.limits, job.observers = self.policy, self.by, self.limits, self.observers
+        job.quota, job.tenant, job.parks = self.quota, self.tenant, self.parks
+        kept = {name: value for name, value in self.origin.items() if name != "fork"}
+        job.origin = {**kept, "renewed": self.id}
+        return job
+
+    async def _performed(self) -> Result:
         store = self.store
         lease = await store.claim(self.id, self._told)
         records: list[Record] = []
@@ -120,7 +147,7 @@ class Job:
                 self._is_new(records)
                 await self._counts(lease, records)
                 runner, events, standing = self._begun(lease, self._given())
-            elif (end := closed(records)) is not None and not (self.again and end.status in AGAIN):
+            elif (end := closed(records)) is not None and not self._goes_on(end):
                 await store.release(lease)
                 return result_of(self.id, end)
             else:
@@ -137,16 +164,39 @@ class Job:
             self.attach(runner, records)
         self._runner = runner
         runner.parks(self.parks, wakes(records))
+        self.world.rests = runner.rests
         for heard in self._heard:
             runner.hear(heard)
         with performing(self.id, self.origin):
             result = await runner.finish(events, standing)
-        for said in self._late if result.status in ("waiting", "paused") else ():
-            await store.signal(self.id, said)
+        await self._leave(result, runner.machine)
         return result
 
-    async def open(self) -> None:
-        """Open the journal of the run, for another to perform it.
+    def _goes_on(self, end: Closed) -> bool:
+        """Whether a run that ended so is gone on with."""
+        revived = end.failure is not None and end.failure.message == self.revives
+        return (self.again or revived) and end.status in AGAIN
+
+    async def _leave(self, result: Result, machine: Machine) -> None:
+        """Have what came too late heard by whoever goes on, and let the parent know of an end."""
+        store = self.store
+        if result.status in ("waiting", "paused"):
+            for said in self._late:
+                await store.signal(self.id, said)
+            return
+        if result.status == "renewed":
+            came = [
+                Signalled("message", topic, message) for topic, message in machine.shared.topics.unheard()
+            ]
+            for said in [*came, *self._late]:
+                await store.signal(result.text, said)
+        elif (parent := self.origin.get(PARENT)) is not None:
+            await store.wake(parent["run"])
+
+    async def open(self, at: float | None = None, heard: Sequence[tuple[str, Any]] = ()) -> None:
+        """Open the journal of the run, for another to perform it: now, or when it is due `at` a time.
+
+        What it has `heard` by then are messages by topic.
 
         Raises:
             Busy: if there is a run of that id.
@@ -159,9 +209,14 @@ class Job:
             if await store.read(self.id):
                 raise Busy(f"there is a run {self.id!r} already; give the new one another id, or none")
             await self._counts(lease, [])
-            await store.append(lease, [Record(0, self.world.clock(), self._opening(task))])
+            events: list[Event] = [self._opening(task)]
+            events += [Signalled("message", topic, message) for topic, message in heard]
+            if at is not None:
+                events.append(Noted(self.actor.name, "sleeps", value=at))
+            now = self.world.clock()
+            await store.append(lease, [Record(n, now, event) for n, event in enumerate(events)])
         finally:
-            await self._let_go(lease)
+            await self._let_go(lease, at)
 
     async def _counts(self, lease: Lease, records: list[Record]) -> None:
         """Have what the run uses count in the day of its tenant, if that has a quota.
@@ -180,11 +235,11 @@ class Job:
         await purse.open(records)
         self._purse = purse
 
-    async def _let_go(self, lease: Lease) -> None:
+    async def _let_go(self, lease: Lease, wake: float | None = None) -> None:
         """Give everything back that was taken for the run."""
         if self._purse is not None:
             await self._purse.close()
-        await self.store.release(lease)
+        await self.store.release(lease, wake)
 
     def _told(self, said: Signalled) -> None:
         """Take what came through the store; what comes while the run is being parked goes back there."""
@@ -258,7 +313,7 @@ class Job:
         if (by := began.origin.get(GOVERNED)) is not None:
             self.by = msgspec.convert(by, Principal)
             self._is_governed()
-        runner = self._made(lease, task, len(records), records[0].time)
+        runner = self._made(lease, task, len(records), begun(records))
         events: list[Event] = []
         kept = counted(records)
         if closed(kept) is not None:

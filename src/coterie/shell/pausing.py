@@ -19,9 +19,12 @@ from typing import Any
 
 from coterie.words.effect import Ask, Sleep
 from coterie.words.event import Asked, Signalled
+from coterie.words.start import Start
 
 GRACE = 30.0
 """Seconds for what is under way, unless a pause says otherwise."""
+CHILD = 60.0
+"""Seconds after which a run that is away looks for a child of which it has heard nothing."""
 PARK = 10.0
 """Seconds of waiting for which it is worth leaving memory."""
 
@@ -34,7 +37,7 @@ def pause_of(reason: str, grace: float) -> Signalled:
 class Pause:
     """Whether a run is to be put away, and how long what is under way may still take."""
 
-    __slots__ = ("_idle", "_timer", "asked", "clock", "known", "over", "parks", "wake")
+    __slots__ = ("_idle", "_since", "_timer", "asked", "clock", "known", "over", "parks", "wake")
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
@@ -49,6 +52,7 @@ class Pause:
         self.over = False
         """What is under way has had its time."""
         self._idle: dict[str, float] = {}
+        self._since: dict[str, float] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def begun(self, ask: Asked, since: float | None) -> None:
@@ -58,10 +62,20 @@ class Pause:
             self._idle[ask.path] = (self.clock() if since is None else since) + effect.seconds
         elif isinstance(effect, Ask):
             self._idle[ask.path] = math.inf
+        elif isinstance(effect, Start):
+            self._since[ask.path] = self.clock() if since is None else since
+
+    def rests(self, path: str) -> None:
+        """Take note that a step waits for another run from now on, which says so when it has ended.
+
+        Should nobody say so, it is looked for after `CHILD` seconds, and then ever more rarely.
+        """
+        now = self.clock()
+        self._idle[path] = now + max(CHILD, now - self._since.get(path, now))
 
     def may_park(self, ask: Asked) -> bool:
         """Whether the run may leave memory while it waits for a step."""
-        return self.parks is not None and type(ask.effect) is Sleep
+        return self.parks is not None and type(ask.effect) in (Sleep, Start)
 
     def news(self) -> float | None:
         """When the run is due again, if its journal does not say so yet."""

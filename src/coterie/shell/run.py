@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from coterie.kernel.replay import replay as lived
 from coterie.kernel.story import closed, opened, paused, result, task_of_run, usage, wakes
 from coterie.ports import Lease, Memory, Model, Policy, Store
 from coterie.shell.handle import Run
-from coterie.shell.job import Job, new_id
+from coterie.shell.job import PARENT, Job, new_id
 from coterie.shell.pausing import GRACE, pause_of
 from coterie.shell.reuse import Memo
 from coterie.shell.unkept import unkept
@@ -298,6 +299,18 @@ async def cancel(id: str, /, *, store: Store, reason: str = "cancelled") -> Resu
         return await _cancelled(store, lease, signal)
     finally:
         await store.release(lease)
+        await _stop_children(store, id, records)
+
+
+async def _stop_children(store: Store, id: str, records: Sequence[Record]) -> None:
+    """Cancel what a run waits for that nobody works on, and let the run know that waits for it."""
+    from coterie.shell.children import stopped, waited_for  # it makes jobs, so it stands above this
+
+    for child in waited_for(id, records):
+        with contextlib.suppress(UnknownRun):  # it was not begun yet
+            await cancel(child, store=store, reason=stopped(id))
+    if (parent := opened(records).origin.get(PARENT)) is not None:
+        await store.wake(parent["run"])
 
 
 async def pause(id: str, *, store: Store, reason: str = "paused", grace: float = GRACE) -> Result:

@@ -206,7 +206,7 @@ class Runner(Answering):
         for path in [path for path in self._answers if path in self.waiting]:
             answer = self._answers.pop(path)
             self.answer(path, answer.value, answer.by)
-        if not self._arrived:
+        while not self._arrived:
             if not self._attended and (not self._jobs or self._pause.long(self._jobs)):
                 return []
             await self._wake()

@@ -27,6 +27,7 @@ from coterie.ports import Engine, Memory, Model, Observer, Policy, Store
 from coterie.reach.trace import HEADER, carried, parent_of, within
 from coterie.shell import run as shell
 from coterie.shell.alarm import Alarm
+from coterie.shell.children import Nursery, found
 from coterie.shell.handle import Run
 from coterie.shell.job import Job, may_run, new_id
 from coterie.shell.pausing import GRACE, PARK
@@ -42,6 +43,8 @@ from coterie.words.result import Result
 from coterie.words.task import Task, task_of
 from coterie.words.which import Which
 
+DISPATCH = "dispatch"
+"""The entry of a run's origin that says how urgent it is, and what whoever performs it needs."""
 AT_ONCE = 1_000
 """Runs under way on one stage, unless it says otherwise."""
 
@@ -50,12 +53,13 @@ class Stage(Watched):
     """The runs of one store, performed in this process.
 
     `actor_of` finds the actor of a run that is in the store, `model` is what agents without one of their own
-    ask, and `memory` what is remembered beyond them. With an `engine`, runs are begun here and performed by its
-    workers. With `overhear`, models are streamed before anybody watches, so that whoever comes later sees what is
-    being said. `in_doubt` says what becomes of tools, by patterns of their names, that were under way at a crash.
-    `quota` is what all runs of the store may use up together in a day. Runs that wait for `parks` seconds or more
-    leave memory, if somebody rings when they are due: an `Alarm` does. Used as a context manager, it goes on with
-    what was interrupted, rings, and stops performing on the way out.
+    ask, and `memory` what is remembered beyond them; `origin_of` says where a team comes from that a run starts by its
+    name. With an `engine`, runs are begun here and performed by its workers. With `overhear`, models are streamed
+    before anybody watches, so that whoever comes later sees what is being said. `in_doubt` says what becomes of tools,
+    by patterns of their names, that were under way at a crash. `quota` is what all runs of the store may use up
+    together in a day. Runs that wait for `parks` seconds or more leave memory, if somebody rings when they are due: an
+    `Alarm` does. Used as a context manager, it goes on with what was interrupted, rings, and stops performing on the
+    way out.
     """
 
     def __init__(
@@ -75,6 +79,7 @@ class Stage(Watched):
         clock: Callable[[], float] = time.time,
         memory: Callable[[Mapping[str, Any]], Memory | None] = lambda _: None,
         quota: Quota | None = None,
+        origin_of: Callable[[str], Mapping[str, Any]] = lambda name: {"team": name, "name": name},
     ) -> None:
         super().__init__(store)
         self._in_doubt = in_doubt
@@ -82,6 +87,7 @@ class Stage(Watched):
         self.clock = clock
         self._memory = memory
         self._quota = quota
+        self.origin_of = origin_of
         self.tenant = tenant
         self._engine = engine
         self._policy = policy
@@ -115,8 +121,14 @@ class Stage(Watched):
         origin: Mapping[str, Any] | None = None,
         limits: Limits = DEFAULT,
         by: Principal | None = None,
+        priority: int = 1,
+        needs: Sequence[str] = (),
+        at: float | None = None,
     ) -> str:
         """Begin to perform `actor` on `task`, for `by`; the id of the run, once its journal is open.
+
+        With an engine, `priority` (0 low to 3 urgent) and what a worker `needs` to have say who performs it, and when.
+        With `at`, in seconds since the epoch, it begins then, if somebody rings.
 
         Raises:
             Denied: if the policy does not let `by` run it. Nothing was begun.
@@ -127,19 +139,21 @@ class Stage(Watched):
         if id is not None and (id in self._runs or await self.store.read(id)):
             raise Busy(f"there is a run {id!r} already; give the new one another id, or none")
         job = self._job(actor, task_of(task), origin or {}, id or new_id())
-        job.origin = {**(origin or {}), **carried()}
+        job.origin = {**(origin or {}), **carried(), **_dispatched(priority, needs)}
         job.limits = limits
-        return await self._opened(job, by)
+        return await self._opened(job, by, at)
 
-    async def _opened(self, job: Job, by: Principal | None) -> str:
-        """Have a new job performed, here or by a worker, once `by` may; its id."""
+    async def _opened(self, job: Job, by: Principal | None, at: float | None = None) -> str:
+        """Have a new job performed, here or by a worker, now or when it is due, once `by` may; its id."""
         job.by = by or job.by
         may_run(self._policy, job)
-        if self._engine is None:
+        if at is not None:
+            await job.open(at)
+        elif self._engine is None:
             await self._perform(job)
         else:
             await job.open()
-            await self._engine.dispatch(job.id, tenant=self.tenant)
+            await self._dispatch(job.id, job.origin)
         return job.id
 
     async def go_on(self) -> list[str]:
@@ -195,6 +209,7 @@ class Stage(Watched):
         Raises:
             UnknownRun: if the store has no such run.
         """
+        id = await self.newest(id)
         run = self._live(id)
         if run is not None:
             stopped = await run.cancel(reason)
@@ -250,7 +265,7 @@ class Stage(Watched):
         records = await self.journal(id)
         began = opened(records)
         job = shell.forked(
-            actor or self._actor_of(began),
+            actor or self.found(began),
             id,
             records,
             self._world(began.origin),
@@ -260,6 +275,7 @@ class Stage(Watched):
         )
         job.id = new or job.id
         job.parks = self.parks
+        job.world.starter = Nursery(self, job)
         if new is not None and (new in self._runs or await self.store.read(new)):
             raise Busy(f"there is a run {new!r} already; give the fork another id, or none")
         job.origin = {**job.origin, **(origin or {}), **carried()}
@@ -285,6 +301,7 @@ class Stage(Watched):
         job.policy = self._policy
         job.parks = self.parks
         job.quota, job.tenant = self._quota, self.tenant
+        job.world.starter = Nursery(self, job)
         return job
 
     async def _go_on_with(self, id: str) -> None:
@@ -292,12 +309,25 @@ class Stage(Watched):
         if self._engine is None:
             await self._again(id)
         else:
-            await self._engine.dispatch(id, tenant=self.tenant)
+            await self._dispatch(id, opened(await self.journal(id)).origin)
+
+    async def _dispatch(self, id: str, origin: Mapping[str, Any]) -> None:
+        """Have a worker perform a run, as urgently and by whom its origin says."""
+        assert self._engine is not None  # it was looked
+        await self._engine.dispatch(id, tenant=self.tenant, **origin.get(DISPATCH, {}))
+
+    def found(self, began: Opened) -> Actor:
+        """The actor of a run, or of a child among the members of the team that it comes from.
+
+        Raises:
+            BadInput: if there is none.
+        """
+        return found(self._actor_of, began)
 
     async def _again(self, id: str, raised: Mapping[str, Any] | None = None) -> Run:
         """Go on with a run here."""
         began = opened(await self.journal(id))
-        job = self._job(self._actor_of(began), None, began.origin, id)
+        job = self._job(self.found(began), None, began.origin, id)
         job.origin = began.origin
         job.raised = raised or {}
         job.again = True
@@ -323,3 +353,8 @@ class Stage(Watched):
     def _ended(self, run: Run) -> None:
         if self._runs.get(run.id) is run:
             del self._runs[run.id]
+
+
+def _dispatched(priority: int, needs: Sequence[str]) -> dict[str, Any]:
+    """What an origin says of how a run is dispatched; nothing, where that is as usual."""
+    return {} if priority == 1 and not needs else {DISPATCH: {"priority": priority, "needs": list(needs)}}

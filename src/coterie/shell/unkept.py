@@ -13,10 +13,12 @@ from coterie.actor import Actor
 from coterie.kernel.machine import Machine
 from coterie.kernel.story import result_of
 from coterie.ports import Lease
+from coterie.shell.children import Nested
 from coterie.shell.ending import ended
-from coterie.shell.job import plain
+from coterie.shell.job import Job, plain
 from coterie.shell.runner import BREATH, Runner
 from coterie.shell.world import World
+from coterie.stores.memory import MemoryStore
 from coterie.words.limits import Limits
 from coterie.words.result import Result
 from coterie.words.task import Task
@@ -24,6 +26,16 @@ from coterie.words.task import Task
 
 async def unkept(actor: Actor, task: Task, world: World, id: str, limits: Limits) -> Result:
     """Perform `actor` on `task` to its end, or until only people can move it."""
+    job = Job(actor, task, world, MemoryStore(), id)  # children have journals: they are runs of their own
+    job.limits = limits
+    nested = world.starter = Nested(job)
+    result = await _performed(actor, task, world, id, limits)
+    if result.status == "renewed" and nested.next is not None:
+        return await nested.next.perform()
+    return result
+
+
+async def _performed(actor: Actor, task: Task, world: World, id: str, limits: Limits) -> Result:
     machine = Machine(actor, plain(task, actor.name), noting=False, limits=limits)
     if limits.seconds is None:
         await _one_by_one(machine, world, id)

@@ -13,17 +13,16 @@ from msgspec.structs import replace
 
 from coterie.kernel.inquiries import questions
 from coterie.kernel.replay import counted
-from coterie.kernel.story import closed, result, state
+from coterie.kernel.story import ENDED, closed, result, state
 from coterie.ports import Store
 from coterie.shell import run as shell
+from coterie.shell.children import LOOK
 from coterie.shell.handle import Run
 from coterie.words.delta import Shown
 from coterie.words.event import Record
 from coterie.words.result import Overview, Result
 from coterie.words.which import ALL, Which
 
-LOOK = 0.25
-"""Seconds between two looks at a run that another process performs, where nothing has happened for a while."""
 SOON = 0.02
 """Seconds between the first two; each that finds nothing doubles them."""
 
@@ -53,11 +52,11 @@ class Watched:
             UnknownRun: if the store has no such run.
         """
         run = self._live(id)
-        if run is not None:
-            return await run.result()
-        async for _ in self.events(id):
-            pass
-        return await self.result(id)
+        if run is None or (ended := await run.result()).status not in ENDED:
+            async for _ in self.events(id):
+                pass
+            ended = await self.result(id)
+        return await self.wait(ended.text) if ended.status == "renewed" else ended
 
     async def events(self, id: str, after: int = -1, *, on: bool = False) -> AsyncIterator[Record]:
         """The records of a run numbered above `after`, in order, each once, to its end.
@@ -117,6 +116,18 @@ class Watched:
             if self._live(id) is None:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LOOK)
+
+    async def newest(self, id: str) -> str:
+        """What a run is called now: it may have gone on as another, and that as a third."""
+        while (seen := await self.store.runs(Which(id=id))) and seen[0].status == "renewed":
+            id = (await self.result(id)).text
+        return id
+
+    async def left(self, id: str) -> None:
+        """Wait until a run is not performed here: it has ended, is parked, or is performed elsewhere."""
+        run = self._live(id)
+        if run is not None:
+            await run.result()
 
     async def runs(self, which: Which = ALL) -> list[Overview]:
         """The runs of the store, the newest first."""

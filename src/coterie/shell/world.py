@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import inspect
 import random
 import time
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 from msgspec.msgpack import decode
 from msgspec.structs import replace
 
 from coterie.errors import (
     BadInput,
+    ChildFailed,
     CoterieError,
     InDoubt,
     ModelFailed,
@@ -34,10 +36,32 @@ from coterie.words.effect import Ask, Draw, Effect, Forget, Now, Recall, Remembe
 from coterie.words.event import Asked, Settled
 from coterie.words.message import Message, ToolCall
 from coterie.words.permit import Permit
+from coterie.words.result import Result
+from coterie.words.start import Begin, Renew, Start
 from coterie.words.usage import NOTHING, ONE_REQUEST, ONE_TOOL_CALL
 
 Asker: TypeAlias = Callable[[str, Ask], Awaitable[Any]]
 """Puts a question to a person: its path and the question in, the answer out."""
+
+
+class Starter(Protocol):
+    """Begins other runs for one run."""
+
+    async def start(self, path: str, start: Start, begun: Callable[[], None]) -> Result:
+        """Have a child perform a task, or go on with it, and wait for its end; `begun` is called before the wait."""
+        ...
+
+    async def begin(self, path: str, begin: Begin) -> str:
+        """Begin a run that goes its own way, once; its id."""
+        ...
+
+    async def renew(self, renew: Renew) -> str:
+        """Begin, once, what the run goes on as; its id."""
+        ...
+
+
+def _nothing(path: str) -> None:
+    """Nobody wants to know."""
 
 
 class World:
@@ -46,7 +70,18 @@ class World:
     `doubts` says what becomes of steps in doubt, by patterns of the names of tools and of actors.
     """
 
-    __slots__ = ("ask", "clock", "default", "doubts", "memory", "models", "random", "sayings")
+    __slots__ = (
+        "ask",
+        "clock",
+        "default",
+        "doubts",
+        "memory",
+        "models",
+        "random",
+        "rests",
+        "sayings",
+        "starter",
+    )
 
     def __init__(
         self,
@@ -66,7 +101,15 @@ class World:
         self.clock = clock
         self.sayings: Sayings | None = None
         """Where models say what they are saying now; None while nobody watches."""
+        self.starter: Starter | None = None
+        """Who begins other runs for this one."""
+        self.rests: Callable[[str], None] = _nothing
+        """Told of a step that only waits for another run now."""
         self.random = random.random if seed is None else random.Random(seed).random  # noqa: S311 - no secret
+
+    def copy(self) -> World:
+        """The same world, for another run."""
+        return copy.copy(self)
 
     def model(self, think: Think) -> Model:
         """Who answers `think`: the one named for it here, the agent's own, or the run's."""
@@ -121,6 +164,20 @@ class World:
         value = await _call(tool, args, kwargs)
         return Settled(path, storable(value, path), None, ONE_TOOL_CALL)
 
+    async def _start(self, path: str, start: Start, run: str, doubt: float | None) -> Settled:
+        return outcome(path, start, await self._starter().start(path, start, lambda: self.rests(path)))
+
+    async def _begin(self, path: str, begin: Begin, run: str, doubt: float | None) -> Settled:
+        return Settled(path, await self._starter().begin(path, begin))
+
+    async def _renew(self, path: str, renew: Renew, run: str, doubt: float | None) -> Settled:
+        return Settled(path, await self._starter().renew(renew))
+
+    def _starter(self) -> Starter:
+        if self.starter is None:
+            raise BadInput("nobody here begins other runs: perform this one with `run`, `start` or a host")
+        return self.starter
+
     async def _permit(self, path: str, permit: Permit, run: str, doubt: float | None) -> Settled:
         return Settled(path)  # the gate has let it pass
 
@@ -172,6 +229,9 @@ class World:
         Remember: _remember,
         Recall: _recall,
         Forget: _forget,
+        Start: _start,
+        Begin: _begin,
+        Renew: _renew,
     }
 
 
@@ -287,3 +347,12 @@ def _cost(effect: Effect[Any]) -> Any:
     if isinstance(effect, Think):
         return ONE_REQUEST
     return ONE_TOOL_CALL if isinstance(effect, Use) else NOTHING
+
+
+def outcome(path: str, start: Start, result: Result) -> Settled:
+    """How the start of a child ends that came to `result`; what that cost is counted for the day there."""
+    if result.status in ("succeeded", "unverified"):
+        return Settled(path, result.message, None, result.usage, reused=result.id)
+    why = f"run {result.id!r} of {start.name!r} ended as {result.status}"
+    failure = result.failure or failure_of(ChildFailed(why), path)
+    return Settled(path, failure=replace(failure, path=path), usage=result.usage, reused=result.id)

@@ -12,13 +12,17 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from coterie.errors import CoterieError, failure_of
+from coterie.kernel.machine import Machine
+from coterie.kernel.story import result_of
 from coterie.kernel.values import storable
 from coterie.models.scripted import Script, Scripted
 from coterie.ports import Memory
-from coterie.shell.world import World
+from coterie.shell.ending import ended as ended_as
+from coterie.shell.world import World, outcome
 from coterie.tool import Tool
 from coterie.words.effect import Ask, Sleep, Think, Use
 from coterie.words.event import Asked, Settled
+from coterie.words.start import Begin, Renew, Start
 from coterie.words.usage import ONE_TOOL_CALL
 
 EPOCH = 1_000_000_000.0
@@ -68,8 +72,28 @@ class StillWorld:
             return None if answer is SILENT else Settled(path, storable(answer, path))
         elif isinstance(effect, Use):
             return self._used(path, effect)
+        elif isinstance(effect, Start):
+            return self._started(path, effect)
+        elif isinstance(effect, (Begin, Renew)):
+            return Settled(path, f"run-{path}")
         settled: Settled = at_once(self._world.perform(Asked(path, effect), "still"), path)
         return settled
+
+    def _started(self, path: str, start: Start) -> Settled | None:
+        """How a child ends, played at once; its people and sleeps are those of this world."""
+        if isinstance(start.actor, str):
+            raise NotStill(f"nobody here finds the team {start.actor!r}: start an actor itself")
+        machine = Machine(start.actor, start.task, noting=False, limits=start.most)
+        while not machine.done:
+            machine.dropped()
+            wanted = machine.wants()
+            for asked in wanted:
+                ended = machine.budget.refusal(asked.path) or self.perform(asked)
+                if ended is not None:
+                    machine.settle(ended)
+            if not wanted:
+                return None  # it waits for somebody who does not answer
+        return outcome(path, start, result_of(path, ended_as(machine)))
 
     def _used(self, path: str, use: Use) -> Settled:
         try:

@@ -21,12 +21,13 @@ Status: TypeAlias = Literal[
     "stuck",
     "cancelled",
     "needs_migration",
+    "renewed",
 ]
 """Where a run stands.
 
 `waiting`: only people or outside messages can move it. `paused`: nobody goes on with it until it is
 resumed. `unverified`: it ended, but its done-when did not hold. `stuck`: a deadlock or no progress.
-`needs_migration`: the code no longer fits its manifest.
+`needs_migration`: the code no longer fits its manifest. `renewed`: it goes on as another run, whose id is its text.
 """
 
 

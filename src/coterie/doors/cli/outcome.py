@@ -68,6 +68,6 @@ def _worries(result: Result, store: str) -> list[str]:
 
 
 def _code(result: Result) -> int:
-    if result.status == "succeeded":
+    if result.status in ("succeeded", "renewed"):
         return 0
     return WAITING if result.status in ("waiting", "paused") else FAILED

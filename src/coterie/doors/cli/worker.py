@@ -15,7 +15,7 @@ from coterie.doors.cli.doubts import doubt_option, doubts_said
 from coterie.doors.cli.governance import policy_called, policy_option
 from coterie.doors.cli.quotas import day_option, quota_for, quotas_said
 from coterie.doors.cli.store import store_option
-from coterie.doors.teams import team_of_run
+from coterie.doors.teams import origin_of, team_of_run
 from coterie.engines.places import engine_at
 from coterie.errors import BadInput
 from coterie.ports import Engine
@@ -135,6 +135,7 @@ class Desk:
                 engine=self._engine,
                 parks=PARK,
                 quota=quota_for(self._quotas, tenant),
+                origin_of=lambda name: origin_of(name, {}),
                 **self._rules,
             )
         return self._hosts[tenant]

@@ -100,6 +100,7 @@ class Service:
                 parks=PARK,
                 memory=lambda origin: self.memory(Principal(owner_of(origin), tenant)),
                 quota=quotas.get(tenant, quotas.get("*")),
+                origin_of=lambda name: self.library.origin(name, {}, None),
             )
         return host
 
