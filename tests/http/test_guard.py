@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import psycopg
 import pytest
 from click.testing import CliRunner
 
@@ -14,6 +15,7 @@ from coterie.doors.http.settings import Settings
 from coterie.errors import BadInput
 from coterie.words.principal import Principal
 from tests.http.serving import TOKEN, served, service_at
+from tests.stores.servers import postgres
 
 
 def asked(tmp_path, *requests, settings=None):
@@ -250,6 +252,29 @@ def test_tenants_are_walls(tmp_path):
     found, lists = asyncio.run(performed())
     assert found == [[404] * 12] * 2
     assert lists == ['{"runs":[],"next":null}', "[]"]
+
+
+@pytest.fixture(scope="module")
+def database():
+    with postgres() as url:
+        yield url
+
+
+def test_replicas_share_their_keys(database):
+    """What one makes opens the doors of all, what one revokes opens none; a lost connection is opened again."""
+    ours, theirs = KeyRing(database), KeyRing(database)
+    secret, key = ours.make("ada", tenant="acme", role="viewer")
+    assert theirs.opened_by(secret) == Principal(name="ada", tenant="acme", role="viewer")
+    with psycopg.connect(database, autocommit=True) as admin:
+        assert (
+            secret.split("_", 2)[2].encode()
+            not in admin.execute("select hash from service_keys").fetchone()[0]
+        )
+        admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid()")
+    assert ours.revoke(key.id, "acme")
+    assert (theirs.opened_by(secret), theirs.all("acme")) == (None, [])
+    ours.close()
+    theirs.close()
 
 
 def test_keys_are_kept_as_hashes_expire_and_are_rotated(tmp_path):

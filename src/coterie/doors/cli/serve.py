@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ from coterie.doors.cli.quotas import day_option, quotas_said
 from coterie.doors.cli.store import store_option
 from coterie.doors.cli.worker import engine_option
 from coterie.errors import BadInput, MissingExtra
-from coterie.stores.places import home_of, ledgers_at, store_at, tenants_at
+from coterie.stores.places import home_of, is_shared, ledgers_at, store_at, tenants_at
 from coterie.teamfile.imports import Imports
 from coterie.words.doubt import NO_RULES, Doubt
 from coterie.words.quota import Quota
@@ -147,6 +148,7 @@ def serve(
         memory=memory,
         published=published,
         quotas=quotas_said(days),
+        token=token,
     )
     app = application(service, token=token)
     where = f"{'https' if tls_cert else 'http'}://{host}:{port}"
@@ -182,6 +184,7 @@ def service_of(
     memory: str | None = None,
     published: Mapping[str, Any] = NOTHING,
     quotas: dict[str, Quota] | None = None,
+    token: str = "",
 ) -> Service:
     """The service of a store, whose keys and secrets lie beside it."""
     from coterie.doors.http.keys import KeyRing
@@ -195,7 +198,7 @@ def service_of(
     defaults = Settings()
     return Service(
         Library(teams, tools=tools_called(tools), models=models),
-        KeyRing(home_of(store) / "keys.db"),
+        KeyRing(store if is_shared(store) else home_of(store) / "keys.db"),
         lambda tenant: store_at(store, tenant),
         settings=Settings(
             hosts=(*defaults.hosts, *names),
@@ -210,7 +213,7 @@ def service_of(
         model=model,
         tenants=tenants_at(store),
         engine=None if engine is None else engine_at(engine),
-        secret=_kept_token(home_of(store) / "secret").encode(),
+        secret=_secret(store, token),
         policy=policy,
         observers=observers(log=log),
         ledgers=lambda tenant: ledgers_at(store, tenant),
@@ -245,6 +248,13 @@ def _provider(issuer: str | None, audience: str | None, keys: str | None) -> Jwt
     if not (issuer and audience and keys):
         raise BadInput("an identity provider is --jwt-issuer, --jwt-audience and --jwt-keys, all three")
     return Jwt(issuer=issuer, audience=audience, jwks=keys)
+
+
+def _secret(store: str, token: str) -> bytes:
+    """What seals the texts that clients carry for the service: the same for all replicas that have one token."""
+    if token and is_shared(store):
+        return hashlib.sha256(b"coterie seal\0" + token.encode()).digest()
+    return _kept_token(home_of(store) / "secret").encode()
 
 
 def _kept_token(path: Path) -> str:
@@ -303,4 +313,4 @@ def revoke_key(id: str, tenant: str, store: str) -> None:
 def _ring(store: str) -> Any:
     from coterie.doors.http.keys import KeyRing
 
-    return KeyRing(home_of(store) / "keys.db")
+    return KeyRing(store if is_shared(store) else home_of(store) / "keys.db")

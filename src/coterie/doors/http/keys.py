@@ -1,4 +1,4 @@
-"""API keys: who may come in, kept as hashes in one SQLite file.
+"""API keys: who may come in, kept as hashes in one SQLite file, or in the database that every replica shares.
 
 A key is `ck_ID_SECRET`. The secret has 256 random bits, so a plain SHA-256 of it cannot be guessed back; it is shown
 once, when the key is made.
@@ -13,23 +13,24 @@ import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Protocol
 
 from msgspec import Struct
 
 from coterie.errors import BadInput
-from coterie.stores.places import TENANT
+from coterie.stores.places import TENANT, home_of, is_shared
 from coterie.words.principal import ROLES, Principal, Role
 
 SCHEMA = """
-create table if not exists keys (
+create table if not exists {table} (
     id      text primary key,
-    hash    blob not null,
+    hash    {bytes} not null,
     name    text not null,
     tenant  text not null,
     role    text not null,
-    created real not null,
-    expires real
-) strict
+    created {float} not null,
+    expires {float}
+)
 """
 
 
@@ -44,14 +45,54 @@ class Key(Struct, frozen=True, kw_only=True):
     expires: float | None = None
 
 
-class KeyRing:
-    """The keys there are."""
+class Rows(Protocol):
+    """Where keys are rows."""
 
-    def __init__(self, path: str | Path, *, clock: Callable[[], float] = time.time) -> None:
-        self.path = Path(path)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+    def told(self, query: str, *values: Any) -> tuple[list[tuple[Any, ...]], int]:
+        """The rows that a statement gives, and how many it changed."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it."""
+        ...
+
+
+class FileRows:
+    """Rows in a file."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._db.execute(SCHEMA)
+        self._db.execute(SCHEMA.format(table="keys", bytes="blob", float="real"))
+
+    def told(self, query: str, *values: Any) -> tuple[list[tuple[Any, ...]], int]:
+        cursor = self._db.execute(query, values)
+        return cursor.fetchall(), cursor.rowcount
+
+    def close(self) -> None:
+        self._db.close()
+
+
+def rows_at(place: str | Path) -> Rows:
+    """The rows at a file, or at a PostgreSQL address."""
+    if not is_shared(place):
+        return FileRows(Path(place))
+    from coterie.doors.http.keyserver import ServerRows
+
+    return ServerRows(str(place))
+
+
+class KeyRing:
+    """The keys there are at `place`: a file, or a PostgreSQL address.
+
+    Raises:
+        StoreUnavailable: if the server cannot be reached; from every method.
+    """
+
+    def __init__(self, place: str | Path, *, clock: Callable[[], float] = time.time) -> None:
+        self.path = home_of(place) / "keys.db" if is_shared(place) else Path(place)
+        """What else a service keeps for itself lies beside this."""
+        self._rows = rows_at(place)
         self._clock = clock
 
     def make(
@@ -76,7 +117,7 @@ class KeyRing:
             expires=None if seconds is None else now + seconds,
         )
         row = (id, _hash(secret), name, tenant, role, now, key.expires)
-        self._db.execute("insert into keys values (?, ?, ?, ?, ?, ?, ?)", row)
+        self._rows.told("insert into keys values (?, ?, ?, ?, ?, ?, ?)", *row)
         return f"ck_{id}_{secret}", key
 
     def rotate(self, id: str, tenant: str, *, grace: float = 3600.0) -> tuple[str, Key]:
@@ -90,19 +131,20 @@ class KeyRing:
             raise BadInput(f"there is no key {id!r}")
         now = self._clock()
         ends = now + grace if old.expires is None else min(old.expires, now + grace)
-        self._db.execute("update keys set expires = ? where id = ?", (ends, id))
+        self._rows.told("update keys set expires = ? where id = ?", ends, id)
         left = None if old.expires is None else old.expires - now
         return self.make(old.name, tenant=old.tenant, role=old.role, seconds=left)
 
     def revoke(self, id: str, tenant: str) -> bool:
         """Let a key open nothing any more; whether there was one."""
-        return self._db.execute("delete from keys where id = ? and tenant = ?", (id, tenant)).rowcount > 0
+        _, gone = self._rows.told("delete from keys where id = ? and tenant = ?", id, tenant)
+        return gone > 0
 
     def all(self, tenant: str) -> list[Key]:
         """The keys of a tenant, the oldest first."""
-        rows = self._db.execute(
+        rows, _ = self._rows.told(
             "select id, name, tenant, role, created, expires from keys where tenant = ? order by created, id",
-            (tenant,),
+            tenant,
         )
         return [
             Key(id=id, name=name, tenant=of, role=role, created=created, expires=expires)
@@ -113,9 +155,8 @@ class KeyRing:
         """Who comes in with `key`; None if it opens nothing, or no more."""
         kind, _, rest = key.partition("_")
         id, _, secret = rest.partition("_")
-        row = self._db.execute(
-            "select hash, name, tenant, role, expires from keys where id = ?", (id,)
-        ).fetchone()
+        rows, _ = self._rows.told("select hash, name, tenant, role, expires from keys where id = ?", id)
+        row = rows[0] if rows else None
         known = row[0] if row is not None else bytes(32)  # as long, whether there is such a key or not
         fits = hmac.compare_digest(known, _hash(secret))
         if row is None or not fits or kind != "ck":
@@ -126,8 +167,8 @@ class KeyRing:
         return Principal(name=name, tenant=tenant, role=role)
 
     def close(self) -> None:
-        """Let go of the file."""
-        self._db.close()
+        """Let go of where they are."""
+        self._rows.close()
 
 
 def _hash(secret: str) -> bytes:

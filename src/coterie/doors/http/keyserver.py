@@ -1,0 +1,55 @@
+"""Keys in PostgreSQL, for services that are several replicas: what one of them revokes opens no door of another."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import Any
+
+import psycopg
+
+from coterie.doors.http.keys import SCHEMA
+from coterie.errors import StoreUnavailable
+
+TABLE = "service_keys"
+"""What the table is called: `keys` alone may be somebody else's."""
+
+
+class ServerRows:
+    """Rows in a table of a database, over one connection that is opened anew where it was lost."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._lock = Lock()
+        self._db: psycopg.Connection[tuple[Any, ...]] | None = None
+
+    def told(self, query: str, *values: Any) -> tuple[list[tuple[Any, ...]], int]:
+        statement = query.replace("?", "%s").replace(" keys ", f" {TABLE} ")
+        try:
+            with self._lock:
+                return self._asked(statement, values)
+        except psycopg.Error as error:
+            raise StoreUnavailable(f"the keys in PostgreSQL can't be read: {str(error).strip()}") from error
+
+    def _asked(self, statement: str, values: tuple[Any, ...]) -> tuple[list[tuple[Any, ...]], int]:
+        """What a statement gives; a connection that turns out to be lost is opened once more."""
+        try:
+            cursor = self._opened().execute(statement.encode(), values)
+        except psycopg.OperationalError:
+            if self._db is not None and not self._db.closed:
+                raise
+            cursor = self._opened().execute(statement.encode(), values)
+        return ([] if cursor.description is None else cursor.fetchall()), cursor.rowcount
+
+    def _opened(self) -> psycopg.Connection[tuple[Any, ...]]:
+        if self._db is None or self._db.closed:
+            self._db = psycopg.connect(self._url, autocommit=True, connect_timeout=5)
+            schema = SCHEMA.format(table=TABLE, bytes="bytea", float="double precision")
+            with self._db.transaction():
+                self._db.execute("select pg_advisory_xact_lock(hashtext(%s))", (TABLE,))
+                self._db.execute(schema.encode())
+        return self._db
+
+    def close(self) -> None:
+        with self._lock:
+            if self._db is not None:
+                self._db.close()
