@@ -19,6 +19,7 @@ from click.testing import CliRunner, Result
 
 from coterie.doors.cli.commands import COMMANDS, coterie
 from coterie.doors.cli.perform import chosen
+from coterie.doors.spending import BY
 from coterie.shell.run import journal
 from coterie.stores.sqlite import SqliteStore
 from coterie.words.event import Opened
@@ -422,3 +423,23 @@ def test_what_becomes_of_steps_in_doubt_is_said_by_known_words() -> None:
         assert (refused.exit_code, words in refused.stderr) == (2, True)
     missing = say("worker", "--engine", "nats://127.0.0.1:1", "--policy", "none.yaml")
     assert (missing.exit_code, "no policy can be read at 'none.yaml'" in missing.stderr) == (2, True)
+
+
+def test_usage_is_told_by_whatever_one_asks() -> None:
+    """By team, agent, model, day and tenant it adds up to the same; `--since` and `--json` are as they say."""
+    assert say("usage").exit_code == 2  # there is no store yet
+    for id in ("a", "b"):
+        say("run", "team.py:panel", "go", "--id", id)
+    say("run", "team.py:made", "go", "--id", "c")
+    found = {by: json.loads(say("usage", "--by", by, "--json").stdout) for by in BY}
+    assert {by: sum(one["usage"]["requests"] for one in each) for by, each in found.items()} == dict.fromkeys(
+        BY, 7
+    )
+    assert {one["name"]: one["runs"] for one in found["team"]} == {"debate": 2, "made": 1}
+    assert {one["name"] for one in found["agent"]} == {"hope", "doubt", "judge", "made"}
+    assert [(one["name"], one["runs"]) for one in found["tenant"]] == [("default", 3)]
+    rows = say("usage", "--since", "all", "--team", "debate", "--by", "agent").stdout.splitlines()
+    assert [row.split()[-1] for row in rows] == ["name", "judge", "doubt", "hope", "it"]
+    assert say("usage", "--since", "2199-01-01").stdout == ""
+    assert say("usage", "--since", "soon").exit_code == 2
+    assert say("usage", "--tenant", "nobody").stdout == ""

@@ -118,7 +118,7 @@ def test_settings_that_would_let_anybody_in_are_refused(keys, tmp_path):
 
 
 def test_a_service_lets_them_in_by_role_and_tenant(private, keys, tmp_path):
-    """A viewer reads its tenant and starts nothing; usage is by team, by day and by agent."""
+    """A viewer reads its tenant and starts nothing; usage is by team, day, agent, model and tenant."""
 
     async def scene():
         service = service_at(tmp_path, settings=Settings(jwt=Jwt(**US, jwks=str(keys))))
@@ -130,16 +130,20 @@ def test_a_service_lets_them_in_by_role_and_tenant(private, keys, tmp_path):
             await client.get(f"/v1/runs/{begun.json()['id']}/wait", headers=operator)
             spent = [
                 (await client.get("/v1/usage", params={"by": by}, headers=viewer)).json()
-                for by in ("team", "day", "agent")
+                for by in ("team", "day", "agent", "model", "tenant")
             ]
             elsewhere = (await client.get("/v1/usage")).json()
             return refused.status_code, begun.json()["origin"]["by"], spent, elsewhere
 
-    status, by, (teams, days, agents), elsewhere = asyncio.run(scene())
+    status, by, (teams, days, agents, *others), elsewhere = asyncio.run(scene())
     assert (status, by, elsewhere) == (403, "ada", [])
     assert [(one["name"], one["runs"], one["usage"]["requests"]) for one in teams] == [("panel", 1, 5)]
     assert days[0]["usage"] == teams[0]["usage"]
     assert {one["name"]: one["usage"]["requests"] for one in agents} == {"hope": 2, "doubt": 2, "judge": 1}
+    assert [(one["name"], one["usage"]) for [one] in others] == [
+        ("default", teams[0]["usage"]),
+        ("acme", teams[0]["usage"]),
+    ]
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):

@@ -21,7 +21,6 @@ from coterie.doors.http.api.shapes import (
     Replayed,
     RunPage,
     RunShown,
-    Spent,
     TeamShown,
     Verified,
 )
@@ -29,6 +28,7 @@ from coterie.errors import BadInput, MissingExtra, ServiceFailed
 from coterie.kernel.audit import Report
 from coterie.kernel.difference import Difference
 from coterie.kernel.story import Branch, Line
+from coterie.kernel.totals import Used
 
 try:
     import httpx
@@ -294,11 +294,9 @@ class AsyncClient(Keeping):
 
     async def usage(
         self, by: str = "team", *, since: float | None = None, team: str | None = None
-    ) -> list[Spent]:
-        """What was used since a time (a day ago, unless said), by `team`, `day` or `agent`, the dearest first."""
-        return await self._ask(
-            "GET", "/v1/usage", list[Spent], query={"by": by, "since": since, "team": team}
-        )
+    ) -> list[Used]:
+        """What was used since a time (a day ago, unless said), by `team`, `agent`, `model`, `day` or `tenant`."""
+        return await self._ask("GET", "/v1/usage", list[Used], query={"by": by, "since": since, "team": team})
 
     async def health(self) -> Health:
         """Whether the service lives."""

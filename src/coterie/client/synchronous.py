@@ -16,7 +16,6 @@ from coterie.doors.http.api.shapes import (
     Replayed,
     RunPage,
     RunShown,
-    Spent,
     TeamShown,
     Verified,
 )
@@ -24,6 +23,7 @@ from coterie.errors import BadInput
 from coterie.kernel.audit import Report
 from coterie.kernel.difference import Difference
 from coterie.kernel.story import Branch, Line
+from coterie.kernel.totals import Used
 
 T = TypeVar("T")
 
@@ -164,7 +164,7 @@ class Client(Waiting):
         """The teams that are offered."""
         return self._do(self._client.teams())
 
-    def usage(self, by: str = "team", *, since: float | None = None, team: str | None = None) -> list[Spent]:
+    def usage(self, by: str = "team", *, since: float | None = None, team: str | None = None) -> list[Used]:
         """What was used since a time, by `team`, `day` or `agent`."""
         return self._do(self._client.usage(by, since=since, team=team))
 

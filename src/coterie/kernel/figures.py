@@ -31,8 +31,9 @@ from msgspec import Struct
 
 from coterie.kernel.replay import counted
 from coterie.kernel.story import closed
+from coterie.kernel.totals import model_of
 from coterie.words.digest import plain
-from coterie.words.effect import Stored, Think, body_of, kind_of
+from coterie.words.effect import Stored, Think, kind_of
 from coterie.words.event import Asked, Closed, Noted, Record, Settled
 from coterie.words.message import Message
 from coterie.words.usage import NOTHING, Usage
@@ -89,7 +90,7 @@ def model_calls(records: Sequence[Record]) -> list[ModelCall]:
     for record in counted(records):
         event = record.event
         if isinstance(event, Asked) and kind_of(event.effect) == Think.kind:
-            found[event.path] = ModelCall(path=event.path, model=_model(event), asked=record.seq)
+            found[event.path] = ModelCall(path=event.path, model=model_of(event), asked=record.seq)
             began[event.path] = record.time
         elif isinstance(event, Settled) and event.path in began:
             found[event.path] = msgspec.structs.replace(
@@ -101,12 +102,6 @@ def model_calls(records: Sequence[Record]) -> list[ModelCall]:
                 usage=event.usage,
             )
     return list(found.values())
-
-
-def _model(asked: Asked) -> str:
-    if isinstance(asked.effect, Think):
-        return asked.effect.model
-    return str(msgspec.msgpack.decode(body_of(asked.effect))[1])
 
 
 def seconds(records: Sequence[Record]) -> float:

@@ -21,6 +21,7 @@ COMMANDS = {
     "run": ("run", "Give a task to a team."),
     "runs": ("look", "List the runs in a store."),
     "show": ("look", "Show what happened in a run."),
+    "usage": ("usage", "Say what runs used, and what it cost."),
     "resume": ("run", "Go on with a run that stopped, or waits for answers."),
     "fork": ("change", "Run it again from an event, with one thing changed."),
     "diff": ("diff", "Show two runs side by side: outcome, path, cost and time."),

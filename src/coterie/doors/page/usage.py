@@ -1,17 +1,15 @@
-"""What was spent: by team, by agent and by day, of the last runs."""
+"""What was spent: by team, by agent, by model and by day, of the last runs."""
 
 from __future__ import annotations
 
-import time
-from collections import defaultdict
+from collections.abc import Sequence
 
 from coterie.doors.page.door import Visit
 from coterie.doors.page.elements import Child, Html, el
 from coterie.doors.page.layout import empty, figures, headline, money, page, section, table
 from coterie.doors.page.rounds import bars
-from coterie.kernel.figures import model_calls
-from coterie.kernel.story import usage as usage_of
-from coterie.words.event import Record
+from coterie.doors.spending import By, lines
+from coterie.kernel.totals import summed
 from coterie.words.result import Overview
 from coterie.words.usage import NOTHING, Usage
 from coterie.words.which import Which
@@ -22,33 +20,13 @@ BARS = 20
 """Names in one chart: those that spent most."""
 
 
-class Spending:
-    """What runs spent, added up by whoever spent it. `agents` has model calls alone."""
-
-    def __init__(self) -> None:
-        self.total = NOTHING
-        self.teams: dict[str, Usage] = defaultdict(Usage)
-        self.agents: dict[str, Usage] = defaultdict(Usage)
-        self.days: dict[str, Usage] = defaultdict(Usage)
-
-    def add(self, run: Overview, records: list[Record]) -> None:
-        """Take one run."""
-        spent = usage_of(records)[""]
-        self.total += spent
-        self.teams[run.actor] += spent
-        self.days[time.strftime("%Y-%m-%d", time.gmtime(run.started))] += spent
-        for call in model_calls(records):
-            name = call.path.rpartition("/")[0].rpartition("/")[2].partition(".")[0]
-            self.agents[name] += call.usage
-
-
 async def show_usage(visit: Visit) -> Html:
     """What the last runs spent."""
     runs = await visit.host.runs(Which(limit=RUNS))
-    spending = Spending()
-    for run in runs:
-        spending.add(run, await visit.host.journal(run.id))
-    total = spending.total
+    told: dict[By, dict[str, Usage]] = {
+        by: await _used(visit, runs, by) for by in ("day", "team", "agent", "model")
+    }
+    total = sum([one.usage for one in runs], NOTHING)
     parts: list[Child] = [
         figures(
             ("Runs", f"{len(runs):,}"),
@@ -59,14 +37,21 @@ async def show_usage(visit: Visit) -> Html:
             ("Cost", money(total.usd)),
         ),
         el("p", f"The last {RUNS} runs are added up.", class_="quiet") if len(runs) == RUNS else None,
-        _part("By day", dict(sorted(spending.days.items(), reverse=True)), id="days"),
-        _part("By team", _most(spending.teams), id="teams"),
-        _part("By agent", _most(spending.agents), id="agents"),
+        _part("By day", dict(sorted(told["day"].items(), reverse=True)), id="days"),
+        _part("By team", _most(told["team"]), id="teams"),
+        _part("By agent", _most(told["agent"]), id="agents"),
+        _part("By model", _most(told["model"]), id="models"),
     ]
     nothing = empty(
         "Nothing has run here yet, so nothing was spent.", el("a", "Choose a team", href="/teams")
     )
     return page("Usage", headline("Usage"), *(parts if runs else [nothing]), who=visit.who, at="/usage")
+
+
+async def _used(visit: Visit, runs: Sequence[Overview], by: By) -> dict[str, Usage]:
+    """What was used, by name."""
+    found = await lines(runs, by, visit.host.tenant, visit.host.journal)
+    return {one.name: one.usage for one in summed(found)}
 
 
 def _most(spent: dict[str, Usage]) -> dict[str, Usage]:

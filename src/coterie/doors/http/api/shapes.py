@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
+from coterie.doors.spending import By
 from coterie.words.failure import Failure
 from coterie.words.limits import AtCap
 from coterie.words.result import Status
@@ -183,17 +184,9 @@ class RunFilter(Struct, frozen=True, kw_only=True):
 class UsageFilter(Struct, frozen=True, kw_only=True):
     """Of which runs, and by what; times are seconds since the epoch, days are UTC."""
 
-    by: Literal["team", "day", "agent"] = "team"
+    by: By = "team"
     since: Annotated[float, Meta(ge=0)] | None = None
     team: str | None = None
-
-
-class Spent(Struct, frozen=True, kw_only=True):
-    """What was used under one name, in how many runs."""
-
-    name: str
-    runs: int
-    usage: Usage
 
 
 class After(Struct, frozen=True, kw_only=True):
