@@ -49,6 +49,7 @@
     + Busy                another living writer holds the run
     + Fenced              another writer took the run over
     + Corrupt             the bytes are not what was written
+    + Redacted            what is needed of a run was taken out of it
     + Changed             what was to be changed is not what it was when it was read
     + UnknownRun          there is no such run
     + EngineUnavailable   nobody can be told that a run is to be performed
@@ -327,6 +328,10 @@ class Corrupt(StoreError):
 
 class Changed(StoreError):
     """What was to be changed is not what it was when it was read; nothing was written. Read it again."""
+
+
+class Redacted(StoreError):
+    """What is needed of a run was taken out of it; the message says by whom."""
 
 
 class UnknownRun(StoreError):

@@ -15,6 +15,7 @@ from coterie.errors import BadInput, Busy, Denied, Diverged, NotOpen, Unfit, Unk
 from coterie.kernel.budget import Account
 from coterie.kernel.governed import machine_of
 from coterie.kernel.machine import Machine
+from coterie.kernel.redactions import redactions, whole
 from coterie.kernel.replay import Resumed, counted, reopening, replay, signal
 from coterie.kernel.story import begun, closed, opened, paused, result_of, task_of_run, usage, wakes
 from coterie.kernel.taint import TAINT
@@ -148,9 +149,11 @@ class Job:
                 await self._counts(lease, records)
                 runner, events, standing = self._begun(lease, self._given())
             elif (end := closed(records)) is not None and not self._goes_on(end):
+                _can_be_given(self.id, records)
                 await store.release(lease)
                 return result_of(self.id, end)
             else:
+                whole(self.id, records)
                 await self._counts(lease, records)
                 runner, events, standing = self._resumed(lease, records)
         except (Diverged, Unfit) as misfit:
@@ -358,3 +361,14 @@ class Job:
             raise BadInput(
                 f"run {self.id!r} is governed: go on with it under a policy, with policy= or --policy"
             )
+
+
+def _can_be_given(id: str, records: Sequence[Record]) -> None:
+    """See that what a run came to was not taken out of it: a tombstone is no answer.
+
+    Raises:
+        Redacted: if it was.
+    """
+    out = {event for one in redactions(records) for event in one.events}
+    if any(record.seq in out for record in records if isinstance(record.event, Closed)):
+        whole(id, records)

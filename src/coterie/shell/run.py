@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from coterie.actor import Actor, Given, Play
 from coterie.errors import BadInput, Busy, Diverged, UnknownRun
 from coterie.kernel.governed import machine_of
+from coterie.kernel.redactions import whole
 from coterie.kernel.replay import counted
 from coterie.kernel.replay import replay as lived
 from coterie.kernel.story import closed, opened, paused, result, task_of_run, usage, wakes
@@ -239,7 +240,9 @@ def forked(
 
     Raises:
         BadInput: if `at` is no event of it, or the change is neither `task` nor `value`.
+        Redacted: if something was taken out of it.
     """
+    whole(id, records)
     unknown = set(change) - {"task", "value"}
     if unknown or (at is not None and not 0 < at < len(records)):
         raise BadInput(f"fork {id!r}: at is 1 to {len(records) - 1}, and the change is task= or value=")
@@ -270,6 +273,7 @@ def relived(actor: Actor | Play, id: str, records: Sequence[Record]) -> Result:
     Raises:
         Diverged: if the play asks something else than it did, or comes to something else.
     """
+    whole(id, records)
     began = opened(records)
     machine = machine_of(actor_of(actor), task_of_run(began), began.origin)
     lived(machine, counted(records))

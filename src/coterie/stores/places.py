@@ -55,7 +55,11 @@ def ledgers_at(place: str | Path, tenant: str = DEFAULT) -> SqliteLedgers | Post
 
 
 def file_of(place: str | Path, tenant: str) -> Path:
-    """The file of a tenant's journals."""
+    """The file of a tenant's journals.
+
+    Raises:
+        BadInput: if a tenant cannot be called that.
+    """
     if not TENANT.fullmatch(tenant):
         raise BadInput(f"{tenant!r} cannot name a tenant: small letters, digits and hyphens, at most 63")
     path = Path(place)

@@ -133,6 +133,10 @@ def redacted(whole: Kept, events: Iterable[int]) -> Kept:
         pages.append(replace(page, body=b"", contents=b"") if inside else page)
     if sought:
         raise BadInput(f"the run has no event {min(sought)}, so it cannot be taken out")
+    if redactions_in(pages, whole.contents.get) != redactions_in(whole.pages, whole.contents.get):
+        raise BadInput(
+            "what says that something was redacted cannot be taken out: nothing else vouches for the rest"
+        )
     return Kept(pages, {} if any(not page.body for page in pages) else whole.contents)
 
 

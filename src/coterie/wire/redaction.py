@@ -37,6 +37,8 @@ _SAID = ("message", "answer", "refused")
 """Signals whose value is what somebody said; that of others is what is to be done."""
 _TOLD = ("entered", "failed")
 """Facts whose `about` is a text."""
+_TOLD_OF_TEAM = ("options", "plan", "set", "written")
+"""What of the origin of a run somebody has written."""
 _SILENT = ("think", "sleep", "now", "draw")
 """Effects whose request says nothing: a prompt is mentioned beside it."""
 _FAILURE = ("kind", "path", "retryable", "retry_after")
@@ -179,7 +181,17 @@ class _Scrub:
         match row:
             case [0, run, actor, task, data, manifest, origin, context, *limits]:
                 said = None if context is None else [self.message(one) for one in context]
-                return [0, run, actor, self.value(task), self.value(data), manifest, origin, said, *limits]
+                return [
+                    0,
+                    run,
+                    actor,
+                    self.value(task),
+                    self.value(data),
+                    manifest,
+                    _begun(origin),
+                    said,
+                    *limits,
+                ]
             case [1, path, kind, body, *thread]:
                 added = [thread[0], [self.message(one) for one in thread[1]]] if thread else []
                 return [1, path, kind, self.request(kind, body), *added]
@@ -219,7 +231,14 @@ class _Scrub:
         said, usage, parts, missing, unverified, taint = [*row, *nothing[len(row) :]]
         self._go(bytes(said.data), self._said)
         left = [self.message(one) for one in parts or ()]
-        return [said, usage, left, [tomb(one, _FAILURE) for one in missing or ()], tomb(unverified), taint]
+        return [
+            said,
+            usage,
+            left,
+            [tomb(one, _FAILURE) for one in missing or ()],
+            tomb(unverified),
+            _sources(taint),
+        ]
 
     def _said(self, body: bytes) -> bytes:
         sender, text, output, calls, answers, *seen = decoded(body)
@@ -279,6 +298,22 @@ def _opened(body: Any, otherwise: Any = None) -> Any:
     if isinstance(found, (list, dict, str, Ext)):
         return cast("Any", found)
     return bytes(otherwise).decode(errors="replace") if otherwise is not None else found
+
+
+def _begun(origin: Any) -> Any:
+    """Where a run comes from: by whom and of which team stays; what it was told, and changed, goes."""
+    whole = dict(origin)
+    if "fork" in whole:
+        whole["fork"] = {**whole["fork"], "change": tomb(whole["fork"].get("change"))}
+    if "taint" in whole:
+        whole["taint"] = _sources(whole["taint"])
+    return {key: tomb(one) if key in _TOLD_OF_TEAM else one for key, one in whole.items()}
+
+
+def _sources(taint: Any) -> list[str]:
+    """Where words came from: of which kind and name stays, with what it was asked goes."""
+    cut = [one.split(" ", 2) for one in taint or ()]
+    return [" ".join([*words[:2], *map(tomb, words[2:])]) for words in cut]
 
 
 def tomb(value: Any, stays: Sequence[str] = ()) -> Any:

@@ -14,7 +14,7 @@ from coterie.doors.cli import remote
 from coterie.doors.cli.governance import policy_of
 from coterie.doors.cli.outcome import command
 from coterie.doors.cli.remote import over, server_option
-from coterie.doors.cli.store import opened_store, store_option
+from coterie.doors.cli.store import journals_option, opened_store
 from coterie.doors.letters import cropped, harmless
 from coterie.doors.teams import team_of_run
 from coterie.errors import BadInput
@@ -33,7 +33,7 @@ _AS = "Who answers; kept with the answer. A service knows by the token."
 
 
 @click.command()
-@store_option
+@journals_option
 @server_option
 @click.option("--json", "as_json", is_flag=True, help="Each as a line of JSON.")
 def approvals(store: str, server: str | None, *, as_json: bool) -> None:
@@ -47,7 +47,7 @@ def approvals(store: str, server: str | None, *, as_json: bool) -> None:
 @click.argument("id")
 @click.option("--with", "arguments", metavar="JSON", help="Other arguments for the tool, as an object.")
 @click.option("--as", "by", default=getpass.getuser, help=_AS)
-@store_option
+@journals_option
 @server_option
 @click.pass_context
 def approve(
@@ -61,7 +61,7 @@ def approve(
 @click.argument("id")
 @click.argument("why", default="")
 @click.option("--as", "by", default=getpass.getuser, help=_AS)
-@store_option
+@journals_option
 @server_option
 @click.pass_context
 def deny(ctx: click.Context, /, id: str, why: str, by: str, store: str, server: str | None) -> None:
@@ -73,7 +73,7 @@ def deny(ctx: click.Context, /, id: str, why: str, by: str, store: str, server: 
 @click.argument("id")
 @click.argument("value")
 @click.option("--as", "by", default=getpass.getuser, help=_AS)
-@store_option
+@journals_option
 @server_option
 @click.pass_context
 def answer(ctx: click.Context, /, id: str, value: str, by: str, store: str, server: str | None) -> None:

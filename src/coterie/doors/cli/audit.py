@@ -15,16 +15,18 @@ import msgspec
 
 from coterie.doors.cli import remote
 from coterie.doors.cli.remote import over, server_option
-from coterie.doors.cli.store import opened_store, store_option
+from coterie.doors.cli.store import journals_option, opened_store
 from coterie.doors.letters import cropped, harmless
 from coterie.errors import BadInput
 from coterie.kernel import audit as folds
 from coterie.kernel.audit import Decision, Deed, Report
+from coterie.kernel.redactions import redactions
 from coterie.kernel.values import to_plain
 from coterie.shell.audit import exported
 from coterie.shell.run import journal
 from coterie.wire import signature
 from coterie.wire.export import again, problems, read
+from coterie.words.event import Record
 
 if TYPE_CHECKING:
     from coterie.client import AsyncClient
@@ -38,7 +40,7 @@ WIDE = 100
 @click.command()
 @click.argument("names", metavar="[RUN|FILE]...", nargs=-1)
 @click.option("--key", metavar="FILE", help="FILEs have to be signed by this key (its .pub is enough).")
-@store_option
+@journals_option
 @server_option
 @click.pass_context
 def verify(
@@ -73,7 +75,20 @@ def _checked(file: str, signer: bytes) -> list[str]:
     click.echo(f"{file}: run {header.run}, {header.events} events, is what was written{by}")
     for first, last in header.redacted:
         click.echo(f"{file}: events {first} to {last} were taken out")
+    if not header.redacted:
+        _tell(header.run, read(data).records())
     return []
+
+
+def _tell(run: str, records: Sequence[Record]) -> None:
+    """Say what was taken out of a run for good, by whom, and why."""
+    for one in redactions(records):
+        events = ", ".join(map(str, one.events))
+        why = f", {one.why}" if one.why else ""
+        by = one.by or "nobody who said so"
+        click.echo(
+            harmless(f"run {run}: what events {events} said was taken out by {by}, {_when(one.time)}{why}")
+        )
 
 
 def _in_store(place: str, server: str | None, names: Sequence[str]) -> list[str]:
@@ -91,6 +106,8 @@ async def _verified(path: str, names: Sequence[str]) -> tuple[int, list[str]]:
     async with opened_store(path) as store:
         chosen = names or [seen.id for seen in await store.runs()]
         found = [problem for name in chosen for problem in await store.verify(name)]
+        for name in () if found else chosen:
+            _tell(name, await store.read(name))
         return len(chosen), found
 
 
@@ -107,7 +124,7 @@ async def _verified_there(client: AsyncClient, names: Sequence[str]) -> tuple[in
 @click.option(
     "--redact", "without", multiple=True, type=click.IntRange(0), metavar="N", help="Take event N out."
 )
-@store_option
+@journals_option
 @server_option
 def export(
     run: str, *, out: str | None, key: str | None, without: tuple[int, ...], store: str, server: str | None
@@ -146,7 +163,7 @@ def _signed(data: bytes, key: signature.Key | None, without: Sequence[int]) -> b
 @click.command()
 @click.argument("run")
 @click.option("--json", "as_json", is_flag=True, help="All of it, as JSON.")
-@store_option
+@journals_option
 @server_option
 def report(run: str, *, as_json: bool, store: str, server: str | None) -> None:
     """Say every side effect of RUN: who, why, by which path and version, with which approval, and how it ended.

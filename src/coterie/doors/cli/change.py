@@ -14,7 +14,7 @@ from coterie.doors.cli import remote
 from coterie.doors.cli.governance import policy_of
 from coterie.doors.cli.outcome import command, told
 from coterie.doors.cli.remote import over, server_option
-from coterie.doors.cli.store import opened_store, store_option
+from coterie.doors.cli.store import journals_option, opened_store
 from coterie.doors.cli.terminal import Nothing
 from coterie.doors.letters import harmless
 from coterie.doors.teams import team_of_run
@@ -41,7 +41,7 @@ TEAM = "The team, where the run does not remember it."
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="What to change; see above.")
 @click.option("--id", "new", metavar="RUN", help="What the fork is to be called.")
 @click.option("--team", metavar="TEAM", help=TEAM)
-@store_option
+@journals_option
 @server_option
 @click.pass_context
 def fork(
@@ -128,7 +128,7 @@ def _change(text: str) -> tuple[str, str]:
 @click.command()
 @click.argument("name", metavar="RUN")
 @click.option("--team", metavar="TEAM", help=TEAM)
-@store_option
+@journals_option
 @server_option
 @click.pass_context
 def replay(ctx: click.Context, /, name: str, team: str | None, store: str, server: str | None) -> None:
@@ -164,7 +164,7 @@ async def _replayed(path: str, name: str, team: str | None) -> tuple[Result, int
 @click.command()
 @click.argument("names", metavar="RUN...", nargs=-1, required=True)
 @click.option("--reason", default="cancelled", show_default=True, help="Why; it is kept in the journal.")
-@store_option
+@journals_option
 @server_option
 def cancel(names: Sequence[str], reason: str, store: str, server: str | None) -> None:
     """Stop the RUNs, whichever process works on them. What was finished stays, and they can be resumed."""
@@ -196,7 +196,7 @@ def _stopped(result: Result, path: str) -> str:
 @click.option(
     "--grace", type=click.FloatRange(0), default=GRACE, show_default=True, help="Seconds; see above."
 )
-@store_option
+@journals_option
 @server_option
 def pause(names: Sequence[str], reason: str, grace: float, store: str, server: str | None) -> None:
     """Put the RUNs away, whichever process works on them: nothing new is begun until they are resumed.

@@ -35,6 +35,8 @@ COMMANDS = {
     "verify": ("audit", "Check that journals, or exports, are what was written."),
     "export": ("audit", "Write a run into one file that can be checked anywhere."),
     "report": ("audit", "Say every side effect of a run: who, why, by which path, and with which approval."),
+    "redact": ("retention", "Take out, for good, what was said in a run."),
+    "prune": ("retention", "Let go of runs that ended long ago."),
     "key": ("audit", "Make a key that exports are signed with."),
     "memory": ("memory", "Add to what is remembered, search it, and forget it."),
     "serve": ("serve", "Serve teams over HTTP."),

@@ -12,7 +12,7 @@ import msgspec
 
 from coterie.doors.cli.design import price_of
 from coterie.doors.cli.run import TeamCommand
-from coterie.doors.cli.store import opened_store, store_option
+from coterie.doors.cli.store import journals_option, opened_store
 from coterie.doors.compare import SIDES, Match, Pair, Score, discordant, score, sign_test
 from coterie.doors.letters import cropped
 from coterie.doors.questions import Question, questions
@@ -46,7 +46,7 @@ _LEVEL = 0.05
     help="Begins the runs' names; runs that are there are kept.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Say every figure as JSON.")
-@store_option
+@journals_option
 def compare(
     team: str,
     tasks: Path,

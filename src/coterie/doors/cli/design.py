@@ -16,7 +16,7 @@ from coterie.doors.checked import Report, looked_into, report_of
 from coterie.doors.cli.inflight import looked_at
 from coterie.doors.cli.remote import over, server_option
 from coterie.doors.cli.run import TeamCommand
-from coterie.doors.cli.store import store_option
+from coterie.doors.cli.store import journals_option
 from coterie.doors.cli.terminal import look_of
 from coterie.doors.folder import Listed, option_line, ready_made, teams_in
 from coterie.doors.letters import cut, harmless
@@ -77,7 +77,7 @@ def schema() -> None:
 @click.command(cls=TeamCommand, epilog=_TEAM)
 @click.argument("team", required=False)
 @click.option("--in-flight", "flying", is_flag=True, help="Check the runs of a store instead; see above.")
-@store_option
+@journals_option
 @click.option(
     "--price", "prices", multiple=True, metavar="MODEL=IN/OUT", help="US dollars for a million tokens."
 )
@@ -180,7 +180,7 @@ def graph(team: str, kind: str | None, **options: Any) -> None:
 
 @click.command()
 @click.argument("folder", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
-@store_option
+@journals_option
 @server_option
 def teams(folder: Path | None, store: str, server: str | None) -> None:
     """List the teams there are: ready-made ones, and those of the files in FOLDER (default: here).

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from coterie.doors.cli.remote import over, server_option
-from coterie.doors.cli.store import opened_store, store_option
+from coterie.doors.cli.store import journals_option, opened_store
 from coterie.doors.letters import cropped, harmless, money
 from coterie.kernel.difference import Difference, Parting, Row, Side, difference
 from coterie.kernel.values import to_plain
@@ -25,7 +25,7 @@ MOST = 40
 @click.argument("here", metavar="RUN")
 @click.argument("there", metavar="OTHER")
 @click.option("--json", "as_json", is_flag=True, help="All of it, as JSON.")
-@store_option
+@journals_option
 @server_option
 def diff(here: str, there: str, *, as_json: bool, store: str, server: str | None) -> None:
     """Show RUN and OTHER side by side: what each came to, at which step they part, and what each took."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 from msgspec import Struct
 
-from coterie.doors.cli.store import opened_store, store_option
+from coterie.doors.cli.store import journals_option, opened_store
 from coterie.doors.cli.terminal import look_of
 from coterie.errors import CoterieError
 from coterie.models.pins import DEFAULT, LARGE, MINILM, SMALL
@@ -42,7 +42,7 @@ class Finding(Struct, frozen=True):
 
 
 @click.command()
-@store_option
+@journals_option
 @click.pass_context
 def doctor(ctx: click.Context, /, store: str) -> None:
     """Say what this installation has, and what it lacks. Exits with 1 if something has to be mended."""

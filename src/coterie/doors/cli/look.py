@@ -13,7 +13,7 @@ import msgspec
 from coterie.doors.cli import remote
 from coterie.doors.cli.outcome import command, told
 from coterie.doors.cli.remote import over, server_option
-from coterie.doors.cli.store import opened_store, store_option
+from coterie.doors.cli.store import journals_option, opened_store
 from coterie.doors.cli.terminal import grown, look_of
 from coterie.doors.events import event_data, event_line
 from coterie.doors.letters import Look, cropped, harmless, money
@@ -30,7 +30,7 @@ from coterie.words.which import Which
     "-n", "count", type=click.IntRange(1), default=20, show_default=True, help="How many, the newest first."
 )
 @click.option("--search", default="", metavar="WORDS", help="Only those whose task has words that begin so.")
-@store_option
+@journals_option
 @server_option
 def runs(count: int, search: str, store: str, server: str | None) -> None:
     """List the runs in a store, or of a service, the newest first."""
@@ -73,7 +73,7 @@ def cropped_row(row: str, width: int) -> str:
 @click.option("--timeline", "times", is_flag=True, help="A bar a frame over the time that the run took.")
 @click.option("--events", is_flag=True, help="Every event, a line each.")
 @click.option("--json", "as_json", is_flag=True, help="Every event, a line of JSON each.")
-@store_option
+@journals_option
 @server_option
 def show(
     name: str,

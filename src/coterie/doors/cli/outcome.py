@@ -7,8 +7,10 @@ import shlex
 import click
 import msgspec
 
+from coterie.doors.cli.store import tenant_meant
 from coterie.doors.letters import cropped, harmless, money
 from coterie.kernel.values import to_plain
+from coterie.stores.places import DEFAULT
 from coterie.words.result import Result
 
 FAILED, WAITING = 1, 3
@@ -29,6 +31,8 @@ def told(result: Result, *, store: str, quiet: bool = False, answer: bool = True
 def command(verb: str, run: str, store: str, *options: str) -> str:
     """The command that goes on with a run, as it can be typed."""
     where = () if store == ".coterie/runs.db" else ("--store", store)
+    if tenant_meant() != DEFAULT:
+        where = (*where, "--tenant", tenant_meant())
     if store.startswith(("http://", "https://")):
         where = ("--server", store)
     return shlex.join(["coterie", verb, run, *where, *options])

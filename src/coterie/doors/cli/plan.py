@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from coterie.doors.cli.outcome import told
-from coterie.doors.cli.store import opened_store, store_option
+from coterie.doors.cli.store import journals_option, opened_store
 from coterie.doors.letters import harmless
 from coterie.doors.teams import origin_of, planned_by, team_of
 from coterie.errors import BadInput, BadPlan
@@ -35,7 +35,7 @@ from coterie.words.result import Result
 )
 @click.option("--mermaid", "chart", is_flag=True, help="Draw it as a Mermaid flowchart.")
 @click.option("--model", help="The model of a planner that names none: embedded, embedded:FILE.gguf ...")
-@store_option
+@journals_option
 @click.pass_context
 def plan(
     ctx: click.Context,

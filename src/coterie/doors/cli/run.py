@@ -18,7 +18,7 @@ from coterie.doors.cli.perform import INTERRUPTED, Desk, attended
 from coterie.doors.cli.plan import read
 from coterie.doors.cli.quotas import day_option, quota_said
 from coterie.doors.cli.remote import over, server_option
-from coterie.doors.cli.store import opened_store, store_option
+from coterie.doors.cli.store import journals_option, opened_store
 from coterie.doors.cli.terminal import view_of
 from coterie.doors.teams import options_of, origin_of, team_of, team_of_run
 from coterie.errors import BadInput
@@ -91,7 +91,7 @@ def _click_option(option: Option) -> click.Option:
 @click.argument("team")
 @click.argument("task")
 @click.option("--model", help=_MODEL)
-@store_option
+@journals_option
 @server_option
 @click.option("--id", "name", metavar="RUN", help="What the run is to be called; one that is there goes on.")
 @click.option("--session", metavar="NAME", help="The conversation that it is the next message of.")
@@ -188,7 +188,7 @@ def run(
 @policy_option
 @doubt_option
 @day_option
-@store_option
+@journals_option
 @server_option
 @click.option("--json", "as_json", is_flag=True, help=_EVENTS)
 @click.option("--quiet", is_flag=True, help=_QUIET)

@@ -16,6 +16,7 @@ from coterie.doors.cli.doubts import doubt_option, doubts_said
 from coterie.doors.cli.governance import policy_called, policy_option
 from coterie.doors.cli.published import published_options
 from coterie.doors.cli.quotas import day_option, quotas_said
+from coterie.doors.cli.retention import retention_option
 from coterie.doors.cli.store import store_option
 from coterie.doors.cli.worker import engine_option
 from coterie.errors import BadInput, MissingExtra
@@ -23,6 +24,7 @@ from coterie.stores.places import home_of, is_shared, ledgers_at, store_at, tena
 from coterie.teamfile.imports import Imports
 from coterie.words.doubt import NO_RULES, Doubt
 from coterie.words.quota import Quota
+from coterie.words.retention import Retention
 
 if TYPE_CHECKING:
     from coterie.doors.http.service import Service
@@ -84,6 +86,7 @@ GRACE = 10
     help="Where memories are kept: a file, or postgresql://... (default: memory.db beside the store).",
 )
 @click.option("--log", is_flag=True, help="Write what happens in runs to stderr, a line of JSON each.")
+@retention_option
 @published_options
 @policy_option
 @doubt_option
@@ -115,6 +118,7 @@ def serve(
     doubts: tuple[str, ...],
     published: Mapping[str, Any],
     days: tuple[str, ...],
+    retention: Retention | None,
 ) -> None:
     """Serve TEAMS (all ready-made ones, unless some are named) over HTTP: API, page and protocols.
 
@@ -146,7 +150,7 @@ def serve(
         tools=tools,
         models=models,
         memory=memory,
-        published=published,
+        published={**published, "retention": retention},
         quotas=quotas_said(days),
         token=token,
     )

@@ -14,20 +14,23 @@ import click
 from coterie.doors.cli.doubts import doubt_option, doubts_said
 from coterie.doors.cli.governance import policy_called, policy_option
 from coterie.doors.cli.quotas import day_option, quota_for, quotas_said
+from coterie.doors.cli.retention import retention_option
 from coterie.doors.cli.store import store_option
 from coterie.doors.teams import origin_of, team_of_run
 from coterie.engines.places import engine_at
 from coterie.errors import BadInput
-from coterie.ports import Engine
+from coterie.ports import Engine, Store
 from coterie.shell.alarm import Alarm
 from coterie.shell.host import Host
 from coterie.shell.pausing import PARK
+from coterie.shell.retention import EVERY, Keeping
 from coterie.shell.worker import Worker
 from coterie.stores.places import DEFAULT, KeptStore, is_shared, store_at, tenants_at
 from coterie.stores.sqlite import SqliteStore
 from coterie.telemetry.lines import Lines
 from coterie.telemetry.observers import tracing
 from coterie.words.quota import Quota
+from coterie.words.retention import Retention
 
 engine_option = click.option(
     "--engine",
@@ -51,6 +54,7 @@ engine_option = click.option(
 @policy_option
 @doubt_option
 @day_option
+@retention_option
 @store_option
 def worker(
     engine: str | None,
@@ -63,6 +67,7 @@ def worker(
     policy: str | None,
     doubts: tuple[str, ...],
     days: tuple[str, ...],
+    retention: Retention | None,
     store: str,
 ) -> None:
     """Perform the runs that are dispatched on a queue, until SIGTERM or Ctrl-C.
@@ -79,7 +84,7 @@ def worker(
     rules: dict[str, Any] = {"policy": policy_called(policy), "in_doubt": doubts_said(doubts)}
     rules["quotas"] = quotas_said(days)
     rules["observers"] = (*tracing(), *((Lines(),) if log else ()))
-    asyncio.run(_work(engine, queue, concurrency, has, model, grace, store, rules))
+    asyncio.run(_work(engine, queue, concurrency, has, model, grace, store, rules, retention))
 
 
 async def _work(
@@ -91,20 +96,25 @@ async def _work(
     grace: float,
     store: str,
     rules: Mapping[str, Any],
+    retention: Retention | None,
 ) -> None:
     """Work until somebody stops it; `rules` are what its hosts go by."""
     dispatcher = engine_at(engine, queue)
     desk = Desk(store, dispatcher, model, rules)
     performing = Worker(dispatcher, desk.host_of, concurrency=concurrency, has=has)
     working = asyncio.get_running_loop().create_task(performing.work())
-    alarm = Alarm(lambda: [desk])
+    alarms = [Alarm(lambda: [desk])]
+    if retention is not None:
+        keeping = Keeping(desk.stores, retention)
+        alarms.append(Alarm(lambda: [keeping], EVERY))
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, working.cancel)
     click.echo(f"working on queue {queue!r} of {engine}", err=True)
     with contextlib.suppress(asyncio.CancelledError):
         await working
     click.echo("draining", err=True)
-    await alarm.close()
+    for alarm in alarms:
+        await alarm.close()
     await performing.drain(grace)
     await desk.close()
     await dispatcher.close()
@@ -139,6 +149,10 @@ class Desk:
                 **self._rules,
             )
         return self._hosts[tenant]
+
+    def stores(self) -> list[Store]:
+        """The stores of every tenant that is known here."""
+        return [self.host_of(tenant).store for tenant in {*tenants_at(self._place), *self._hosts}]
 
     async def ring(self) -> int:
         """Have every run dispatched whose time has come, whosever it is; how many they are."""

@@ -20,6 +20,7 @@ from coterie.ports import Engine, Knowledge, Ledgers, Model, Observer, Policy, S
 from coterie.shell.alarm import Alarm
 from coterie.shell.host import Host
 from coterie.shell.pausing import PARK
+from coterie.shell.retention import EVERY, Keeping
 from coterie.stores.ledgers import SqliteLedgers
 from coterie.words.principal import LOCAL, Principal
 from coterie.words.which import Which
@@ -78,7 +79,7 @@ class Service:
         self._kept: list[Store] = []
         self._beside: list[Callable[[], AbstractAsyncContextManager[Any]]] = []
         self._doors = AsyncExitStack()
-        self._alarm: Alarm | None = None
+        self._alarms: list[Alarm] = []
 
     def host(self, tenant: str) -> Host:
         """The runs of a tenant."""
@@ -130,7 +131,10 @@ class Service:
     async def __aenter__(self) -> Self:
         for tenant in self._tenants:
             await self.host(tenant).go_on()
-        self._alarm = Alarm(self._hosts.values)
+        self._alarms = [Alarm(self._hosts.values)]
+        if (rule := self.settings.retention) is not None:
+            keeping = Keeping(lambda: [host.store for host in self._hosts.values()], rule)
+            self._alarms.append(Alarm(lambda: [keeping], EVERY))
         await self._doors.enter_async_context(self._performing())
         for keeps in self._beside:
             await self._doors.enter_async_context(keeps())
@@ -140,8 +144,8 @@ class Service:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stopping.set()
-        if self._alarm is not None:
-            await self._alarm.close()
+        for alarm in self._alarms:
+            await alarm.close()
         async with AsyncExitStack() as stack:
             if self._engine is not None:
                 stack.push_async_callback(self._engine.close)

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from coterie.words.doubt import Doubt
 from coterie.words.quota import Quota
+from coterie.words.retention import Retention
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
@@ -56,4 +57,6 @@ class Settings(Struct, frozen=True, kw_only=True):
     quotas: dict[str, Quota] = {}
     """What all runs of a tenant may use up in a day, by tenant; `*` is for every other one."""
     jwt: Jwt | None = None
+    retention: Retention | None = None
+    """Which runs every tenant's store lets go of, looked at every hour; none."""
     options: dict[str, Any] = {}
