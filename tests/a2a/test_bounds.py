@@ -7,11 +7,12 @@ import asyncio
 import pytest
 from a2a.utils.errors import InvalidParamsError, UnsupportedOperationError
 
-from coterie import Agent, Remote
+from coterie import Agent, Message, Remote, Task
 from coterie.models import scripted
 from coterie.patterns import pipeline
 from coterie.wire.a2a import ABOVE, LIMITS
 from coterie.words.limits import Limits
+from coterie.words.thread import Thread
 from tests.a2a.receiving import free_port
 from tests.a2a.talking import client_of, said, sent
 from tests.a2a.test_server import talked
@@ -106,3 +107,18 @@ def test_two_agents_that_ask_each_other_the_same_are_stopped_at_the_first_repeat
     result, runs = asyncio.run(performed())
     assert "circular delegation: 'alpha' is at work on this above" in result.failure.message
     assert (result.status, runs) == ("failed", [1, 1])
+
+
+def test_what_was_said_before_is_told_apart_from_the_task(tmp_path):
+    """A remote team of ours has it as the conversation before its task, with who said it."""
+    before = [Message(sender="ann", text="It rains."), Message(sender="ben", text="ben: it does")]
+
+    async def talk(base, service):
+        panel = Remote(f"{base}/a2a/panel", name="panel", key=lambda: TOKEN)
+        await panel.run(Task("Take an umbrella?", Thread(before)))
+        [seen] = await service.host("default").runs()
+        began = (await service.host("default").journal(seen.id))[0].event
+        return began.task, [(one.sender, one.text) for one in began.context]
+
+    task, context = talked(tmp_path, talk)
+    assert (task, context) == ("Take an umbrella?", [("ann", "It rains."), ("ben", "ben: it does")])

@@ -10,7 +10,7 @@ from a2a.types import a2a_pb2 as pb
 from coterie.kernel.values import to_plain
 from coterie.reach.lineage import lineage
 from coterie.remote.orders import Order, Question, Report, State
-from coterie.wire.a2a import ABOVE, LIMITS, message_of, parts_of, plain_of, struct_of
+from coterie.wire.a2a import ABOVE, LIMITS, message_of, parts_of, plain_of, quoted_of, struct_of
 from coterie.words.delta import AGAIN, Delta, Tell
 from coterie.words.message import Message
 from coterie.words.thread import Thread
@@ -33,7 +33,7 @@ STATES: dict[int, State] = {
 def request_of(order: Order, thread: Thread) -> pb.SendMessageRequest:
     """The request that sends what a thread says; what others said before is quoted with who said it."""
     said = list(thread)
-    parts = [part for one in said[:-1] for part in _quoted(one)]
+    parts = [part for one in said[:-1] for part in quoted_of(one)]
     parts += parts_of(said[-1]) if said else [pb.Part(text="")]
     message = pb.Message(
         message_id=order.message,
@@ -114,13 +114,6 @@ class Teller:
 
 
 _ASKING = (pb.TASK_STATE_INPUT_REQUIRED, pb.TASK_STATE_AUTH_REQUIRED)
-
-
-def _quoted(message: Message) -> list[pb.Part]:
-    parts = parts_of(message)
-    if message.text:
-        parts[0] = pb.Part(text=f"{message.sender}: {message.text}", media_type="text/plain")
-    return parts
 
 
 def _said(task: pb.Task) -> Message:

@@ -7,6 +7,7 @@ from typing import Any
 
 from a2a.types import a2a_pb2 as pb
 from google.protobuf import json_format, struct_pb2
+from msgspec.structs import replace
 
 from coterie.kernel.values import to_plain
 from coterie.words.message import File, Message
@@ -16,6 +17,8 @@ from coterie.words.thread import Thread
 JSON = "application/json"
 LIMITS, ABOVE = "urn:coterie:a2a:limits", "urn:coterie:a2a:above"
 """Metadata of a request that begins a task: what it may use up, and the runs that it is part of."""
+SENDER = "urn:coterie:a2a:sender"
+"""Metadata of a part: who said it, if it is quoted because it was said before the task."""
 BYTES = "application/octet-stream"
 
 
@@ -41,12 +44,32 @@ def message_of(parts: Iterable[pb.Part], sender: str) -> Message:
 
 
 def task_of_message(said: pb.Message, before: Sequence[Message] = ()) -> Task:
-    """A client's message as a task; what was said `before` in its context, and its files, are the task's context."""
-    given = message_of(said.parts, "user")
-    context = [*before]
+    """A client's message as a task.
+
+    What was said `before` in its context, what it quotes, and its files are the task's context.
+    """
+    quoted = [_unquoted(part) for part in said.parts if SENDER in part.metadata]
+    given = message_of((part for part in said.parts if SENDER not in part.metadata), "user")
+    context = [*before, *quoted]
     if given.files:
         context.append(Message(sender="user", files=given.files))
     return Task(given.text, Thread(context) if context else None, given.output)
+
+
+def quoted_of(message: Message) -> list[pb.Part]:
+    """What was said before the task, as an agent is told of it: the text with who said it, for those who only read."""
+    parts = parts_of(message)
+    if message.text:
+        parts[0] = pb.Part(text=f"{message.sender}: {message.text}", media_type="text/plain")
+    for part in parts:
+        part.metadata.update({SENDER: message.sender})
+    return parts
+
+
+def _unquoted(part: pb.Part) -> Message:
+    sender = str(part.metadata[SENDER])
+    said = message_of([part], sender)
+    return replace(said, text=said.text.removeprefix(f"{sender}: "))
 
 
 def parts_of(message: Message) -> list[pb.Part]:
