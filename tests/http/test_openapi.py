@@ -27,7 +27,7 @@ def test_the_service_is_what_its_document_says(tmp_path):
     """Whatever schemathesis makes of the document: no 5xx, no answer, header or media type that is not declared."""
 
     async def performed():
-        async with served(service_at(tmp_path, settings=Settings(rate=10**9))) as client:
+        async with served(service_at(tmp_path, settings=Settings(rate=10**9, body=2**26))) as client:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
@@ -35,8 +35,11 @@ def test_the_service_is_what_its_document_says(tmp_path):
                 "run",
                 str(client.base_url.join("/openapi.json")),
                 *("--header", f"Authorization: Bearer {TOKEN}"),
-                *("--max-examples", "15"),
+                *("--max-examples", "6"),
                 *("--exclude-path", "/v1/runs/{id}/wait"),
+                # Streams without an end.
+                *("--exclude-path", "/v1/topics/{name}/events"),
+                *("--exclude-path", "/v1/boards/{board}/events"),
                 # For JSON Schema 1.0 is an integer, and so are numbers of any size; for us neither is.
                 *("--exclude-checks", "positive_data_acceptance"),
                 *("--seed", "1"),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+import secrets
 
 import httpx
+import msgspec
 import pytest
 
 from coterie.doors.http.app import application
@@ -23,13 +25,62 @@ DEEDS = (
 )
 
 
+KEPT = (
+    ("GET", "/v1/agents/{id}", None),
+    ("GET", "/v1/agents/{id}/state", None),
+    ("GET", "/v1/agents/{id}/messages", None),
+    ("GET", "/v1/agents/{id}/messages/0", None),
+    ("POST", "/v1/agents/{id}/messages", {"text": "x"}),
+    ("PATCH", "/v1/agents/{id}", {"description": "x"}),
+    ("DELETE", "/v1/agents/{id}", None),
+    ("GET", "/v1/teams/{id}", None),
+    ("GET", "/v1/teams/{id}/document", None),
+    ("GET", "/v1/teams/{id}/graph", None),
+    ("PUT", "/v1/teams/{id}/document", {"document": {"team": {"parallel": ["panel"]}}}),
+    ("DELETE", "/v1/teams/{id}", None),
+    ("POST", "/v1/runs", {"team": "{id}", "task": "x"}),
+    ("POST", "/v1/runs", {"pattern": "parallel", "members": ["{id}"], "task": "x"}),
+    ("POST", "/v1/check", {"document": {"team": {"parallel": ["{id}"]}}}),
+    ("POST", "/v1/teams", {"name": "new", "document": {"team": {"parallel": ["{id}"]}}}),
+    ("GET", "/v1/memory?of={id}", None),
+    ("POST", "/v1/memory/forget", {"everything": True, "of": "{id}"}),
+    ("POST", "/v1/memory/forget", {"keys": ["{id}"]}),
+    ("GET", "/v1/memory?source={id}", None),
+    ("GET", "/v1/topics/{id}/messages", None),
+    ("GET", "/v1/boards/{id}/entries", None),
+    ("GET", "/v1/boards/{id}/entries/{id}", None),
+    ("GET", "/v1/boards/{id}/entries/{id}/history", None),
+    ("DELETE", "/v1/boards/{id}/entries/{id}", None),
+)
+"""What is done to what is kept under a name: an agent, a team, a topic, a board and a memory of that name."""
+LISTS = (
+    "/v1/runs",
+    "/v1/approvals",
+    "/v1/keys",
+    "/v1/usage",
+    "/v1/agents",
+    "/v1/teams",
+    "/v1/memory",
+    "/v1/topics",
+    "/v1/boards",
+)
+
+
 def _canary(tenant: str) -> str:
     return f"canary-of-{tenant}"
 
 
 def _operation(die: random.Random, id: str) -> tuple[str, str, dict[str, object] | None]:
     """Something that can be done to the run, question or key of an id, in a path, a query or a body."""
-    kind = die.randrange(6)
+    kind = die.randrange(9)
+    if kind >= 6:
+        method, path, body = die.choice(KEPT)
+        said = (
+            None
+            if body is None
+            else msgspec.json.decode(msgspec.json.encode(body).replace(b"{id}", id.encode()))
+        )
+        return method, path.replace("{id}", id), said
     if kind == 0:
         deed, body = die.choice(DEEDS)
         return "POST", f"/v1/runs/{id}/{deed}", body
@@ -56,7 +107,7 @@ def test_p21_ten_thousand_operations_leak_nothing(tmp_path):
         async with service, httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
 
             async def ask(who, method, path, body=None):
-                head = {"authorization": f"Bearer {keys[who]}"}
+                head = {"authorization": f"Bearer {keys[who]}", "if-match": "*"}
                 answer = await client.request(method, path, headers=head, json=body)
                 own.append(_canary(who) in answer.text)
                 leaks.extend([path] * (_canary(TENANTS[TENANTS[0] == who]) in answer.text))
@@ -67,11 +118,28 @@ def test_p21_ten_thousand_operations_leak_nothing(tmp_path):
                     body = {"team": team, "task": _canary(one)}
                     ids[one].append((await ask(one, "POST", "/v1/runs", body)).json()["id"])
                     ids[one].append((await ask(one, "GET", "/v1/keys")).json()[0]["id"])
+                for kind in ("agent", "team"):
+                    name = f"{kind}-of-{secrets.token_hex(8)}"
+                    ids[one].append(name)
+                    text = {"name": name, "instructions": _canary(one), "memory": False}
+                    team = {
+                        "name": name,
+                        "document": {"team": {"parallel": ["panel"]}, "description": _canary(one)},
+                    }
+                    made = await ask(one, "POST", f"/v1/{kind}s", text if kind == "agent" else team)
+                    assert made.status_code == 201, made.text
+                    if kind == "agent":
+                        await ask(
+                            one, "POST", f"/v1/agents/{name}/messages", {"text": _canary(one), "wait": 20}
+                        )
+                    await ask(one, "POST", f"/v1/topics/{name}/messages", {"message": _canary(one)})
+                    await ask(one, "PUT", f"/v1/boards/{name}/entries/{name}", {"value": _canary(one)})
+                    await ask(one, "POST", "/v1/memory", {"text": _canary(one), "key": name, "shared": ["*"]})
             while done < OPERATIONS:
                 who = die.choice(TENANTS)
                 other = TENANTS[TENANTS[0] == who]
                 if die.random() < 0.2:
-                    path = die.choice(("/v1/runs", "/v1/approvals", "/v1/keys", "/v1/usage"))
+                    path = die.choice(LISTS)
                     leaked = [id for id in ids[other] if id in (await ask(who, "GET", path)).text]
                     leaks.extend(leaked)
                     done += 1

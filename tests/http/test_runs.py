@@ -387,3 +387,14 @@ def test_why_a_policy_refuses_is_in_the_problem(tmp_path):
     refused = over_http(tmp_path, scene, policy=policy)
     assert refused.status_code == 403
     assert ": the panel is closed in December" in refused.json()["detail"]
+
+
+def test_a_fork_with_another_task_says_which(tmp_path):
+    """Without one it is a mistake of the client, and nothing is begun."""
+
+    async def scene(client):
+        run = (await client.post("/v1/runs", json={"team": "two", "task": "x"})).json()["id"]
+        answer = await client.post(f"/v1/runs/{run}/fork", json={"changed": "task"})
+        return answer.status_code, len((await client.get("/v1/runs")).json()["runs"])
+
+    assert over_http(tmp_path, scene) == (422, 1)

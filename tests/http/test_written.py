@@ -154,7 +154,7 @@ def test_a_document_is_checked_before_it_is_kept(tmp_path):
 
 
 def test_lists_are_read_a_page_at_a_time(tmp_path):
-    """Teams that are offered come first, then those that were written; a link says where the next page is."""
+    """Teams that are offered, then those that were written; questions, too. A link says where the next page is."""
 
     async def performed():
         async with served(service_at(tmp_path)) as http:
@@ -170,6 +170,15 @@ def test_lists_are_read_a_page_at_a_time(tmp_path):
                 path = answer.links["next"]["url"] if "next" in answer.links else ""
             known = await http.get("/v1/teams?limit=3")
             same = await http.get("/v1/teams?limit=3", headers={"if-none-match": known.headers["etag"]})
+            for _ in range(3):
+                run = (await http.post("/v1/runs", json={"team": "two", "task": "x"})).json()["id"]
+                await http.get(f"/v1/runs/{run}/wait")
+            asked, path = [], "/v1/approvals?limit=4"
+            while path:
+                answer = await http.get(path)
+                asked.append([one["id"] for one in answer.json()])
+                path = answer.links["next"]["url"] if "next" in answer.links else ""
+            assert (list(map(len, asked)), len({id for page in asked for id in page})) == ([4, 2], 6)
             bad = [(await http.get(f"/v1/teams?limit={limit}")).status_code for limit in (0, 501, "x")]
             return pages, same.status_code, bad
 

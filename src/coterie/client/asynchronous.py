@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -13,7 +12,8 @@ import msgspec
 
 from coterie.client.kept import Keeping
 from coterie.client.problem import error_of
-from coterie.client.seen import Happened, happened, lines_of, sent
+from coterie.client.seen import Happened, ServerSent, happened, lines_of, sent
+from coterie.client.trial import Trial
 from coterie.doors.http.api.shapes import (
     Caps,
     Health,
@@ -24,7 +24,7 @@ from coterie.doors.http.api.shapes import (
     TeamShown,
     Verified,
 )
-from coterie.errors import BadInput, MissingExtra, ServiceFailed
+from coterie.errors import BadInput, MissingExtra
 from coterie.kernel.audit import Report
 from coterie.kernel.difference import Difference
 from coterie.kernel.story import Branch, Line
@@ -45,8 +45,6 @@ IDLE = 20
 one, so that a thousand of them would take longer than all that is asked."""
 PAGE = 500
 """What one page of a list has at most."""
-PAUSE = 0.2
-"""Seconds before the first try to reconnect; each further pause is twice as long, to 5 seconds."""
 RETRIED = (502, 503, 504)
 """Answers of a service that is about to be there again."""
 
@@ -166,16 +164,35 @@ class AsyncClient(Keeping):
 
     async def _events(self, id: str, after: int) -> AsyncGenerator[Happened, None]:
         """One connection's worth of events."""
+        async with aclosing(self._sent(f"/v1/runs/{id}/events", after)) as stream:
+            async for one in stream:
+                seen = happened(one)
+                if seen is not None and seen.seq > after:
+                    yield seen
+
+    async def _sent(self, path: str, after: int) -> AsyncGenerator[ServerSent, None]:
+        """What one connection to an event stream gives, from after a number on."""
         headers = {"last-event-id": str(after), "accept": "text/event-stream"}
-        async with self._http.stream("GET", f"/v1/runs/{id}/events", headers=headers) as answer:
+        async with self._http.stream("GET", path, headers=headers) as answer:
             if answer.status_code in RETRIED:
                 raise httpx.ReadError(f"the service answered {answer.status_code}")
             if answer.status_code != 200:
                 raise error_of(answer.status_code, await answer.aread())
             async for one in sent(lines_of(answer.aiter_bytes())):
-                seen = happened(one)
-                if seen is not None and seen.seq > after:
-                    yield seen
+                yield one
+
+    async def _stream(self, path: str, after: int) -> AsyncGenerator[ServerSent, None]:
+        """What an event stream without an end gives, each once and in order, over any number of connections."""
+        trial = Trial(self.patience)
+        while True:
+            try:
+                async with aclosing(self._sent(path, after)) as stream:
+                    async for one in stream:
+                        trial.works()
+                        after = after if one.id is None else int(one.id)
+                        yield one
+            except httpx.TransportError as error:
+                await trial.failed(error)
 
     async def _over(self, id: str, after: int) -> bool:
         """Whether a stream that ended quietly has given all there is."""
@@ -264,7 +281,7 @@ class AsyncClient(Keeping):
 
     async def approvals(self) -> list[QuestionShown]:
         """The questions that wait for people, the oldest first."""
-        return await self._ask("GET", "/v1/approvals", list[QuestionShown])
+        return await self._all("/v1/approvals", list[QuestionShown], lambda one: one.id)
 
     async def approval(self, id: str) -> QuestionShown:
         """One question, open or not.
@@ -284,10 +301,14 @@ class AsyncClient(Keeping):
 
     async def teams(self) -> list[TeamShown]:
         """The teams that are offered, and those that were written there."""
-        found: list[TeamShown] = []
+        return await self._all("/v1/teams", list[TeamShown], lambda one: one.name)
+
+    async def _all(self, path: str, gives: type[list[T]], name: Callable[[T], str]) -> list[T]:
+        """Everything in a list, page after page; `name` says after what the next one begins."""
+        found: list[T] = []
         while True:
-            query = {"limit": PAGE, "after": found[-1].name if found else None}
-            page: list[TeamShown] = await self._ask("GET", "/v1/teams", list[TeamShown], query=query)
+            query = {"limit": PAGE, "after": name(found[-1]) if found else None}
+            page: list[T] = await self._ask("GET", path, gives, query=query)
             found += page
             if len(page) < PAGE:
                 return found
@@ -339,33 +360,6 @@ def _given(content: bytes, gives: Any) -> Any:
     if gives is None or gives is bytes:
         return None if gives is None else content
     return msgspec.json.decode(content, type=gives)
-
-
-class Trial:
-    """How long a service has been away, and how long to wait before it is asked again."""
-
-    def __init__(self, patience: float) -> None:
-        self._patience = patience
-        self.works()
-
-    def works(self) -> None:
-        """Begin anew: the service has answered."""
-        self.left = self._patience
-        self._pause = PAUSE
-
-    async def failed(self, error: httpx.TransportError) -> None:
-        """Wait before the next try.
-
-        Raises:
-            ServiceFailed: if it has been away for too long.
-        """
-        if self.left <= 0:
-            raise ServiceFailed(
-                f"the service cannot be reached: {str(error) or type(error).__name__}; is it running?"
-            ) from error
-        await asyncio.sleep(self._pause)
-        self.left -= self._pause
-        self._pause = min(self._pause * 2, 5.0)
 
 
 def _caps(limits: Mapping[str, Any] | None) -> Any:

@@ -1,22 +1,34 @@
-"""What a client does with what a service keeps beside runs: standing agents, teams and memory."""
+"""What a client does with what a service keeps beside runs: standing agents, teams, memory, topics, boards."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import aclosing
 from typing import Any, TypeVar
 
+import msgspec
+
+from coterie.client.seen import ServerSent
 from coterie.doors.checked import Report
 from coterie.doors.http.api.kept import (
     AgentPage,
     AgentShown,
+    BoardList,
     Count,
     Drawn,
     MemoryKept,
     MemoryPage,
+    PostedHistory,
+    PostedPage,
+    PublishedPage,
+    PublishedShown,
     TeamKept,
+    ToolPage,
+    TopicPage,
 )
 from coterie.doors.http.api.shapes import RunShown
+from coterie.shell.feeds import Posted
 from coterie.words.memory import By
 from coterie.words.standing import Doing, Letter
 
@@ -24,7 +36,7 @@ T = TypeVar("T")
 
 
 class Keeping:
-    """The part of a client that works with agents, teams and memories; whoever has it can ask."""
+    """The part of a client that works with what is kept beside runs; whoever has it can ask."""
 
     async def _ask(
         self,
@@ -36,6 +48,9 @@ class Keeping:
         body: Any = None,
         headers: Mapping[str, str] | None = None,
     ) -> T:
+        raise NotImplementedError
+
+    def _stream(self, path: str, after: int) -> AsyncGenerator[ServerSent, None]:
         raise NotImplementedError
 
     async def create_agent(self, name: str, instructions: str = "", **options: Any) -> AgentShown:
@@ -198,3 +213,87 @@ class Keeping:
         body = {"keys": list(keys), **options}
         gone: Count = await self._ask("POST", "/v1/memory/forget", Count, body=body)
         return gone.count
+
+    async def publish(self, topic: str, message: Any, *, key: str = "") -> PublishedShown:
+        """Publish on a topic, once, however often the connection broke."""
+        body, headers = {"message": message}, {"idempotency-key": key or uuid.uuid4().hex}
+        path = f"/v1/topics/{topic}/messages"
+        return await self._ask("POST", path, PublishedShown, body=body, headers=headers)
+
+    async def topics(self, *, after: str = "", limit: int = 50) -> TopicPage:
+        """A page of the topics, by name."""
+        return await self._ask("GET", "/v1/topics", TopicPage, query={"after": after, "limit": limit})
+
+    async def topic(self, name: str, *, after: int = -1, limit: int = 50) -> PublishedPage:
+        """A page of what was published on a topic after a number, the oldest first."""
+        query = {"after": after, "limit": limit}
+        return await self._ask("GET", f"/v1/topics/{name}/messages", PublishedPage, query=query)
+
+    async def heard(self, topic: str, after: int = -1) -> AsyncGenerator[PublishedShown, None]:
+        """What is published on a topic after a number, each once and in order, without an end.
+
+        A stream that breaks is taken up where it was.
+
+        Raises:
+            ServiceFailed: if the service is away for longer than the client's patience.
+        """
+        async with aclosing(self._stream(f"/v1/topics/{topic}/events", after)) as stream:
+            async for one in stream:
+                yield msgspec.json.decode(one.data, type=PublishedShown)
+
+    async def boards(self, *, after: str = "", limit: int = 50) -> BoardList:
+        """A page of the boards, by name."""
+        return await self._ask("GET", "/v1/boards", BoardList, query={"after": after, "limit": limit})
+
+    async def board(self, name: str, *, after: str = "", limit: int = 50) -> PostedPage:
+        """A page of what stands on a board, by key."""
+        query = {"after": after, "limit": limit}
+        return await self._ask("GET", f"/v1/boards/{name}/entries", PostedPage, query=query)
+
+    async def entry(self, board: str, key: str) -> Posted:
+        """What stands under a key of a board.
+
+        Raises:
+            BadInput: if nothing does.
+        """
+        return await self._ask("GET", f"/v1/boards/{board}/entries/{key}", Posted)
+
+    async def put(self, board: str, key: str, value: Any, *, version: int | None = None) -> Posted:
+        """Put something under a key, if that is in `version` (0: nothing stands there; default: whatever it is).
+
+        Raises:
+            Changed: if it is in another one; nothing was written.
+        """
+        body, headers = {"value": value}, _seen(version)
+        path = f"/v1/boards/{board}/entries/{key}"
+        return await self._ask("PUT", path, Posted, body=body, headers=headers)
+
+    async def remove(self, board: str, key: str, *, version: int | None = None) -> None:
+        """Have nothing stand under a key any more, if that is in `version` (default: whatever it is).
+
+        Raises:
+            Changed: if it is in another one; nothing was written.
+        """
+        await self._ask("DELETE", f"/v1/boards/{board}/entries/{key}", None, headers=_seen(version))
+
+    async def history(self, board: str, key: str, *, after: int = -1, limit: int = 50) -> PostedHistory:
+        """A page of all that ever stood under a key, the oldest first."""
+        path, query = f"/v1/boards/{board}/entries/{key}/history", {"after": after, "limit": limit}
+        return await self._ask("GET", path, PostedHistory, query=query)
+
+    async def watched(self, board: str, after: int = -1) -> AsyncGenerator[Posted, None]:
+        """What is put on a board after a number, each once and in order, without an end; as `heard`."""
+        async with aclosing(self._stream(f"/v1/boards/{board}/events", after)) as stream:
+            async for one in stream:
+                yield msgspec.json.decode(one.data, type=Posted)
+
+    async def tools(self, *, after: str = "", limit: int = 50) -> ToolPage:
+        """A page of the tools that agents may name, with their schemas."""
+        return await self._ask("GET", "/v1/tools", ToolPage, query={"after": after, "limit": limit})
+
+
+def _seen(version: int | None) -> dict[str, str]:
+    """The headers that say which version was seen."""
+    if version is None:
+        return {}
+    return {"if-match": f'"{version}"'} if version else {"if-none-match": "*"}

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterable
+from collections.abc import AsyncGenerator, Coroutine, Iterable, Iterator
 from typing import Any, TypeVar
 
 from coterie.client.kept import Keeping
 from coterie.doors.checked import Report
-from coterie.doors.http.api.kept import AgentPage, AgentShown, Drawn, MemoryPage, TeamKept
+from coterie.doors.http.api.kept import (
+    AgentPage,
+    AgentShown,
+    BoardList,
+    Drawn,
+    MemoryPage,
+    PostedHistory,
+    PostedPage,
+    PublishedPage,
+    PublishedShown,
+    TeamKept,
+    ToolPage,
+    TopicPage,
+)
 from coterie.doors.http.api.shapes import RunShown
+from coterie.shell.feeds import Posted
 from coterie.words.memory import By
 from coterie.words.standing import Doing, Letter
 
@@ -124,3 +138,63 @@ class Waiting:
     def forget(self, *keys: str, **options: Any) -> int:
         """Forget what is one's own."""
         return self._do(self._kept.forget(*keys, **options))
+
+    def publish(self, topic: str, message: Any, *, key: str = "") -> PublishedShown:
+        """Publish on a topic, once."""
+        return self._do(self._kept.publish(topic, message, key=key))
+
+    def topics(self, *, after: str = "", limit: int = 50) -> TopicPage:
+        """A page of the topics."""
+        return self._do(self._kept.topics(after=after, limit=limit))
+
+    def topic(self, name: str, *, after: int = -1, limit: int = 50) -> PublishedPage:
+        """A page of what was published on a topic."""
+        return self._do(self._kept.topic(name, after=after, limit=limit))
+
+    def heard(self, topic: str, after: int = -1) -> Iterator[PublishedShown]:
+        """What is published on a topic, each once and in order, without an end."""
+        return self._each(self._kept.heard(topic, after))
+
+    def boards(self, *, after: str = "", limit: int = 50) -> BoardList:
+        """A page of the boards."""
+        return self._do(self._kept.boards(after=after, limit=limit))
+
+    def board(self, name: str, *, after: str = "", limit: int = 50) -> PostedPage:
+        """A page of what stands on a board."""
+        return self._do(self._kept.board(name, after=after, limit=limit))
+
+    def entry(self, board: str, key: str) -> Posted:
+        """What stands under a key of a board."""
+        return self._do(self._kept.entry(board, key))
+
+    def put(self, board: str, key: str, value: Any, *, version: int | None = None) -> Posted:
+        """Put something under a key, if that is in `version`."""
+        return self._do(self._kept.put(board, key, value, version=version))
+
+    def remove(self, board: str, key: str, *, version: int | None = None) -> None:
+        """Have nothing stand under a key any more."""
+        self._do(self._kept.remove(board, key, version=version))
+
+    def history(self, board: str, key: str, *, after: int = -1, limit: int = 50) -> PostedHistory:
+        """A page of all that ever stood under a key."""
+        return self._do(self._kept.history(board, key, after=after, limit=limit))
+
+    def watched(self, board: str, after: int = -1) -> Iterator[Posted]:
+        """What is put on a board, each once and in order, without an end."""
+        return self._each(self._kept.watched(board, after))
+
+    def tools(self, *, after: str = "", limit: int = 50) -> ToolPage:
+        """A page of the tools that agents may name."""
+        return self._do(self._kept.tools(after=after, limit=limit))
+
+    def _each(self, stream: AsyncGenerator[T, None]) -> Iterator[T]:
+        """Everything of a stream, as it comes."""
+        try:
+            while True:
+                try:
+                    one: T = self._do(anext(stream))
+                except StopAsyncIteration:
+                    return
+                yield one
+        finally:
+            self._do(stream.aclose())

@@ -66,8 +66,10 @@ class Keeper:
         self._woken: set[str] = set()
         self._moved: dict[str, asyncio.Event] = {}
 
-    async def say(self, one: Standing, said: Said) -> int:
+    async def say(self, one: Standing, said: Said, *, always: bool = False) -> int:
         """Put a message into the mailbox of an agent; its number, once it is durable.
+
+        What is said `always` waits where another message would be refused.
 
         Raises:
             Busy: if the agent is at work, and refuses messages then.
@@ -78,7 +80,7 @@ class Keeper:
             if known is not None:
                 return known
             run = await self._under_way(one, box)
-            if one.busy == "reject" and (run or box.waiting):
+            if one.busy == "reject" and not always and (run or box.waiting):
                 raise Busy(f"agent {one.name!r} is at work, and takes no other message until it is done")
             try:
                 entry = await self._ledgers.append(one.mail, to_plain(said), at=box.length)

@@ -23,6 +23,7 @@ from coterie.words.digest import digest
 from coterie.words.principal import Principal, Role
 
 if TYPE_CHECKING:
+    from coterie.doors.http.roster import Roster
     from coterie.doors.http.service import Service
     from coterie.shell.host import Host
 
@@ -95,6 +96,16 @@ class Call:
     def host(self) -> Host:
         """The runs of the tenant that asks."""
         return self.service.host(self.by.tenant)
+
+    @property
+    def roster(self) -> Roster:
+        """Who and what the tenant that asks has written."""
+        return self.service.roster(self.by.tenant)
+
+    def after(self, asked: int) -> int:
+        """The number after which a stream goes on: what `Last-Event-ID` says, or else what was asked."""
+        last = self.request.headers.get("last-event-id", "").strip()
+        return int(last) if last.isascii() and last.lstrip("-").isdigit() and len(last) < 17 else asked
 
     @property
     def version(self) -> int | None:

@@ -11,13 +11,15 @@ from msgspec import Struct
 from coterie.actor import Actor
 from coterie.doors.http.library import Library
 from coterie.errors import Busy
+from coterie.kernel.topics import matches
 from coterie.kernel.values import to_plain
 from coterie.ports import Entry, Ledgers
+from coterie.shell.feeds import Boards, Feeds, Published, Topics
 from coterie.shell.host import Host
 from coterie.shell.standing import Keeper, Spawn
 from coterie.teamfile.closed import Written, missing
 from coterie.teamfile.forms import pattern_forms
-from coterie.words.standing import Standing
+from coterie.words.standing import Said, Standing
 
 AGENTS, TEAMS = "agents/", "teams/"
 """Where the newest versions of what was written are."""
@@ -44,6 +46,9 @@ class Roster:
 
     def __init__(self, library: Library, host: Host, ledgers: Ledgers, spawn: Spawn) -> None:
         self.ledgers = ledgers
+        self.feeds = Feeds(ledgers)
+        self.topics = Topics(ledgers, self.feeds)
+        self.boards = Boards(ledgers, self.feeds)
         self.keeper = Keeper(host, ledgers, self.standing, self.made, spawn)
         self._library = library
 
@@ -130,10 +135,46 @@ class Roster:
         """What a run remembers of an actor that was written over the API: all of it."""
         return {"team": name, "name": name, "written": to_plain(written)}
 
-    async def sweep(self) -> None:
-        """Have every agent look at its mailbox."""
+    async def publish(self, topic: str, said: Published) -> Entry:
+        """Publish on a topic; the standing agents that hear it have it in their mailboxes when this returns."""
+        entry = await self.topics.publish(topic, said)
         for kept in await self.agents():
+            if hears(kept.value.topics, topic):
+                await self._deliver(kept.value, topic)
+        return entry
+
+    async def subscribe(self, one: Standing, before: tuple[str, ...] = ()) -> None:
+        """Have an agent hear from now on what is published on topics that it did not hear `before`."""
+        new = {
+            topic: entry.seq
+            for topic, entry in await self.topics.heads()
+            if hears(one.topics, topic) and not hears(before, topic)
+        }
+        await self.keeper.follow(one, new)
+
+    async def sweep(self) -> None:
+        """Have every agent hear what was published, and look at its mailbox."""
+        agents, heads = await self.agents(), await self.topics.heads()
+        for kept in agents:
+            for topic, entry in heads:
+                if hears(kept.value.topics, topic) and entry.seq > await self.keeper.heard(kept.value, topic):
+                    await self._deliver(kept.value, topic)
             self.keeper.wake(kept.value)
+
+    async def _deliver(self, one: Standing, topic: str) -> None:
+        """Put what was published on a topic into the mailbox of an agent, each message once."""
+        for entry in await self.topics.read(topic, await self.keeper.heard(one, topic)):
+            published = msgspec.convert(entry.body, Published)
+            text = published.message
+            said = Said(
+                text=text if isinstance(text, str) and text else msgspec.json.encode(text).decode(),
+                data=None if isinstance(text, str) else text,
+                by=published.by,
+                key=f"topic {topic} {entry.seq}",
+                topic=topic,
+                at=entry.seq,
+            )
+            await self.keeper.say(one, said, always=True)
 
     async def _is_free(self, name: str) -> None:
         if name in self._library.offers:
@@ -168,6 +209,12 @@ def by_pattern(
     else:
         team = {pattern: members, **options}
     return {"agents": dict(agents), "team": team} if agents else {"team": team}
+
+
+def hears(patterns: tuple[str, ...], topic: str) -> bool:
+    """Whether one of the patterns fits a topic."""
+    words = topic.split(".")
+    return any(matches(pattern.split("."), words) for pattern in patterns)
 
 
 def _kept(entry: Entry | None, kind: Any) -> Kept | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
 
 import msgspec
@@ -17,6 +17,8 @@ from starlette.responses import StreamingResponse
 from starlette.types import Message, Send
 
 from coterie.doors.events import event_data
+from coterie.kernel.values import to_plain
+from coterie.ports import Entry
 from coterie.words.delta import Shown
 from coterie.words.digest import plain
 from coterie.words.event import Asked, Record
@@ -67,15 +69,15 @@ def piece(shown: Shown) -> bytes:
     return b"event: %s\ndata: %s\n\n" % (kind.encode(), msgspec.json.encode(data))
 
 
-class EventStream(StreamingResponse):
+class Streamed(StreamingResponse):
     """Events as they come, to a client that reads them."""
 
     media_type = "text/event-stream"
 
     def __init__(
-        self, run: str, batches: AsyncIterator[list[Record | Shown]], encoded: Encoded, slow: float
+        self, batches: AsyncIterator[list[Any]], encode: Callable[[Any], bytes], slow: float
     ) -> None:
-        super().__init__(_chunks(run, batches, encoded), headers={"x-accel-buffering": "no"})
+        super().__init__(_chunks(batches, encode), headers={"x-accel-buffering": "no"})
         self._slow = slow
 
     async def stream_response(self, send: Send) -> None:
@@ -91,8 +93,31 @@ class EventStream(StreamingResponse):
             return
 
 
+class EventStream(Streamed):
+    """The events of a run, and between them what its models say."""
+
+    def __init__(
+        self, run: str, batches: AsyncIterator[list[Record | Shown]], encoded: Encoded, slow: float
+    ) -> None:
+        super().__init__(
+            batches, lambda one: encoded.event(run, one) if isinstance(one, Record) else piece(one), slow
+        )
+
+
+class EntryStream(Streamed):
+    """The entries of a ledger as events of one kind, whose ids are their numbers; `shown` makes each a value."""
+
+    def __init__(
+        self, kind: str, batches: AsyncIterator[list[Entry]], shown: Callable[[Entry], Any], slow: float
+    ) -> None:
+        def encode(one: Entry) -> bytes:
+            return EVENT % (one.seq, kind.encode(), msgspec.json.encode(to_plain(shown(one))))
+
+        super().__init__(batches, encode, slow)
+
+
 async def _chunks(
-    run: str, batches: AsyncIterator[list[Record | Shown]], encoded: Encoded
+    batches: AsyncIterator[list[Any]], encode: Callable[[Any], bytes]
 ) -> AsyncGenerator[bytes, None]:
     source: Any = batches.__aiter__()
     coming: asyncio.Future[Any] = asyncio.ensure_future(anext(source, None))
@@ -102,14 +127,12 @@ async def _chunks(
             if not coming.done():
                 yield b": still here\n\n"
                 continue
-            batch: list[Record | Shown] | None = coming.result()
+            batch: list[Any] | None = coming.result()
             if batch is None:
                 return
             for at in range(0, len(batch), MOST):
                 part = batch[at : at + MOST]
-                yield b"".join(
-                    [encoded.event(run, one) if isinstance(one, Record) else piece(one) for one in part]
-                )
+                yield b"".join([encode(one) for one in part])
             await asyncio.sleep(GAP)
             coming = asyncio.ensure_future(anext(source, None))
     finally:

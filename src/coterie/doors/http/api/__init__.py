@@ -10,13 +10,29 @@ if TYPE_CHECKING:
 
 def table() -> list[Operation]:
     """Every operation there is, in the order in which a reader looks for them."""
-    from coterie.doors.http.api import agents, approvals, audit, health, keys, memory, runs, teams, usage
+    from coterie.doors.http.api import (
+        agents,
+        approvals,
+        audit,
+        boards,
+        health,
+        keys,
+        memory,
+        runs,
+        teams,
+        tools,
+        topics,
+        usage,
+    )
 
     modules: list[Operations] = [
         teams.operations,
         runs.operations,
         agents.operations,
         memory.operations,
+        topics.operations,
+        boards.operations,
+        tools.operations,
         approvals.operations,
         audit.operations,
         keys.operations,

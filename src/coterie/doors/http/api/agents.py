@@ -21,7 +21,7 @@ from coterie.doors.http.api.kept import (
 from coterie.doors.http.api.shapes import Caps
 from coterie.doors.http.operations import Call, Operations, Tagged
 from coterie.doors.http.problems import Problem
-from coterie.doors.http.roster import Kept, Roster
+from coterie.doors.http.roster import Kept
 from coterie.words.envelope import Priority
 from coterie.words.principal import Principal
 from coterie.words.standing import Doing, Letter, Said, Standing
@@ -33,7 +33,7 @@ operations = Operations()
 async def list_agents(call: Call) -> AgentPage:
     """The standing agents by name, a page at a time."""
     wanted: After = call.query
-    found = await _roster(call).agents(wanted.after, wanted.limit + 1)
+    found = await call.roster.agents(wanted.after, wanted.limit + 1)
     page, more = found[: wanted.limit], len(found) > wanted.limit
     return AgentPage(agents=[_shown(one) for one in page], next=page[-1].value.name if more else None)
 
@@ -44,11 +44,11 @@ async def list_agents(call: Call) -> AgentPage:
 async def create_agent(call: Call) -> Tagged:
     """Keep an agent under a name of its own; it takes messages from now on."""
     new: NewAgent = call.body
-    roster = _roster(call)
+    roster = call.roster
     given = asdict(new) | {"limits": _limits(new.limits), "by": call.by.name, "created": time.time()}
     one = msgspec.convert({**given, "born": await roster.births(new.name)}, Standing)
     kept = await roster.place(one)
-    await _subscribe(call, one, ())
+    await roster.subscribe(one)
     return Tagged(_shown(kept), kept.version)
 
 
@@ -76,8 +76,8 @@ async def change_agent(call: Call) -> Tagged:
         given["limits"] = _limits(given["limits"])
     one = msgspec.convert({**asdict(kept.value), **given}, Standing)
     version = call.version
-    new = await _roster(call).place(one, kept.version if version is None else version)
-    await _subscribe(call, one, kept.value.topics)
+    new = await call.roster.place(one, kept.version if version is None else version)
+    await call.roster.subscribe(one, kept.value.topics)
     return Tagged(_shown(new), new.version)
 
 
@@ -87,7 +87,7 @@ async def change_agent(call: Call) -> Tagged:
 async def delete_agent(call: Call) -> None:
     """Stop an agent, and delete it with its mailbox and its memory; its runs stay."""
     kept, version = await _kept(call), call.version
-    roster = _roster(call)
+    roster = call.roster
     await roster.remove(kept.value, kept.version if version is None else version)
     await roster.keeper.dismiss(kept.value)
     await call.service.memory(Principal(kept.value.owner, call.by.tenant)).forget(everything=True)
@@ -96,7 +96,7 @@ async def delete_agent(call: Call) -> None:
 @operations.add("GET", "/v1/agents/{name}/state", needs="viewer", gives=Doing, problems=(404,), tagged=True)
 async def agent_state(call: Call) -> Doing:
     """What an agent does now: the run it works on, and how many messages wait."""
-    return await _roster(call).keeper.doing((await _kept(call)).value)
+    return await call.roster.keeper.doing((await _kept(call)).value)
 
 
 @operations.add(
@@ -112,7 +112,7 @@ async def agent_state(call: Call) -> Doing:
 async def tell_agent(call: Call) -> Letter:
     """Say something to an agent; it is durable when this returns. The same `Idempotency-Key` is the same message."""
     new: NewMessage = call.body
-    one, keeper = (await _kept(call)).value, _roster(call).keeper
+    one, keeper = (await _kept(call)).value, call.roster.keeper
     call.permitted("call", one.name, sender=call.by.name)
     said = Said(
         text=new.text,
@@ -139,7 +139,7 @@ async def list_messages(call: Call) -> list[Letter]:
     """What was said to an agent and what became of it, the newest first; the next page is `before` the last one."""
     wanted: MessageFilter = call.query
     one = (await _kept(call)).value
-    return await _roster(call).keeper.letters(one, wanted.before, wanted.limit)
+    return await call.roster.keeper.letters(one, wanted.before, wanted.limit)
 
 
 @operations.add(
@@ -156,7 +156,7 @@ async def show_message(call: Call) -> Letter:
     one, number = (await _kept(call)).value, call.path["number"]
     if not number.isascii() or not number.isdigit() or len(number) > 15:
         return _there(None, number)
-    return _there(await _roster(call).keeper.letter(one, int(number), call.query.wait), number)
+    return _there(await call.roster.keeper.letter(one, int(number), call.query.wait), number)
 
 
 def _there(found: Letter | None, number: str) -> Letter:
@@ -165,20 +165,12 @@ def _there(found: Letter | None, number: str) -> Letter:
     return found
 
 
-def _roster(call: Call) -> Roster:
-    return call.service.roster(call.by.tenant)
-
-
 async def _kept(call: Call) -> Kept:
     """The agent that is asked for, and its version."""
-    kept = await _roster(call).agent(call.path["name"])
+    kept = await call.roster.agent(call.path["name"])
     if kept is None:
         raise Problem(404, f"no agent is called {call.path['name']!r}")
     return kept
-
-
-async def _subscribe(call: Call, one: Standing, before: tuple[str, ...]) -> None:
-    """Have an agent hear from now on what is published on topics that it did not hear before."""
 
 
 def _shown(kept: Kept) -> AgentShown:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from coterie.doors.http.api.kept import After
 from coterie.doors.http.api.shapes import Decided, QuestionShown
-from coterie.doors.http.operations import Call, Operations
+from coterie.doors.http.operations import Call, Operations, Some
 from coterie.kernel.inquiries import Inquiry
 
 operations = Operations()
 
 
-@operations.add("GET", "/v1/approvals", needs="viewer", gives=list[QuestionShown])
-async def list_approvals(call: Call) -> list[QuestionShown]:
-    """The questions that are open, the oldest first."""
-    return [question_shown(one) for one in await call.host.questions()]
+@operations.add("GET", "/v1/approvals", needs="viewer", query=After, gives=list[QuestionShown], tagged=True)
+async def list_approvals(call: Call) -> Some:
+    """The questions that are open, the oldest first, a page at a time; `Link` says where the next one is."""
+    wanted: After = call.query
+    asked = await call.host.questions()
+    place = next((at for at, one in enumerate(asked, 1) if one.id == wanted.after), 0)
+    page, more = asked[place : place + wanted.limit], len(asked) > place + wanted.limit
+    return Some([question_shown(one) for one in page], page[-1].id if more else None)
 
 
-@operations.add("GET", "/v1/approvals/{id}", needs="viewer", gives=QuestionShown, problems=(404,))
+@operations.add(
+    "GET", "/v1/approvals/{id}", needs="viewer", gives=QuestionShown, problems=(404,), tagged=True
+)
 async def show_approval(call: Call) -> QuestionShown:
     """One question, open or not."""
     return question_shown(await call.host.inquiry(call.path["id"]))

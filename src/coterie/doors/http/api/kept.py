@@ -1,4 +1,4 @@
-"""What the API takes and gives of what is kept beside runs: agents, messages and memories."""
+"""What the API takes and gives of what is kept beside runs: agents, teams, messages, memories, topics and boards."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from coterie.doors.http.api.shapes import Caps, Name, Text
+from coterie.shell.feeds import Posted
 from coterie.words.memory import By, Kind
 from coterie.words.standing import OnBusy
 
@@ -219,3 +220,117 @@ class Count(Struct, frozen=True, kw_only=True):
     """How many there were."""
 
     count: int
+
+
+class NewPublished(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Something to publish; any JSON."""
+
+    message: Any
+
+
+class PublishedShown(Struct, frozen=True, kw_only=True):
+    """What was published on a topic: its number there, by whom, and when (since the epoch)."""
+
+    number: int
+    topic: str
+    message: Any
+    by: str
+    time: float
+
+
+class TopicShown(Struct, frozen=True, kw_only=True):
+    """A topic: the number of its last message, and when that came."""
+
+    name: str
+    last: int
+    updated: float
+
+
+class TopicPage(Struct, frozen=True, kw_only=True):
+    """Some topics by name, and where the next page begins."""
+
+    topics: list[TopicShown]
+    next: str | None
+
+
+class PublishedPage(Struct, frozen=True, kw_only=True):
+    """Some messages of a topic, the oldest first, and the number after which the next page begins."""
+
+    messages: list[PublishedShown]
+    next: int | None
+
+
+class From(Struct, frozen=True, kw_only=True):
+    """After which number a list goes on, and how much of it one page has."""
+
+    after: Annotated[int, Meta(ge=-1, le=2**53)] = -1
+    limit: Limit = 50
+
+
+class Since(Struct, frozen=True, kw_only=True):
+    """After which number a stream goes on; `Last-Event-ID` says it, too."""
+
+    after: Annotated[int, Meta(ge=-1, le=2**53)] = -1
+
+
+class BoardShown(Struct, frozen=True, kw_only=True):
+    """A board, and when something was put there last."""
+
+    name: str
+    updated: float
+
+
+class BoardList(Struct, frozen=True, kw_only=True):
+    """Some boards by name, and where the next page begins."""
+
+    boards: list[BoardShown]
+    next: str | None
+
+
+class PostedPage(Struct, frozen=True, kw_only=True):
+    """Some entries of a board by key, and where the next page begins."""
+
+    entries: list[Posted]
+    next: str | None
+
+
+class NewPosted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is to stand under a key; any JSON."""
+
+    value: Any
+
+
+class PostedThen(Struct, frozen=True, kw_only=True):
+    """A version of an entry, and when it was put there (since the epoch)."""
+
+    version: int
+    value: Any
+    by: str
+    gone: bool
+    time: float
+
+
+class PostedHistory(Struct, frozen=True, kw_only=True):
+    """Some versions of an entry, the oldest first, and the version after which the next page begins."""
+
+    versions: list[PostedThen]
+    next: int | None
+
+
+class ToolShown(Struct, frozen=True, kw_only=True):
+    """A tool that is offered: what it does, its arguments as a JSON schema, and what is said of it."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+    tags: list[str]
+    sensitive: bool
+    needs_approval: bool
+    idempotent: bool
+
+
+class ToolPage(Struct, frozen=True, kw_only=True):
+    """Some tools by name, and where the next page begins."""
+
+    tools: list[ToolShown]
+    next: str | None

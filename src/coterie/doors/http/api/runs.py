@@ -191,6 +191,8 @@ async def resume_run(call: Call) -> RunShown:
 async def fork_run(call: Call) -> RunShown:
     """Run it again under a new id from an event on, with one thing changed; the rest is taken from its journal."""
     fork: Fork = call.body
+    if fork.changed == "task" and fork.task is None:
+        raise BadInput("a fork with another task says which: `task` is missing")
     change = {fork.changed: getattr(fork, fork.changed)} if fork.changed != "nothing" else {}
     id, origin, actor = call.path["id"], dict[str, Any](by=call.by.name), None
     if fork.set:

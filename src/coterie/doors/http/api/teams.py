@@ -13,7 +13,7 @@ from coterie.doors.http.api.shapes import OptionShown, TeamShown
 from coterie.doors.http.library import Offer
 from coterie.doors.http.operations import Call, Operations, Some, Tagged
 from coterie.doors.http.problems import Problem
-from coterie.doors.http.roster import Kept, Roster, Team
+from coterie.doors.http.roster import Kept, Team
 from coterie.doors.letters import Look
 from coterie.errors import BadInput
 from coterie.teamfile.survey import survey
@@ -33,7 +33,7 @@ async def list_teams(call: Call) -> Some:
     names = names[names.index(wanted.after) + 1 :] if wanted.after in names else names
     page = [_offered(call, offers[name]) for name in islice(names, wanted.limit + 1)]
     if len(page) <= wanted.limit:
-        rest = await _roster(call).teams("" if begun else wanted.after, wanted.limit + 1 - len(page))
+        rest = await call.roster.teams("" if begun else wanted.after, wanted.limit + 1 - len(page))
         page += [await _written(call, kept) for kept in rest]
     more = len(page) > wanted.limit
     page = page[: wanted.limit]
@@ -54,7 +54,7 @@ async def write_team(call: Call) -> Tagged:
     """Keep a team under a name of its own; runs of it can be begun from now on."""
     new: NewTeam = call.body
     team = Team(name=new.name, document=new.document, by=call.by.name, created=time.time())
-    return _tagged(await _roster(call).place(team))
+    return _tagged(await call.roster.place(team))
 
 
 @operations.add(
@@ -80,7 +80,7 @@ async def change_team(call: Call) -> Tagged:
     team = Team(
         name=kept.value.name, document=call.body.document, by=call.by.name, created=kept.value.created
     )
-    return _tagged(await _roster(call).place(team, kept.version if version is None else version))
+    return _tagged(await call.roster.place(team, kept.version if version is None else version))
 
 
 @operations.add(
@@ -89,13 +89,13 @@ async def change_team(call: Call) -> Tagged:
 async def delete_team(call: Call) -> None:
     """Delete a team that was written here; what runs already goes on."""
     kept, version = await _kept(call), call.version
-    await _roster(call).remove(kept.value, kept.version if version is None else version)
+    await call.roster.remove(kept.value, kept.version if version is None else version)
 
 
 @operations.add("POST", "/v1/check", needs="viewer", body=TeamDocument, gives=Report)
 async def check_team(call: Call) -> Report:
     """What is wrong with a document, and what a run of it may cost at most. Nothing is kept or run."""
-    written = await _roster(call).written(call.body.document, "document")
+    written = await call.roster.written(call.body.document, "document")
     actor, found = looked_into(lambda: call.service.library.read(written, "document"))
     return report_of("document", actor, found)
 
@@ -140,19 +140,15 @@ async def _actor(call: Call, kept: Kept) -> Actor:
         BadFile: if what it names is not there any more.
     """
     team = kept.value
-    written = await _roster(call).written(team.document, team.name)
+    written = await call.roster.written(team.document, team.name)
     return call.service.library.read(written, team.name).actor
 
 
 async def _kept(call: Call) -> Kept:
-    kept = await _roster(call).team(call.path["name"])
+    kept = await call.roster.team(call.path["name"])
     if kept is None:
         raise Problem(404, f"no team is called {call.path['name']!r}")
     return kept
-
-
-def _roster(call: Call) -> Roster:
-    return call.service.roster(call.by.tenant)
 
 
 def _tagged(kept: Kept) -> Tagged:
