@@ -254,7 +254,8 @@ class Nursery:
         """Whom a step wants to run, and where that run comes from."""
         origin = origin_of(self._job, path, asked)
         if isinstance(asked.actor, str):
-            origin = {**self._stage.origin_of(asked.actor), **origin}
+            named = asked.origin if isinstance(asked, Begin) else None
+            origin = {**(named or self._stage.origin_of(asked.actor)), **origin}
         began = Opened(run=id, actor=asked.name, task=asked.task.text, origin=origin)
         return self._stage.found(began), origin
 

@@ -70,19 +70,20 @@ class Begin(Begins, frozen=True):
     """Begin a run that goes its own way, with limits of its own; gives its id.
 
     It is `called` so, if it is: then it is begun once, whoever asks for it. With `at`, in seconds since the epoch, it
-    begins then.
+    begins then. `origin` says where a team comes from whose name does not.
     """
 
     kind: ClassVar[str] = "begin"
     called: str = ""
     at: float | None = None
+    origin: dict[str, Any] | None = None
 
     def __await__(self) -> Generator[Effect[Any], Any, str]:
         run: str = yield self
         return run
 
     def request(self) -> tuple[Any, ...]:
-        return (*super().request(), self.called, self.at)
+        return (*super().request(), self.called, self.at, self.origin)
 
 
 class Renew(Effect[Any], frozen=True):
