@@ -6,8 +6,9 @@ Calling an actor inside a play opens a frame and gives its message. Outside, `ru
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import cache, lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast, overload
 
 from coterie.approval import cleared
@@ -22,6 +23,7 @@ from coterie.words.failure import BestEffort, CollectAll, FailFast, Failure, Pol
 from coterie.words.grant import Grant
 from coterie.words.limits import Limits
 from coterie.words.message import Message
+from coterie.words.moves import Migrate
 from coterie.words.result import Result
 from coterie.words.task import Task, task_of
 
@@ -47,6 +49,8 @@ class Actor:
     """What `manifest` found, once it has looked."""
     accepts: frozenset[str] = frozenset()
     """Older versions of it whose runs may go on with this one (see `team.accepting`)."""
+    migrations: Mapping[str, Migrate] = MappingProxyType({})
+    """By older versions, how the past of their runs is read by this one (see `team.migrating`)."""
 
     def play(self, task: Task, /) -> Coroutine[Any, Any, Message]:
         """The work itself, as a coroutine of effects."""

@@ -15,6 +15,7 @@ from coterie.words.digest import digest_of
 from coterie.words.grant import Grant
 from coterie.words.limits import Limits
 from coterie.words.message import Message
+from coterie.words.moves import Migrate
 from coterie.words.task import Task
 
 A = TypeVar("A", bound=Actor)
@@ -135,12 +136,29 @@ def accepting(actor: A, *versions: str) -> A:
         BadInput: if there is no version, or one that is no digest.
     """
     for version in versions or ("",):
-        if not DIGEST.fullmatch(version):
-            raise BadInput(
-                f"{version!r} is no version: it is 16 digits, as `coterie check --in-flight` names it"
-            )
+        _is_version(version)
     actor.accepts |= frozenset(versions)
     return actor
+
+
+def migrating(actor: A, version: str, migrate: Migrate) -> A:
+    """`actor`, with which runs go on that were opened with that older `version` of it; `migrate` reads their past.
+
+    It is given the steps of a run (`Past`), and says which the newer code has by other names, does not have, or has
+    in other words (`Moves`). It speaks for the actor and all below it, is asked once for each run, and what it
+    says is in the journal.
+
+    Raises:
+        BadInput: if the version is no digest.
+    """
+    _is_version(version)
+    actor.migrations = {**actor.migrations, version: migrate}
+    return actor
+
+
+def _is_version(version: str) -> None:
+    if not DIGEST.fullmatch(version):
+        raise BadInput(f"{version!r} is no version: it is 16 digits, as `coterie check --in-flight` names it")
 
 
 def actors(actor: Actor) -> dict[str, Actor]:

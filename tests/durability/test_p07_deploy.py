@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
-from coterie import Agent, Ask, Task, Team, cancel, replay, resume, run
+from coterie import Agent, Ask, Task, Team, cancel, do, replay, resume, run
 from coterie.doors.cli.commands import coterie
+from coterie.engines.local import LocalEngine
 from coterie.errors import BadInput
 from coterie.kernel.audit import report
 from coterie.kernel.replay import pinned
+from coterie.kernel.story import result
+from coterie.shell.host import Host
 from coterie.shell.inflight import InFlight, in_flight
+from coterie.shell.worker import Worker
 from coterie.stores import SqliteStore
-from coterie.team import accepting, manifest
+from coterie.team import accepting, manifest, migrating
 from coterie.words.effect import Think
+from coterie.words.event import Signalled
+from coterie.words.moves import Moves, Past
 
 
 class Calls:
@@ -151,10 +159,147 @@ def test_a_play_that_goes_another_way_cannot_be_migrated_whatever_it_accepts(tmp
     assert "the journal has ask here, and the play asks nothing" in why
 
 
+def _checked(text: str) -> str:
+    return f"{text} (checked)"
+
+
+def _before() -> Team:
+    """The old code: a writer, one who polishes, a question to a person, and an editor."""
+    writer, polisher, editor = Agent("writer", "Old."), Agent("polisher"), Agent("editor", "Old.")
+
+    async def play(task: Task) -> str:
+        draft = await writer(task.text)
+        await polisher(draft.text)
+        said = await Ask("Good?")
+        return (await editor(f"{draft.text}, {said}")).text
+
+    return Team("desk", (writer, polisher, editor), play, settings={"code": 1})
+
+
+def _after() -> Team:
+    """The new code: the writer is an author, nobody polishes, a check comes before the question, in other words."""
+    author, editor = Agent("author", "New."), Agent("editor", "New.")
+
+    async def play(task: Task) -> str:
+        draft = await author(task.text)
+        checked = await do(_checked, draft.text)
+        said = await Ask("Shall it go out?")
+        return (await editor(f"{checked}, {said}")).text
+
+    return Team("desk", (author, editor), play, settings={"code": 2})
+
+
+def _moves(past: Sequence[Past]) -> Moves:
+    """How the new code reads what the old one did."""
+    [draft] = [step for step in past if step.path == "desk/writer/think.1"]
+    assert (draft.kind, draft.done, draft.value.text) == ("think", True, "writer: go")
+    return Moves(
+        renamed={"desk/writer": "desk/author"},
+        dropped=("desk/polisher",),
+        values={"desk/author/think.1": "author: go"},
+        answered={"desk/_checked.1": "author: go (checked before)"},
+    )
+
+
+async def _parked_before(path: Path) -> tuple[SqliteStore, Calls]:
+    """A store with a run of the old code that waits for a person."""
+    store, calls = SqliteStore(path), Calls()
+    await run(_before(), "go", store=store, id="r", model=calls)
+    calls.made.clear()
+    return store, calls
+
+
+def _migrating(moves: Any = _moves) -> Team:
+    return migrating(_after(), manifest(_before())["desk"], moves)
+
+
+def test_a_function_says_how_newer_code_reads_the_past(tmp_path: Path) -> None:
+    """Steps by other names, left out, in other words, or never asked: what was done stays done, and its cost counts."""
+
+    async def scene() -> None:
+        store, calls = await _parked_before(tmp_path / "r.db")
+        assert (await resume(_after(), "r", store=store, model=calls)).status == "needs_migration"
+        [flying] = await in_flight(store, lambda began: _migrating())
+        assert (flying.fits, flying.migrates, flying.by) == (True, True, ("desk",))
+        waiting = await resume(_migrating(), "r", store=store, model=calls)
+        assert (waiting.status, list(waiting.waiting), calls.made) == ("waiting", ["desk/ask.1"], [])
+        done = await resume(_after(), "r", store=store, model=calls, answers={"desk/ask.1": "yes"})
+        assert done.text == "editor: author: go (checked before), yes"
+        assert calls.made == [("editor", "New.")]
+        assert done.usage.requests == 3  # with that of who polished
+        records = await store.read("r")
+        [moved] = [one.event for one in records if getattr(one.event, "kind", "") == "moved"]
+        assert (moved.about, moved.value["dropped"]) == ("desk", ["desk/polisher"])
+        assert pinned(records) == manifest(_after())
+        assert (await replay(_after(), "r", store=store)).text == done.text
+        await store.close()
+
+    asyncio.run(scene())
+
+
+def test_a_migration_that_fails_or_does_not_fit_leaves_the_run_parked(tmp_path: Path) -> None:
+    """What it raises, gives, or forgets is said, and nothing is written."""
+
+    def raises(past: Sequence[Past]) -> Moves:
+        raise KeyError("writer")
+
+    cases: list[tuple[Any, str]] = [
+        (raises, "the migration of 'desk' failed: KeyError: 'writer'"),
+        (lambda past: None, "the migration of 'desk' gives Moves, not NoneType"),
+        (lambda past: Moves(), "and the play asks nothing"),
+    ]
+
+    async def scene() -> None:
+        store, calls = await _parked_before(tmp_path / "r.db")
+        events = len(await store.read("r"))
+        for moves, words in cases:
+            result = await resume(_migrating(moves), "r", store=store, model=calls)
+            assert result.failure is not None
+            assert result.status == "needs_migration"
+            assert words in result.failure.message
+        assert (len(await store.read("r")), calls.made) == (events, [])
+        await store.close()
+
+    asyncio.run(scene())
+
+
+def test_a_worker_goes_on_by_a_migration_as_anybody_does(tmp_path: Path) -> None:
+    """With the code that does not fit the run stays parked and is given back to nobody; with a migration it ends."""
+
+    async def worked(store: SqliteStore, calls: Calls, team: Team) -> int:
+        engine = LocalEngine()
+        host = Host(store, actor_of=lambda began: team, model=lambda origin: calls)
+        worker = Worker(engine, lambda tenant: host)
+        working = asyncio.create_task(worker.work())
+        await engine.dispatch("r", tenant="default")
+        while not worker.performed:
+            await asyncio.sleep(0)
+        working.cancel()
+        await asyncio.wait([working])
+        await worker.drain(1)
+        await engine.close()
+        return len(await store.read("r"))
+
+    async def scene() -> None:
+        store, calls = await _parked_before(tmp_path / "r.db")
+        before = len(await store.read("r"))
+        await store.signal("r", Signalled("answer", "desk/ask.1", {"value": "yes", "by": "ada"}))
+        assert await worked(store, calls, _after()) == before
+        await store.signal("r", Signalled("answer", "desk/ask.1", {"value": "yes", "by": "ada"}))
+        assert await worked(store, calls, _migrating()) > before
+        done = result("r", await store.read("r"))
+        assert (done.status, done.text) == ("succeeded", "editor: author: go (checked before), yes")
+        await store.close()
+
+    asyncio.run(scene())
+
+
 def test_a_version_is_a_digest() -> None:
     """Anything else is refused when the team is built."""
     with pytest.raises(BadInput, match="is no version"):
         accepting(Agent("a"), "1.0")
+    with pytest.raises(BadInput, match="is no version"):
+        migrating(Agent("a"), "1.0", _moves)
 
 
 TEAM = """

@@ -10,9 +10,11 @@ from msgspec import Struct
 
 from coterie.errors import Diverged, OverLimit
 from coterie.kernel.machine import Machine
+from coterie.kernel.moves import MOVED, Told, answer_to, told
 from coterie.words.digest import encode
 from coterie.words.effect import Effect, Stored, Think, body_of, kind_of
 from coterie.words.event import Asked, Closed, Noted, Opened, Record, Settled, Signalled
+from coterie.words.usage import NOTHING
 
 PERMISSION = "permission"
 """What a question is about that a person is asked before a step is begun."""
@@ -86,7 +88,8 @@ def replay(machine: Machine, records: Sequence[Record], *, migrating: bool = Fal
         Diverged: if the journal holds an ask that the machine does not make, or makes otherwise.
     """
     wanted: dict[str, Asked] = {}
-    begun = _Begun(machine)
+    begun, past = _Begun(machine), told(records)
+    records = past.records
     eased = len(records) if migrating else _migrated(records)
     for n, record in enumerate(records):
         event = record.event
@@ -95,22 +98,39 @@ def replay(machine: Machine, records: Sequence[Record], *, migrating: bool = Fal
             begun.since.pop(event.path, None)
             machine.settle(event)
         elif type(event) is Asked:
-            for asked in machine.wants():
-                wanted[asked.path] = asked
+            _want(machine, wanted, past, n)
             same = compare(event, wanted.get(event.path), eased=n < eased)
             if same or kind_of(event.effect) != Think.kind:
                 begun.asked(event.path, record.time)
         elif type(event) is Noted and event.fact in ("refused", "asks"):
             begun.noted(event)
         elif type(event) is Signalled:
+            if event.kind == MOVED:
+                _want(machine, wanted, past, n)
             signal(machine, event)
             begun.signalled(event, record.time)
-    for asked in machine.wants():
-        wanted[asked.path] = asked
+    _want(machine, wanted, past, len(records))
+    if past.cost is not NOTHING:  # of what newer code never asked for
+        machine.root.spend(past.cost)
+        machine.budget.root.settle((), past.cost)
     machine.notes()
     machine.dropped()
     asked_now = [asked for path, asked in wanted.items() if path in machine.parked]
     return Resumed(asked_now, {path: time for path, time in begun.since.items() if path in machine.parked})
+
+
+def _want(machine: Machine, wanted: dict[str, Asked], past: Told, at: int) -> None:
+    """Take what the machine asks for now; what a migration answers there is settled at once."""
+    fresh = machine.wants()
+    for asked in fresh:
+        wanted[asked.path] = asked
+    answers = past.answers(at) if past.answered else {}
+    due = [asked for asked in fresh if asked.path in answers]
+    for asked in due:
+        if wanted.pop(asked.path, None) is not None:
+            machine.settle(answer_to(asked, answers[asked.path]))
+    if due:
+        _want(machine, wanted, past, at)
 
 
 class _Begun:

@@ -23,7 +23,7 @@ from coterie.kernel.values import storable, to_plain
 from coterie.ports import Counting, Lease, Observer, Policy, Store
 from coterie.reach.lineage import performing
 from coterie.shell.gate import Gate
-from coterie.shell.inflight import fits
+from coterie.shell.inflight import fit
 from coterie.shell.purse import Purse
 from coterie.shell.reuse import Memo
 from coterie.shell.runner import Runner
@@ -309,23 +309,23 @@ class Job:
             NotOpen: if there is an answer to a question that is not open.
         """
         began = opened(records)
-        migrating = not fits(self.actor, self.id, records)
         task = task_of_run(began)
         self.limits = began.limits
         self.origin = began.origin
         if (by := began.origin.get(GOVERNED)) is not None:
             self.by = msgspec.convert(by, Principal)
             self._is_governed()
-        runner = self._made(lease, task, len(records), begun(records))
         events: list[Event] = []
         kept = counted(records)
         if closed(kept) is not None:
             reopened = reopening(kept)
             events.append(reopened)
             kept = [record for record in kept if record.seq not in reopened.value]
-        standing = replay(runner.machine, kept, migrating=migrating)
-        if migrating:
-            events.append(Signalled("migrated", value=manifest(self.actor)))
+        how = fit(self.actor, self.id, records, kept)
+        runner = self._made(lease, task, len(records), begun(records))
+        standing = replay(runner.machine, how.records, migrating=how.migrating)
+        if how.migrating:
+            events += [*how.moved, Signalled("migrated", value=manifest(self.actor))]
         if paused(kept):
             events.append(Signalled("unpaused"))
         if self.raised:

@@ -65,7 +65,8 @@ class Noted(Struct, frozen=True, tag="noted"):
 class Signalled(Struct, frozen=True, tag="signalled"):
     """Something came from outside: `cancel`, `message` (on topic `about`), `raised` (limits of the frame
     `about`), `limit` (one that time has reached), `answer` (of a person to the question at `about`; what it
-    settles follows), `refused` (an answer that was none), `migrated` (to the versions in `value`), `pause`
+    settles follows), `refused` (an answer that was none), `moved` (all before it is read by the moves in `value` from
+    then on), `migrated` (to the versions in `value`), `pause`
     (of what is begun, with `value` seconds for what is under way), `unpaused`, or `resume`.
 
     A `resume` with `value` n says that events n and later, up to this one, no longer count.

@@ -26,7 +26,8 @@ def looked_at(store: str, team: str | None, *, as_json: bool) -> int:
         if not one.fits:
             click.echo(harmless(f"{one.id} ({one.actor}): {one.why}"))
         elif one.migrates:
-            click.echo(harmless(f"{one.id} ({one.actor}): goes on, by a migration that its actors accept"))
+            how = f"the migration of {', '.join(one.by)}" if one.by else "a migration that its actors accept"
+            click.echo(harmless(f"{one.id} ({one.actor}): goes on, by {how}"))
     click.echo(f"{len(found)} in flight, {len(misfits)} of them cannot go on")
     return 1 if misfits else 0
 
