@@ -7,8 +7,8 @@ from pathlib import Path
 
 from coterie.models import scripted
 from tests.page.browser import LOOKS, chromium, window
-from tests.page.stage import Held, says, standing
-from tests.page.test_browser import begun
+from tests.page.stage import Held, furnish, says, standing
+from tests.page.test_browser import begun, furnisher
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 LARGEST = 150_000
@@ -23,6 +23,9 @@ def places(url):
     tabs = {tab: f"{run}?tab={tab}" for tab in ("rounds", "talk", "board", "budget", "events")}
     views = {"runs": "/", "run": run, "past": f"{run}?at=14", "question": desk, "approvals": "/approvals"}
     views |= {"teams": "/teams", "team": "/teams/workshop", "agents": "/agents", "usage": "/usage"}
+    with furnisher(url) as client:
+        furnish(client)
+    views |= {"agent": "/agents/keeper", "memory": "/memory?text=flour"}
     return {**views, **tabs, "settings": "/settings", "diff": f"/diff?a={run[6:]}&b={other[6:]}"}
 
 

@@ -108,6 +108,27 @@ class Held:
         return message
 
 
+def furnish(client):
+    """A standing agent that was told something, and a few things to remember, by somebody who may do all."""
+    agent = {
+        "name": "keeper",
+        "description": "Keeps the ledger of the mill, and knows every bill of it.",
+        "instructions": "Answer from the ledger, and say which row.",
+        "limits": {"usd": 0.5},
+    }
+    assert client.post("/v1/agents", json=agent).status_code in (201, 409)  # it may stand there already
+    for text in ("What did the wheel cost?", "Who has paid?"):
+        message, once = {"text": text, "wait": 10}, {"idempotency-key": text}
+        told = client.post("/v1/agents/keeper/messages", json=message, headers=once)
+        assert told.status_code == 201, told.text
+    for key, text, tags in (
+        ("mill", "The mill stands at the river, and its wheel was mended in May.", ["mill", "river"]),
+        ("flour", "Flour is bought of Ada, at 12.5 a sack.", ["flour"]),
+    ):
+        kept = {"key": key, "text": text, "tags": tags, "source": "ledger.csv", "shared": ["*"]}
+        assert client.post("/v1/memory", json=kept).status_code == 201
+
+
 def service_at(folder, *, model=None, teams="", names=(), settings=None):
     """A service whose files are in `folder`, offering the teams above and some more."""
     file = folder / "team.py"

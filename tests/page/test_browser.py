@@ -7,7 +7,7 @@ import pytest
 
 from coterie.models import scripted
 from tests.page.browser import LOOKS, chromium, grave, wider_than_the_window, window
-from tests.page.stage import TOKEN, Held, says, standing
+from tests.page.stage import TOKEN, Held, furnish, says, standing
 
 TABS = ("story", "rounds", "talk", "board", "budget", "events")
 
@@ -19,10 +19,15 @@ def browser():
         yield one
 
 
+def furnisher(url):
+    """Somebody who may do all, over the API."""
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    return httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=20)
+
+
 def begun(url, team, task="Build a mill, or buy flour?"):
     """The place of a run that the API has begun, once it has ended or waits."""
-    headers = {"authorization": f"Bearer {TOKEN}"}
-    with httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=20) as client:
+    with furnisher(url) as client:
         id = client.post("/v1/runs", json={"team": team, "task": task}).json()["id"]
         client.get(f"/v1/runs/{id}/wait")
     return f"/runs/{id}"
@@ -87,6 +92,8 @@ def test_every_view_can_be_used_by_everybody(tmp_path, browser, look):
     """axe-core finds nothing serious, and nothing is wider than the window: in light, in dark and on a phone."""
     with standing(tmp_path) as url, window(browser, url, look=look) as page:
         workshop, desk = begun(url, "workshop"), begun(url, "desk")
+        with furnisher(url) as client:
+            furnish(client)
         diff = f"/diff?a={workshop[6:]}&b={desk[6:]}"
         runs = (desk, f"{workshop}?at=9", *(f"{workshop}?tab={tab}" for tab in TABS))
         places = (
@@ -96,6 +103,9 @@ def test_every_view_can_be_used_by_everybody(tmp_path, browser, look):
             "/teams",
             "/teams/workshop",
             "/agents",
+            "/agents/keeper",
+            "/memory",
+            "/memory?of=keeper",
             "/usage",
             "/settings",
         )
@@ -105,6 +115,40 @@ def test_every_view_can_be_used_by_everybody(tmp_path, browser, look):
             page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
             found[place] = (grave(page), wider_than_the_window(page))
         assert found == dict.fromkeys(found, ([], 0))
+
+
+def test_everything_is_done_by_keyboard(tmp_path, browser):
+    """In, past the places, through a run's moments, and a question answered, without a mouse."""
+    with standing(tmp_path) as url, window(browser, url, let_in=False) as page:
+        desk = begun(url, "desk")
+        page.goto(f"/login?next={desk}")
+        tabbed_to(page, "document.activeElement.name === 'token'")
+        page.keyboard.type(TOKEN)
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"{url}{desk}")
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.id") == "main"
+        tabbed_to(page, "document.activeElement.type === 'range'")
+        page.keyboard.press("ArrowLeft")
+        page.locator(".moment.past").wait_for()
+        page.keyboard.press("End")
+        page.locator(".moment:not(.past)").wait_for()
+        tabbed_to(page, "document.activeElement.textContent === 'approve'")
+        page.keyboard.press("Enter")
+        page.locator("#state", has_text="succeeded").wait_for()
+
+
+def tabbed_to(page, there):
+    """Press Tab until the focus is where it is wanted, and can be seen."""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate(there):
+            style = "getComputedStyle(document.activeElement).outlineStyle"
+            assert page.evaluate(style) != "none"
+            return
+    raise AssertionError(f"no number of tabs leads there: {there}")
 
 
 def test_the_page_is_whole_without_a_script(tmp_path, browser):

@@ -8,7 +8,8 @@ from html import escape
 import httpx
 import pytest
 
-from tests.page.stage import TOKEN, standing
+from coterie.doors.http.keys import KeyRing
+from tests.page.stage import TOKEN, furnish, standing
 
 CANARY = "<img src=x onerror=\"alert('1')\"><script>alert(2)</script>"
 TEAMS = f'''
@@ -212,6 +213,82 @@ def test_usage_is_added_up(stage):
     assert re.search(r"hope \d+ 0 \d+", seen)
 
 
+def test_usage_of_all_tenants_is_for_the_token_of_this_machine(tmp_path):
+    """Who has it sees each tenant; an administrator of one sees none but their own, on the page and over the API."""
+    with standing(tmp_path) as url, browser(url) as local:
+        let_in(local)
+        started(local, "panel")
+        ring = KeyRing(tmp_path / "keys.db")
+        secret, _ = ring.make("ada", tenant="acme", role="admin")
+        with browser(url) as other:
+            let_in(other, secret)
+            started(other, "panel")
+            theirs, asked = other.get("/usage").text, other.get("/v1/usage", params={"by": "tenant"}).json()
+        ours, told = local.get("/usage").text, local.get("/v1/usage", params={"by": "tenant"}).json()
+    assert ("By tenant" in theirs, "By tenant" in ours) == (False, True)
+    assert ([one["name"] for one in asked], sorted(one["name"] for one in told)) == (
+        ["acme"],
+        ["acme", "default"],
+    )
+    assert re.search(r"acme \d+ 0 \d+", " ".join(re.sub(r"<[^>]+>", " ", ours).split()))
+
+
+def test_a_standing_agent_is_seen_and_told_something(stage):
+    """It is listed with what it does; its conversation has what was said, the reply and the run; more can be said."""
+    furnish(stage)
+    assert "keeper" in text_of(stage.get("/agents"))
+    seen = text_of(stage.get("/agents/keeper"))
+    assert "Answer from the ledger" in seen
+    assert "What did the wheel cost?" in seen
+    assert "keeper has read" in seen
+    assert seen.index("Who has paid?") < seen.index("What did the wheel cost?")
+    told = stage.post("/agents/keeper/say", data={"text": "And the flour?"})
+    assert (told.status_code, told.headers["location"]) == (303, "/agents/keeper")
+    assert stage.get("/v1/agents/keeper/messages/2", params={"wait": 10}).json()["state"] == "succeeded"
+    assert "And the flour?" in text_of(stage.get("/agents/keeper"))
+    assert [stage.get("/agents/nobody").status_code, stage.post("/agents/nobody/say").status_code] == [
+        404,
+        404,
+    ]
+    assert "What it remembers" in seen
+    assert stage.get("/memory?of=nobody").status_code == 404
+    shared = stage.get("/memory?of=keeper").text
+    assert ("The mill stands" in shared, "Forget mill" in shared) == (True, False)
+    assert "Nothing that is remembered fits" in text_of(stage.get("/memory?of=keeper&tags=none"))
+
+
+def test_memory_is_searched_and_forgotten(stage):
+    """By words and tags, with where it came from; what is one's own is forgotten with a button, once."""
+    furnish(stage)
+    assert "The mill stands" in text_of(stage.get("/memory"))
+    found = text_of(stage.get("/memory", params={"text": "flour"}))
+    assert found.index("Flour is bought") < found.find("The mill stands") or "The mill stands" not in found
+    assert "from ledger.csv" in found
+    tagged = text_of(stage.get("/memory", params={"tags": "river"}))
+    assert ("The mill stands" in tagged, "Flour is bought" in tagged) == (True, False)
+    assert stage.post("/memory/forget", data={"key": "mill"}).headers["location"] == "/memory"
+    assert stage.post("/memory/forget", data={"key": "mill"}).status_code == 404
+    assert stage.post("/memory/forget").status_code == 404
+    assert "The mill stands" not in text_of(stage.get("/memory"))
+
+
+def test_memory_of_others_is_read_and_not_forgotten(tmp_path):
+    """What is shared is there without a button; a viewer forgets nothing; an agent's memory is an admin's to forget."""
+    with standing(tmp_path) as url, browser(url) as admin:
+        let_in(admin)
+        furnish(admin)
+        assert '<button class="danger"' in admin.get("/memory").text
+        ring = KeyRing(tmp_path / "keys.db")
+        for role, answer in (("viewer", 403), ("operator", 404)):
+            with browser(url) as other:
+                let_in(other, ring.make(f"a-{role}", role=role)[0])
+                seen = other.get("/memory").text
+                assert ("The mill stands" in seen, "Forget mill" in seen) == (True, False)
+                assert other.post("/memory/forget", data={"key": "mill"}).status_code == answer
+                assert other.post("/memory/forget", data={"key": "x", "of": "keeper"}).status_code == 403
+                assert ("Say it" in other.get("/agents/keeper").text) is (role == "operator")
+
+
 def test_keys_are_made_rotated_and_revoked(stage):
     """Shown once; what was revoked opens nothing."""
     made = stage.post("/keys", data={"name": "bob", "role": "viewer", "days": "3"})
@@ -316,6 +393,15 @@ def test_no_text_of_a_run_becomes_markup(tmp_path):
         client.get(f"/v1{run}/wait")
         seen += [client.get(f"{run}?tab={tab}").text for tab in TABS]
         seen += [client.get(f"/?text={CANARY}").text, client.get(f"/login?next={CANARY}").text]
+        kept = {"text": CANARY, "tags": [CANARY], "source": CANARY, "key": CANARY}
+        assert client.post("/v1/memory", json=kept).status_code == 201
+        agent = {"name": "eve", "description": CANARY, "instructions": CANARY}
+        assert client.post("/v1/agents", json=agent).status_code == 201
+        client.post("/agents/eve/say", data={"text": CANARY})
+        seen += [
+            client.get(place).text
+            for place in ("/memory", "/agents", "/agents/eve", f"/memory?text={CANARY}")
+        ]
         seen += [client.get(f"{run}?frame={CANARY}").text, client.get(f"/{CANARY}").text]
         seen += [client.get("/diff", params={"a": run[6:], "b": run[6:]}).text, client.get("/usage").text]
         seen += [client.get("/diff", params={"a": CANARY}).text]
@@ -335,6 +421,7 @@ def test_pages_keep_to_their_policy(stage):
         "/teams/workshop",
         "/approvals",
         "/agents",
+        "/memory",
         *(f"{run}?tab={tab}" for tab in TABS),
     ):
         answer = stage.get(path)

@@ -122,7 +122,16 @@ class Service:
     async def count(self, status: str) -> int:
         """How many runs of all tenants stand there."""
         which = Which(statuses=(status,))
-        return sum([len(await self.host(tenant).runs(which)) for tenant in {*self._tenants, *self._hosts}])
+        return sum([len(await self.host(tenant).runs(which)) for tenant in self.tenants])
+
+    @property
+    def tenants(self) -> list[str]:
+        """Every tenant that has anything here, in order of their names."""
+        return sorted({*self._tenants, *self._hosts})
+
+    def seen_by(self, who: Principal) -> list[str]:
+        """Whose runs somebody may add up: of all tenants with the token of this machine, else of their own."""
+        return self.tenants if who is LOCAL else [who.tenant]
 
     def alongside(self, keeps: Callable[[], AbstractAsyncContextManager[Any]]) -> None:
         """Have what a door keeps going opened after the hosts, and closed before them."""

@@ -15,6 +15,11 @@ def to_team(name: str) -> str:
     return f"/teams/{quote(name, safe='')}"
 
 
+def to_agent(name: str, part: str = "") -> str:
+    """The address of a standing agent, or of a part of it."""
+    return f"/agents/{quote(name, safe='')}{f'/{part}' if part else ''}"
+
+
 def asked(**query: str | int | None) -> str:
     """What stands behind the `?`, without what is None or empty."""
     given = {name: value for name, value in query.items() if value is not None and value != ""}

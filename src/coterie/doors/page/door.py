@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -17,6 +18,7 @@ from coterie.doors.http.service import Service
 from coterie.doors.page.elements import Html
 from coterie.doors.page.layout import failed
 from coterie.errors import CoterieError
+from coterie.shell.gate import permitted
 from coterie.shell.host import Host
 from coterie.words.principal import Principal, Role
 
@@ -58,6 +60,16 @@ class Visit:
             Problem: 422, if it is none.
         """
         return whole(name, self.query.get(name, ""))
+
+    def permitted(self, action: str, resource: str, **context: Any) -> None:
+        """See that the policy of the service lets who asks do something, right now.
+
+        Raises:
+            Denied: if it does not, or leaves it to a person.
+        """
+        policy = self.service.policy
+        if policy is not None:
+            permitted(policy, self.who, action, resource, context)
 
     @property
     def id(self) -> str:

@@ -6,9 +6,11 @@ from coterie.doors.page.approvals import decide, inbox
 from coterie.doors.page.deeds import cancel, fork, pause, resume
 from coterie.doors.page.diff import compare
 from coterie.doors.page.door import View
+from coterie.doors.page.memory import forget, show_memory
 from coterie.doors.page.run import show_run
 from coterie.doors.page.runs import list_runs
 from coterie.doors.page.settings import make, revoke, rotate, show_settings
+from coterie.doors.page.standing import say, show_agent
 from coterie.doors.page.teams import draw_team, list_agents, list_teams, show_team, start
 from coterie.doors.page.usage import show_usage
 from coterie.words.principal import Role
@@ -25,6 +27,10 @@ VIEWS: tuple[tuple[str, str, Role, View], ...] = (
     ("GET", "/teams/{id}/graph.svg", "viewer", draw_team),
     ("POST", "/teams/{id}/start", "operator", start),
     ("GET", "/agents", "viewer", list_agents),
+    ("GET", "/agents/{id}", "viewer", show_agent),
+    ("POST", "/agents/{id}/say", "operator", say),
+    ("GET", "/memory", "viewer", show_memory),
+    ("POST", "/memory/forget", "operator", forget),
     ("GET", "/diff", "viewer", compare),
     ("GET", "/usage", "viewer", show_usage),
     ("GET", "/settings", "viewer", show_settings),

@@ -130,7 +130,7 @@ def bars(rows: list[tuple[str, float, str]], most: float, title: str) -> Html:
         el("title", title),
         *shown,
         viewBox=f"0 0 800 {len(rows) * high + 6}",
-        class_="chart",
+        class_="chart named",
         role="img",
     )
 

@@ -13,6 +13,7 @@ from coterie.doors.page.door import Visit, see
 from coterie.doors.page.elements import Child, Html, el
 from coterie.doors.page.forms import limits_of, options_of, start_form
 from coterie.doors.page.layout import badge, clock, empty, headline, page, section, table
+from coterie.doors.page.standing import standing_agents
 from coterie.errors import CoterieError
 from coterie.teamfile.survey import Node, survey, walk
 from coterie.words.limits import DEFAULT
@@ -132,7 +133,7 @@ async def start(visit: Visit) -> Response:
 
 
 async def list_agents(visit: Visit) -> Html:
-    """Every agent of every team that is offered: its model, its tools, and where it works."""
+    """Standing agents, and every agent of every team that is offered: its model, its tools, and where it works."""
     found: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
     for offer in visit.service.library.offers.values():
         try:
@@ -146,7 +147,12 @@ async def list_agents(visit: Visit) -> Html:
             if one.kind == "agent":
                 found.setdefault((one.name, one.model, one.tools), []).append(offer.name)
     rows: list[list[Child]] = [
-        [name, model or "as the run says", ", ".join(tools) or "–", _teams(teams)]
+        [
+            name,
+            model if model not in ("", "default") else "as the run says",
+            ", ".join(tools) or "–",
+            _teams(teams),
+        ]
         for (name, model, tools), teams in sorted(found.items())
     ]
     heads = ("Agent", "Model", "Tools", "In teams")
@@ -155,11 +161,18 @@ async def list_agents(visit: Visit) -> Html:
         if rows
         else empty("No team has agents of its own.")
     )
-    return page("Agents", headline("Agents"), shown, who=visit.who, at="/agents")
+    return page(
+        "Agents",
+        headline("Agents"),
+        await standing_agents(visit),
+        section("In teams", shown, id="members"),
+        who=visit.who,
+        at="/agents",
+    )
 
 
-def _teams(names: list[str]) -> list[Child]:
+def _teams(names: list[str]) -> Html:
     links: list[Child] = []
     for name in dict.fromkeys(names):
         links += [", " if links else None, el("a", name, href=to_team(name))]
-    return links
+    return el("span", *links)

@@ -1,4 +1,4 @@
-"""What was spent: by team, by agent, by model and by day, of the last runs."""
+"""What was spent: by team, agent, model and day, and for who may see them all by tenant, of the last runs."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ async def show_usage(visit: Visit) -> Html:
     told: dict[By, dict[str, Usage]] = {
         by: await _used(visit, runs, by) for by in ("day", "team", "agent", "model")
     }
+    tenants = await _by_tenant(visit)
     total = sum([one.usage for one in runs], NOTHING)
     parts: list[Child] = [
         figures(
@@ -37,6 +38,7 @@ async def show_usage(visit: Visit) -> Html:
             ("Cost", money(total.usd)),
         ),
         el("p", f"The last {RUNS} runs are added up.", class_="quiet") if len(runs) == RUNS else None,
+        _part("By tenant", _most(tenants), id="tenants") if len(tenants) > 1 else None,
         _part("By day", dict(sorted(told["day"].items(), reverse=True)), id="days"),
         _part("By team", _most(told["team"]), id="teams"),
         _part("By agent", _most(told["agent"]), id="agents"),
@@ -45,7 +47,17 @@ async def show_usage(visit: Visit) -> Html:
     nothing = empty(
         "Nothing has run here yet, so nothing was spent.", el("a", "Choose a team", href="/teams")
     )
-    return page("Usage", headline("Usage"), *(parts if runs else [nothing]), who=visit.who, at="/usage")
+    shown = parts if runs or tenants else [nothing]
+    return page("Usage", headline("Usage"), *shown, who=visit.who, at="/usage")
+
+
+async def _by_tenant(visit: Visit) -> dict[str, Usage]:
+    """What the last runs of each tenant spent whose sums one may see; nothing for one in which nothing has run."""
+    found: dict[str, Usage] = {}
+    for tenant in visit.service.seen_by(visit.who):
+        for run in await visit.service.host(tenant).runs(Which(limit=RUNS)):
+            found[tenant] = found.get(tenant, NOTHING) + run.usage
+    return found
 
 
 async def _used(visit: Visit, runs: Sequence[Overview], by: By) -> dict[str, Usage]:
