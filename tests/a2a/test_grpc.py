@@ -84,6 +84,22 @@ def test_a_team_that_is_not_there_takes_nothing(tmp_path):
     assert [one if one == "done" else one[0] for one in seen] == ["NOT_FOUND", "NOT_FOUND", "done", "done"]
 
 
+def test_a_call_says_which_trace_it_is_a_part_of(tmp_path):
+    """As a request over HTTP does, and the run is in it."""
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    here = f"127.0.0.1:{free_port()}"
+
+    async def talk(_, service):
+        async with grpc.aio.insecure_channel(here) as channel:
+            request = said("Go", now=True)
+            request.tenant = "person"
+            metadata = (KEY, ("a2a-version", "1.0"), ("traceparent", parent))
+            task = (await A2AServiceStub(channel).SendMessage(request, metadata=metadata)).task
+        return (await service.host("default").journal(task.id))[0].event.origin["traceparent"]
+
+    assert talked(tmp_path, talk, settings=Settings(grpc=here)) == parent
+
+
 def certificate(folder):
     """The files of a certificate for 127.0.0.1 and its key, and the certificate as its own authority."""
     key = ec.generate_private_key(ec.SECP256R1())

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 HEADER = "traceparent"
 """What the parent is called: in HTTP headers, in the `_meta` of MCP, and in the origin of a run."""
@@ -45,8 +46,22 @@ def within(parent: str) -> Generator[None]:
     if not parent:
         yield
         return
-    token = _came.set(parent)
+    token, attached = _came.set(parent), _attached(parent)
     try:
         yield
     finally:
         _came.reset(token)
+        if attached is not None:
+            sys.modules["opentelemetry.context"].detach(attached)
+
+
+def _attached(parent: str) -> Any:
+    """Have spans of others, such as of the protocols' kits, be below `parent` too, where OpenTelemetry is in use."""
+    otel, context = sys.modules.get("opentelemetry.trace"), sys.modules.get("opentelemetry.context")
+    if otel is None or context is None:
+        return None
+    _, trace_id, span_id, flags = parent.split("-")
+    above = otel.SpanContext(
+        int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=otel.TraceFlags(int(flags, 16))
+    )
+    return context.attach(otel.set_span_in_context(otel.NonRecordingSpan(above)))

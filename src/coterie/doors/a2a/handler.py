@@ -35,6 +35,7 @@ from coterie.kernel.replay import counted
 from coterie.kernel.story import closed, opened, result
 from coterie.kernel.values import to_plain
 from coterie.reach.lineage import ABOVE
+from coterie.reach.trace import HEADER, parent_of, within
 from coterie.shell.host import Host
 from coterie.wire.a2a import message_of, plain_of, task_of_message
 from coterie.words.event import Record
@@ -224,9 +225,11 @@ class Handler(RequestHandler):
         if above:
             await not_round(host, scope.team, task.text, above)
             origin[ABOVE] = above
+        parent = parent_of(context.state.get("headers", {}).get(HEADER))
         try:
             actor = self._service.library.actor(origin)
-            return await host.begin(actor, task, id=run, origin=origin, limits=limits, by=scope.by)
+            with within(parent):
+                return await host.begin(actor, task, id=run, origin=origin, limits=limits, by=scope.by)
         except Busy:
             return run
         except Denied as error:
