@@ -9,7 +9,7 @@ DEV := $(VENV)/.installed-dev
 PEERS := $(patsubst tests/interop/peers/%.txt,%,$(wildcard tests/interop/peers/*.txt))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-all test test-interop chaos check bench bench-peers docs conformance acp-client clean
+.PHONY: help demo demo-all test test-interop chaos check bench docs conformance acp-client clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

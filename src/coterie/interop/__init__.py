@@ -3,6 +3,7 @@
 from coterie.interop.adk import from_adk
 from coterie.interop.agent_framework import from_agent_framework
 from coterie.interop.autogen import from_autogen
+from coterie.interop.crewai import from_crewai
 from coterie.interop.guest import Guest
 from coterie.interop.langgraph import from_langgraph
 from coterie.interop.openai_agents import from_openai_agents
@@ -13,6 +14,7 @@ __all__ = [
     "from_adk",
     "from_agent_framework",
     "from_autogen",
+    "from_crewai",
     "from_langgraph",
     "from_openai_agents",
     "from_pydantic_ai",

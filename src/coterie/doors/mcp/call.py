@@ -131,14 +131,14 @@ class Call:
     async def _left(self) -> None:
         """The call was cancelled, or its connection has gone; which of them it is follows from the revision.
 
-        A stateless client cancels by closing its stream. All others say so, see `Calls.cancelled`.
+        A stateless client cancels by closing its stream. All others say so, see `Calls.cancelled`. A server that stops
+        also cancels what it is answering, before it tells the service; then the client is still there.
         """
-        if (
-            self._asking.request is not None
-            and is_modern(self._asking)
-            and not self._service.stopping.is_set()
-        ):
-            with anyio.CancelScope(shield=True):
+        request = self._asking.request
+        if request is None or not is_modern(self._asking) or self._service.stopping.is_set():
+            return
+        with anyio.CancelScope(shield=True):
+            if await request.is_disconnected():
                 await self._host.cancel(self._run, "its MCP client has gone")
 
 
