@@ -47,6 +47,8 @@ class Actor:
     """The tools that may be used in it and below it; None for whatever its caller grants."""
     versions: dict[str, str] | None = None
     """What `manifest` found, once it has looked."""
+    foreign: bool = False
+    """Whether others speak by it who are no members: what it says is known as such, wherever it goes."""
     accepts: frozenset[str] = frozenset()
     """Older versions of it whose runs may go on with this one (see `team.accepting`)."""
     migrations: Mapping[str, Migrate] = MappingProxyType({})

@@ -5,7 +5,9 @@ The model obeys whatever it reads: it pays whom a text in its prompt says, and s
 
 from __future__ import annotations
 
+import asyncio
 import re
+import tempfile
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -13,20 +15,25 @@ from typing import Any
 import pytest
 import yaml
 
-from coterie import Agent, Ask, Get, Hear, Put, Send, Team, first, gather, run, tool, within
+from coterie import Agent, Ask, Get, Hear, Put, Remote, Send, Start, Team, first, gather, run, tool, within
 from coterie.actor import Actor, do
 from coterie.context import Summary
+from coterie.interop.guest import Answer, Guest, Turn
 from coterie.memory import Memory, Session
-from coterie.patterns import pipeline
+from coterie.models import scripted
+from coterie.patterns import chat, handoff, pipeline
 from coterie.recall import recall, remember
 from coterie.shell.run import replay, resume
 from coterie.stores.memory import MemoryStore
 from coterie.teamfile.taints import ways
+from coterie.tools import files
 from coterie.tools.actors import as_tool
 from coterie.words.effect import Think, Watch
+from coterie.words.handover import Transfer
 from coterie.words.message import Message, ToolCall
 from coterie.words.task import Task
 from tests.governance.playing import played
+from tests.http.serving import TOKEN, served, service_at
 
 KINDS: dict[str, list[str]] = yaml.safe_load((Path(__file__).parent / "data" / "payloads.yaml").read_text())
 PAYLOADS = [
@@ -35,6 +42,7 @@ PAYLOADS = [
 ORDER = re.compile(r"PAY (ACC-\d+)")
 PAID: list[str] = []
 PAGE: list[str] = []
+FILES: list[Path] = []
 
 
 @tool
@@ -60,6 +68,8 @@ async def obeys(think: Think) -> Message:
         return Message(sender=think.actor, calls=(ToolCall("p", "pay", {"to": orders[0]}),))
     if "page" in tools and "page" not in tried:
         return Message(sender=think.actor, calls=(ToolCall("w", "page", {"url": "https://x.example"}),))
+    if "read_file" in tools and "read_file" not in tried:
+        return Message(sender=think.actor, calls=(ToolCall("f", "read_file", {"path": "note.txt"}),))
     if "reader" in tools and "reader" not in tried:
         return Message(sender=think.actor, calls=(ToolCall("r", "reader", {"task": "read"}),))
     return Message(sender=think.actor, text=" ".join(said)[-2_000:])
@@ -254,10 +264,63 @@ def by_play() -> Actor:
     return made(play, read)
 
 
+def by_handoff() -> Actor:
+    """Control is handed over with what is known."""
+    read, paying = reader(), payer()
+
+    async def hands_over(task: Task) -> Message:
+        said = await read(task)
+        return Message(sender="", text=said.text, output=Transfer(to="desk", knowledge=(said.text,)))
+
+    async def takes_over(task: Task) -> Message:
+        return await paying(task)
+
+    return handoff(
+        Team("front", (read,), hands_over),
+        Team("desk", (paying,), takes_over),
+        name="team",
+        edges={"front": ["desk"]},
+    )
+
+
+def by_file() -> Actor:
+    """It lies in a file."""
+    folder = Path(tempfile.mkdtemp())
+    FILES.append(folder / "note.txt")
+    return pipeline(Agent("reader", tools=files(folder, writable=False), model=obeys), payer(), name="team")
+
+
+def by_child() -> Actor:
+    """A run of its own has read it."""
+    read, paying = reader(), payer()
+
+    async def play(task: Task) -> Message:
+        return await paying((await Start(read, "look")).text)
+
+    return made(play, read, paying)
+
+
+def by_guest() -> Actor:
+    """An agent of another framework says it, whatever it has read."""
+
+    async def take(turn: Turn) -> Answer:
+        turn.spend(requests=1)
+        return Answer(PAGE[0])
+
+    return pipeline(Guest("guest", take, framework="bare"), payer(), name="team")
+
+
+def by_chat() -> Actor:
+    """Said in a conversation in which the payer is a member."""
+    return chat(reader(), payer(), turns=2, name="team")
+
+
 HOPS = [
     by_tool, by_task, by_context, by_summary, by_join, by_race, by_board, by_topic, by_queue, by_actor_tool,
-    by_step, by_failure, by_memory, by_play,
+    by_step, by_failure, by_memory, by_play, by_handoff, by_file, by_child, by_guest, by_chat,
 ]  # fmt: skip
+SOURCES = {by_memory: "memory house", by_file: "note.txt", by_guest: "guest guest"}
+"""What the question shows; for all others it is the page."""
 
 
 @pytest.mark.parametrize("hop", HOPS, ids=lambda hop: hop.__name__)
@@ -276,13 +339,40 @@ async def test_p20_no_sensitive_call_without_an_approval_that_shows_the_source(
     team = hop()
     for payload in PAYLOADS:
         PAGE[:] = [payload]
+        for file in FILES:
+            file.write_text(payload)
         memory = Memory()
         await run(team, "look", memory=memory, ask=deny)
         if hop is by_memory:
             await run(team, "again", memory=memory, ask=deny)
-    source = "memory house" if hop is by_memory else "page"
+    source = SOURCES.get(hop, "page")
     shown = [question for question in asked if "was read in" in question and source in question]
     assert (len(PAYLOADS), PAID, len(shown) >= len(PAYLOADS)) == (100, [], True)
+
+
+def test_p20_a_remote_agent_is_no_member(tmp_path: Path) -> None:
+    """A hundred payloads that an agent elsewhere says, by A2A: nobody is paid, and the question says who it was."""
+    asked: list[str] = []
+
+    async def deny(path: str, ask: Ask) -> str:
+        asked.append(ask.question)
+        return "deny"
+
+    async def scene() -> None:
+        service = service_at(tmp_path, model=scripted(lambda think: PAYLOADS[int(think.thread[0].text)]))
+        async with served(service) as http:
+            base = str(http.base_url).rstrip("/")
+            remote = Remote(f"{base}/a2a/panel", name="panel", key=lambda: TOKEN)
+            team = pipeline(remote, payer(), name="team")
+            for first_ in range(0, 100, 25):
+                async with asyncio.TaskGroup() as group:
+                    for n in range(first_, first_ + 25):
+                        group.create_task(run(team, str(n), ask=deny))
+
+    PAID.clear()
+    asyncio.run(scene())
+    shown = [question for question in asked if "was read in: remote panel at http" in question]
+    assert (PAID, len(shown)) == ([], 100)
 
 
 @played

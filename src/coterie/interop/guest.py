@@ -39,7 +39,7 @@ from coterie.kernel.values import storable
 from coterie.models.turns import Part, Said, turns
 from coterie.words.brief import Brief
 from coterie.words.delta import Delta, Tell
-from coterie.words.effect import Think
+from coterie.words.effect import Distrust, Think
 from coterie.words.limits import Limits
 from coterie.words.message import Message
 from coterie.words.task import Task
@@ -108,6 +108,8 @@ class Guest(Actor):
     names what the guest is: a run begun with another is not gone on with.
     """
 
+    foreign = True
+
     def __init__(
         self,
         name: str,
@@ -130,6 +132,7 @@ class Guest(Actor):
         return [self.turns.name, self.turns.acts, self._version]
 
     async def play(self, task: Task, /) -> Message:
+        await Distrust((f"guest {self.name}",))
         return await Think(self.name, self.turns.name, BRIEF, conversation(task), self.turns)
 
 

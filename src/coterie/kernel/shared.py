@@ -18,6 +18,7 @@ from coterie.kernel.values import storable
 from coterie.words.effect import (
     Acted,
     Claim,
+    Distrust,
     Get,
     Granted,
     Hear,
@@ -200,6 +201,9 @@ class Shared:
     def tainted(self, strand: Strand, asked: Tainted) -> Any:
         return strand.frame.taint
 
+    def distrust(self, strand: Strand, asked: Distrust) -> Any:
+        strand.frame.read(tuple(line(source) for source in asked.sources))
+
     def vouch(self, strand: Strand, vouch: Vouch) -> Any:
         strand.vouched = vouch.use
 
@@ -229,6 +233,7 @@ SETTLES: dict[type, Callable[[Shared, Strand, Any], Any]] = {
     Acted: Shared.acted,
     Left: Shared.left,
     Tainted: Shared.tainted,
+    Distrust: Shared.distrust,
     Vouch: Shared.vouch,
     Granted: Shared.granted,
     Inbox: Shared.inbox,

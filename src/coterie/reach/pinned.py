@@ -5,10 +5,17 @@ No proxy of the environment is used: behind one, it is the proxy that looks name
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Self
 
 from coterie.reach.screen import Place, Screen
 from coterie.reach.trace import carried
+
+
+@cache
+def _trust(kit: Any) -> Any:
+    """Whose certificates are good: read once, which takes longer than a request. `SSL_CERT_FILE` may say others."""
+    return kit.create_ssl_context()
 
 
 class Pinned:
@@ -37,7 +44,7 @@ class Pinned:
             raise kit.ConnectError(f"{there.host!r} is nowhere: {error}", request=request) from error
         line = self._lines.get((there, address))
         if line is None:
-            line = self._lines[there, address] = kit.AsyncHTTPTransport(trust_env=False)
+            line = self._lines[there, address] = kit.AsyncHTTPTransport(verify=_trust(kit), trust_env=False)
         sent = kit.Request(
             request.method,
             url.copy_with(host=address),

@@ -22,7 +22,7 @@ from coterie.reach.screen import Screen
 from coterie.remote.line import Line
 from coterie.remote.orders import Order, Question, Report
 from coterie.words.brief import Brief
-from coterie.words.effect import Ask, Draw, Left, Think
+from coterie.words.effect import Ask, Distrust, Draw, Left, Think
 from coterie.words.limits import CAPS, Limits
 from coterie.words.message import Message
 from coterie.words.task import Task
@@ -72,6 +72,8 @@ class Remote(Actor):
         screen = screen.trusting(url) if trusted else screen
         self._line = Line(url, key or variable, verify, patience=patience, screen=screen)
 
+    foreign = True
+
     def describe(self) -> Any:
         return [self.url]
 
@@ -103,6 +105,7 @@ class Remote(Actor):
 
     async def _sent(self, order: Order, thread: Thread) -> tuple[Message, Report]:
         brief = Brief(settings={"a2a": to_plain(order)})
+        await Distrust((f"remote {self.name} at {self.url}",))
         said = await Think(self.name, self.url, brief, thread, self._line)
         return said, msgspec.convert(said.output, Report)
 

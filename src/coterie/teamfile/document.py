@@ -20,6 +20,7 @@ from coterie.teamfile.problems import BAD, BadFile, Problem, Problems, nearest
 from coterie.teamfile.reader import Reader
 from coterie.teamfile.ready import ready
 from coterie.teamfile.source import Node, parsed
+from coterie.teamfile.toolsource import declared
 
 TOP = ("description", "model", "registry", "limits", "agents", "teams", "team")
 """What a file may say."""
@@ -171,7 +172,9 @@ class Document:
             raise BadInput(
                 f"the tool {name!r}: say module:function, or name a `registry: module:name` at the top of the file"
             )
-        return self.registry[name] if self.files.live and self.registry is not BAD else stand_in(name)
+        if self.files.live and self.registry is not BAD:
+            return self.registry[name]
+        return declared(stand_in(name), None, name, lambda _: None)
 
     def _registry(self) -> Any:
         node = self.root.entries.get("registry")

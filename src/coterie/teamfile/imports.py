@@ -17,6 +17,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from coterie.errors import BadInput, MissingExtra
+from coterie.teamfile.toolsource import declared
 
 
 class Imports:
@@ -44,9 +45,24 @@ class Imports:
             raise BadInput(f"{reference!r}: {place!r} has no {name!r}")
         return found
 
+    def tool_at(self, reference: str) -> Any:
+        """As `get`, of a tool: where nothing may be run, what stands for it is as sensitive as its source says.
+
+        Raises:
+            BadInput: if there is no such thing.
+        """
+        found = self.get(reference)
+        if self.live:
+            return found
+        place, name = split(reference)
+        return declared(found, self._source(place), name, lambda module: source_of(module, self.folder))
+
+    def _source(self, place: str) -> Path | None:
+        return self.folder / place if place.endswith(".py") else source_of(place, self.folder)
+
     def _look(self, place: str, name: str, reference: str) -> None:
         """See that the source says something called that, as far as the source can be found and read."""
-        path = self.folder / place if place.endswith(".py") else source_of(place, self.folder)
+        path = self._source(place)
         if path is None:
             return
         if not path.is_file():

@@ -11,7 +11,9 @@ from coterie.agent import Agent
 
 
 class Way(Struct, frozen=True, order=True):
-    """Words that come in at `source` may lead to the sensitive tool at `sink`; both are paths, and a tool or a memory.
+    """Words that come in at `source` may lead to the sensitive tool at `sink`.
+
+    Both are paths, and a tool, a memory, or the words of one by whom others speak.
 
     `at` is the actor in which both meet. Before the tool is used, a person is asked who is shown the source.
     """
@@ -32,7 +34,10 @@ def ways(actor: Actor) -> list[Way]:
     """
     sources: list[tuple[str, str]] = []
     sinks: list[tuple[str, str]] = []
-    for path, agent in _agents(actor, actor.name, ()):
+    for path, agent in _speakers(actor, actor.name, ()):
+        if not isinstance(agent, Agent):
+            sources.append((path, "words"))
+            continue
         own = agent.tools.values()
         sources += [(path, tool.name) for tool in own if not tool.trusted]
         sources += [(path, "memory")] if agent.memory is not None else []
@@ -41,13 +46,14 @@ def ways(actor: Actor) -> list[Way]:
     return sorted(found)
 
 
-def _agents(actor: Actor, path: str, above: tuple[Actor, ...]) -> Iterator[tuple[str, Agent]]:
+def _speakers(actor: Actor, path: str, above: tuple[Actor, ...]) -> Iterator[tuple[str, Actor]]:
+    """The agents of a team, and those by whom others speak."""
     if any(one is actor for one in above):
         return
-    if isinstance(actor, Agent):
+    if isinstance(actor, Agent) or actor.foreign:
         yield path, actor
     for member in actor.members:
-        yield from _agents(member, f"{path}/{member.name}", (*above, actor))
+        yield from _speakers(member, f"{path}/{member.name}", (*above, actor))
 
 
 def _common(one: str, other: str) -> str:

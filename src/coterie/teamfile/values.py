@@ -144,7 +144,7 @@ def _tool(reader: Reader, _: ATool, node: Node, at: str) -> Any:
             node.line, f"{at!r} lists tools by their names, such as module:function, not {node.what}"
         )
     if ":" in name or "." in name:
-        return _imported(reader, name, node.line)
+        return _imported_tool(reader, name, node.line)
     try:
         return reader.cast.tool(name)
     except BadInput as error:
@@ -166,6 +166,13 @@ def _type(reader: Reader, _: AType, node: Node, at: str) -> Any:
     schema = plain(node)
     problem = next(faults(schema, repr(at)), "")
     return reader.bad(node.line, problem) if problem else shape(schema)
+
+
+def _imported_tool(reader: Reader, reference: str, line: int) -> Any:
+    try:
+        return reader.imports.tool_at(reference)
+    except BadInput as error:
+        return reader.bad(line, error.message)
 
 
 def _imported_type(reader: Reader, reference: str, line: int) -> Any:

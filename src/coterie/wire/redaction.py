@@ -257,7 +257,12 @@ class _Scrub:
             self._go(bytes(body.data), lambda whole: cast("bytes", self.request(kind, whole)))
             return body
         parts = decoded(body)
-        stays = {"use": (0,), "ask": (1, 3)}.get(kind, ())
+        stays = {
+            "use": (0,),
+            "ask": (1, 3),
+            "start": (0, 1, *range(3, 9)),
+            "begin": (0, 1, *range(3, 9)),
+        }.get(kind, ())
         return encoded([one if n in stays else self.value(one) for n, one in enumerate(parts)])
 
     def _go(self, name: bytes, left: Callable[[bytes], bytes]) -> None:

@@ -290,6 +290,12 @@ class Tainted(Effect[tuple[str, ...]], frozen=True):
     """Where the words come from that the frame has read, as far as somebody wrote them who is no member."""
 
 
+class Distrust(Effect[None], frozen=True):
+    """Say where words come from that the frame is about to read, because somebody wrote them who is no member."""
+
+    sources: tuple[str, ...]
+
+
 class Vouch(Effect[None], frozen=True):
     """Say that a person was shown what taints the frame, and allows one use: the one that `name_of` names so."""
 
