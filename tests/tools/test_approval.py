@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from coterie import Agent, Message, Result, Team, do, gather, resume, start, tool
+from coterie import Agent, Message, Result, Team, cancel, do, gather, resume, run, start, tool
 from coterie.errors import BadInput
 from coterie.kernel.audit import report
 from coterie.models import scripted
@@ -203,6 +203,22 @@ def test_one_that_does_not_expire_waits() -> None:
     """Without a time there is none, and whom it is for is part of the question."""
     result = _expiring(to="eve").run_sync("go", model=scripted(asking), store=MemoryStore())
     assert [result.status, [ask.to for ask in result.waiting.values()]] == ["waiting", ["eve"]]
+
+
+def test_the_report_has_an_approval_that_was_given_after_a_cancel() -> None:
+    """The question of a run that was stopped and gone on with is the same one, and its answer is beside the call."""
+
+    async def scene() -> Any:
+        store, agent = MemoryStore(), Agent("a", tools=[send], model=scripted(asking))
+        await run(agent, "go", store=store, id="r")
+        await cancel("r", store=store)
+        assert (await resume(agent, "r", store=store)).status == "waiting"
+        await resume(agent, "r", store=store, answers={"a/ask.1": "approve"})
+        return report("r", await store.read("r"))
+
+    found = asyncio.run(scene())
+    assert [(one.state, one.answer) for one in found.decisions] == [("answered", "approve")]
+    assert [deed.approval for deed in found.deeds] == list(found.decisions)
 
 
 def test_an_approval_is_given_in_time_and_the_report_has_it() -> None:

@@ -19,6 +19,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from coterie.kernel.inquiries import Inquiry, inquiries
+from coterie.kernel.replay import counted
 from coterie.kernel.story import opened, state, usage
 from coterie.kernel.values import to_plain
 from coterie.words.effect import Ask, Forget, Remember, Think, Use, body_of, kind_of
@@ -113,7 +114,7 @@ class Report(Struct, frozen=True, kw_only=True):
 def report(run: str, records: Sequence[Record]) -> Report:
     """The compliance report of a run, as far as its journal goes."""
     began = opened(records)
-    asked = inquiries(run, records)
+    asked = inquiries(run, counted(records))  # a run that was gone on with asks on
     fold = _Fold(run, began, asked)
     for record in records:
         fold.add(record)

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from coterie.doors.cli.store import tenant_meant
 from coterie.errors import BadInput
 from coterie.words.quota import KINDS, Quota, quota_of
 
@@ -40,13 +41,13 @@ def quotas_said(given: tuple[str, ...]) -> dict[str, Quota]:
         raise BadInput(f"--day-limit: {error}") from error
 
 
-def quota_said(given: tuple[str, ...], tenant: str = EVERY) -> Quota | None:
-    """The quota of a tenant that `[TENANT:]NAME=VALUE` say; None if none does.
+def quota_said(given: tuple[str, ...]) -> Quota | None:
+    """The quota that `[TENANT:]NAME=VALUE` say for the tenant that the command is about; None if none does.
 
     Raises:
         BadInput: if one says none.
     """
-    return quota_for(quotas_said(given), tenant)
+    return quota_for(quotas_said(given), tenant_meant())
 
 
 def quota_for(quotas: dict[str, Quota], tenant: str) -> Quota | None:

@@ -18,7 +18,7 @@ from coterie.doors.cli.perform import INTERRUPTED, Desk, attended
 from coterie.doors.cli.plan import read
 from coterie.doors.cli.quotas import day_option, quota_said
 from coterie.doors.cli.remote import over, server_option
-from coterie.doors.cli.store import journals_option, opened_store
+from coterie.doors.cli.store import journals_option, opened_store, tenant_meant
 from coterie.doors.cli.terminal import view_of
 from coterie.doors.teams import options_of, origin_of, team_of, team_of_run
 from coterie.errors import BadInput
@@ -169,6 +169,7 @@ def run(
         def made(actor: Actor, id: str, task: Task | None) -> Job:
             job = Job(actor, task, world, kept, id)
             job.origin, job.limits, job.policy, job.quota = origin, limits, governs, quota
+            job.tenant = tenant_meant()
             return job
 
         if session:
@@ -235,7 +236,7 @@ def resume(
         world = world_for(tracing(), models, ask=ask, memory=remembers, doubts=doubted)
         made = _again(team_of_run(began, team), began, world, kept, answered)
         made.raised, made.policy = raised, policy_called(policy) or policy_of(began)
-        made.quota = quota
+        made.quota, made.tenant = quota, tenant_meant()
         return made
 
     ctx.exit(asyncio.run(_performed(job, store, as_json=as_json, quiet=quiet)))
@@ -259,7 +260,7 @@ async def _performed(
             answers = {question: await ask(question, asked) for question, asked in result.waiting.items()}
             began = opened(await journal(store, job.id))
             again = _again(job.actor, began, job.world, store, answers)
-            again.policy, again.quota = job.policy, job.quota
+            again.policy, again.quota, again.tenant = job.policy, job.quota, job.tenant
             result = await desk.perform(again)
     code = told(result, store=path, quiet=quiet, answer=not as_json)
     return INTERRUPTED if desk.interrupted and result.status == "cancelled" else code

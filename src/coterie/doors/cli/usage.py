@@ -19,7 +19,7 @@ from coterie.doors.spending import BY, By, lines
 from coterie.errors import BadInput
 from coterie.kernel.totals import Line, Used, summed
 from coterie.shell.run import journal
-from coterie.stores.places import DEFAULT, store_at, tenants_at
+from coterie.stores.places import DEFAULT, tenants_at
 from coterie.words.usage import NOTHING
 from coterie.words.which import Which
 
@@ -37,7 +37,13 @@ AGO = re.compile(r"(\d+)([mhdw])")
     help="Runs that began since: 30m, 12h, 7d, 4w ago, a day as 2026-11-01 (UTC), or all.",
 )
 @click.option("--team", default="", metavar="TEAM", help="Only runs of this team.")
-@click.option("--tenant", metavar="NAME", help="Whose runs; by tenant all, else the default one's.")
+@click.option(
+    "--tenant",
+    metavar="NAME",
+    envvar="COTERIE_TENANT",
+    show_envvar=True,
+    help="Whose runs; by tenant all, else the default one's.",
+)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @store_option
 @server_option
@@ -62,17 +68,12 @@ def usage(
 
 async def _lines(place: str, by: By, since: float, team: str, tenant: str | None) -> list[Line]:
     """What was used by one tenant, or by all that are known at a place."""
-    async with opened_store(place):  # which says so if there is none
-        pass
     tenants = [tenant] if tenant else tenants_at(place) if by == "tenant" else [DEFAULT]
     found: list[Line] = []
     for one in tenants:
-        store = store_at(place, one)
-        try:
+        async with opened_store(place, tenant=one) as store:
             runs = await store.runs(Which(since=since, team=team))
             found += await lines(runs, by, one, partial(journal, store))
-        finally:
-            await store.close()
     return found
 
 
