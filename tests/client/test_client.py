@@ -175,6 +175,17 @@ def test_the_synchronous_client_does_the_same(tmp_path):
             assert (seen[0], seen[-1], client.wait(run).text) == ("opened", "closed", "judge has read 7")
             assert [one.id for one in client.runs().runs] == [run]
             assert client.health().status == "ok"
+            client.create_agent("ada", memory=False)
+            assert client.tell("ada", "Hi", wait=20).reply == "ada has read 1"
+            client.publish("news", "rain")
+            assert next(client.heard("news")).message == "rain"
+            first = client.put("plan", "a", 1, version=0)
+            assert [(one.key, one.version) for one in (first, next(client.watched("plan")))] == [("a", 1)] * 2
+            document = {"agents": {"a": "x"}, "team": {"parallel": ["a"]}}
+            kept = client.write_team("mine", document)
+            assert client.read_team("mine") == kept
+            assert client.wait(client.start_pattern("parallel", ["ada"], "Hi").id).status == "succeeded"
+            assert (client.remember("x", key="k"), client.forget("k")) == ("k", 1)
 
             async def inside():
                 client.runs()

@@ -179,3 +179,39 @@ def test_mistakes_are_one_clear_message(say, words, message):
     result = say(*words)
     assert (result.exit_code, result.stdout) == (2, ""), result.stderr
     assert message in result.stderr
+
+
+def test_standing_agents_are_kept_told_and_deleted(say):
+    """What they reply is on stdout; what they were told is listed; without a service it is said which is lacking."""
+    made = say(
+        "standing", "create", "ada", "--instructions", "You are Ada.", "--tool", "clock", "--no-memory"
+    )
+    assert made.exit_code == 0, made.stderr
+    told = [say("standing", "tell", "ada", text) for text in ("Hi", "And?")]
+    assert [(one.exit_code, one.stdout) for one in told] == [(0, "ada has read 1\n"), (0, "ada has read 3\n")]
+    assert say("standing", "list").stdout == "ada  You are Ada.\n"
+    assert [line.split()[1] for line in say("standing", "messages", "ada").stdout.splitlines()[::2]] == [
+        "succeeded"
+    ] * 2
+    newest = json.loads(say("standing", "messages", "ada", "--limit", "1", "--json").stdout)
+    assert (newest["text"], newest["reply"]) == ("And?", "ada has read 3")
+    assert say("standing", "state", "ada").stdout == "idle, 0 waiting, 2 turns\n"
+    assert say("standing", "delete", "ada").exit_code == 0
+    assert say("standing", "list").stdout == ""
+    assert say("standing", "tell", "ada", "Hi").exit_code == 2
+    alone = CliRunner().invoke(coterie, ["standing", "list"], env={"COTERIE_SERVER": ""})
+    assert (alone.exit_code, "--server" in alone.stderr) == (2, True)
+
+
+def test_memory_is_that_of_the_service(say):
+    """Added, found and forgotten there; nothing of it is here."""
+    assert (
+        say("memory", "add", "--text", "The heron nests in March", "--key", "heron", "--tag", "bird").stdout
+        == "heron\n"
+    )
+    found = say("memory", "search", "heron", "--tag", "bird", "--json")
+    assert [json.loads(line)["key"] for line in found.stdout.splitlines()] == ["heron"]
+    assert say("memory", "forget", "heron").stderr == "1 forgotten\n"
+    assert say("memory", "search", "heron").exit_code == 1
+    refused = say("memory", "search", "heron", "--as", "eve")
+    assert (refused.exit_code, "--as cannot be said to a service" in refused.stderr) == (2, True)

@@ -8,11 +8,16 @@ import msgspec
 import pytest
 
 from coterie.client import AsyncClient
+from coterie.doors.cli.worker import Desk
 from coterie.errors import BadInput, Busy, Changed, Denied
+from coterie.memory import SqliteKnowledge
+from coterie.models import scripted
 from coterie.policy.rules import Rule, rules
+from coterie.teamfile.closed import Offered
 from coterie.teamfile.forms import pattern_forms
 from coterie.teamfile.source import parsed, plain
-from tests.http.serving import TOKEN, served, service_at
+from coterie.tool import tool_of
+from tests.http.serving import TOKEN, clock, served, service_at
 from tests.teamfile.pairs import PAIRS
 
 TWO = """
@@ -198,3 +203,33 @@ def test_a_policy_is_asked_about_runs_of_what_was_written(tmp_path):
         return (await client.wait((await client.start("panel", "x")).id)).status
 
     assert with_client(tmp_path, scene, policy=policy) == "succeeded"
+
+
+def test_a_worker_goes_on_with_what_was_written(tmp_path):
+    """From the journal alone: documents, offered members by where they are, tools that it has, and the same memory."""
+
+    def tells(think):
+        return f"{[one.name for one in think.brief.tools]} {think.thread[0].text}"
+
+    async def performed():
+        async with served(service_at(tmp_path)) as http, AsyncClient(str(http.base_url), TOKEN) as client:
+            await client.remember("The heron nests in March")
+            agents = {"ada": {"tools": ["clock"], "memory": True}}
+            begun = await client.start_pattern("pipeline", ["person", "ada"], "heron", agents=agents)
+            run = await client.wait(begun.id)
+        rules = {
+            "offered": Offered(tools={"clock": tool_of(clock)}, models=None),
+            "knowledge": SqliteKnowledge(tmp_path / "memory.db", None),
+        }
+        desk = Desk(str(tmp_path / "runs.db"), None, None, rules)
+        host = desk.host_of("default")
+        host._model = lambda _: scripted(tells)
+        [asked] = await host.questions()
+        await host.answer(asked.id, "yes")
+        said = await host.wait(run.id)
+        await desk.close()
+        return run.status, said.status, said.text
+
+    before, status, text = asyncio.run(asyncio.wait_for(performed(), 60))
+    assert (before, status) == ("waiting", "succeeded"), text
+    assert text.startswith("['clock', 'search_memory', 'keep_in_memory']")

@@ -8,12 +8,13 @@ A run remembers this as its `origin`, so that `resume`, `fork` and `replay` find
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from coterie.actor import Actor
 from coterie.doors.alter import altered
@@ -23,13 +24,14 @@ from coterie.shell.children import found
 from coterie.shell.job import PARENT
 from coterie.teamfile import load
 from coterie.teamfile.closed import Offered, Written, read
-from coterie.teamfile.imports import module_called, module_in
+from coterie.teamfile.imports import Imports, module_called, module_in
 from coterie.teamfile.load import SUFFIXES
 from coterie.teamfile.ready import actor_in, built, module_of
 from coterie.teams import READY
 from coterie.teams.option import Option
 from coterie.words.event import Opened
 from coterie.words.plan import Plan
+from coterie.words.principal import LOCAL
 
 
 def options_of(team: str) -> tuple[Option, ...]:
@@ -69,7 +71,8 @@ def team_of(origin: Mapping[str, Any], offered: Offered = ANY) -> Actor:
         except BadPlan as error:
             raise BadInput(f"the plan cannot be run: {error.message}") from error
     if "written" in origin:
-        return read(msgspec.convert(origin["written"], Written), offered, origin["team"]).actor
+        written = msgspec.convert(origin["written"], Written)
+        return read(written, _with(offered, origin.get("offers", {})), origin["team"]).actor
     team, options = origin["team"], origin.get("options", {})
     if team in READY:
         return built(team, module_of(team).build, options)
@@ -80,6 +83,18 @@ def team_of(origin: Mapping[str, Any], offered: Offered = ANY) -> Actor:
         raise BadInput(_no_such_team(team))
     module = module_in(Path(place)) if place.endswith(".py") else module_called(place)
     return _actor(team, module, name)
+
+
+def _with(offered: Offered, offers: Mapping[str, str]) -> Offered:
+    """What is offered, and the teams that a run says were offered where it began: where each is, by name."""
+
+    def member(name: str, options: Mapping[str, Any]) -> Actor | None:
+        found = offered.actor(name, options)
+        if found is None and name in offers:
+            return team_of({"team": offers[name], "options": options})
+        return found
+
+    return replace(offered, actor=member)
 
 
 def planned_by(actor: Actor, team: str) -> Orchestrator:
@@ -143,3 +158,22 @@ def _actor(team: str, module: ModuleType, name: str) -> Actor:
         actors = sorted(key for key, value in vars(module).items() if isinstance(value, Actor))
         raise BadInput(f"{team!r}: there is no {name!r}; the actors there are {actors}")
     return actor_in(found, team)
+
+
+def owner_of(origin: Mapping[str, Any]) -> str:
+    """Whose memory a run has: that of its standing agent, or of who began it."""
+    return str(origin.get("memory") or origin.get("by") or LOCAL.name)
+
+
+def tools_called(references: Iterable[str]) -> list[Any]:
+    """The tools of references like `module:NAME` or `FILE.py:NAME`: one each, or all of a toolset.
+
+    Raises:
+        BadInput: if there is no such thing.
+    """
+    imports = Imports(Path.cwd(), live=True)
+    found: list[Any] = []
+    for reference in references:
+        named = imports.get(reference)
+        found += named if isinstance(named, (list, tuple)) else [named]
+    return found

@@ -39,6 +39,7 @@ COMMANDS = {
     "prune": ("retention", "Let go of runs that ended long ago."),
     "key": ("audit", "Make a key that exports are signed with."),
     "memory": ("memory", "Add to what is remembered, search it, and forget it."),
+    "standing": ("standing", "Keep agents at a service, and tell them things."),
     "serve": ("serve", "Serve teams over HTTP."),
     "acp-editor": ("editor", "Be a team as an agent in an editor, over stdio."),
     "mcp": ("mcp", "Offer teams as tools to an MCP client, over stdio."),

@@ -7,22 +7,28 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import msgspec
 
+from coterie.doors.cli.remote import over, refuse, server_option
 from coterie.doors.letters import cropped, harmless
 from coterie.errors import BadInput
 from coterie.kernel.values import to_plain
 from coterie.memory import Memory
 from coterie.memory.places import is_address
 from coterie.recall import HOW_MANY
-from coterie.words.memory import Recalled
+from coterie.words.memory import By, Recalled
 from coterie.words.principal import Principal
+
+if TYPE_CHECKING:
+    from coterie.doors.http.api.kept import MemoryShown
 
 T = TypeVar("T")
 PLACE = ".coterie/memory.db"
+BESIDE = ".coterie/runs.db"
+"""The store beside which a service on this machine keeps its token."""
 _SHOWN = 300
 _TAGS = "A tag; may be given several times."
 
@@ -63,6 +69,7 @@ def memory() -> None:
 @_words_option
 @memory_option
 @_as_option
+@server_option
 def add(
     paths: tuple[str, ...],
     text: str | None,
@@ -71,10 +78,17 @@ def add(
     shared: tuple[str, ...],
     place: str,
     who: str,
+    server: str | None,
     *,
     words: bool,
 ) -> None:
     """Remember the texts below folders, or one --text. A folder that is added again is brought up to date."""
+    if server is not None and text is not None:
+        _refuse(server, who, words)
+        said = dict[str, Any](key=key, tags=list(tags), shared=list(shared))
+        click.echo(over(server, BESIDE, lambda client: client.remember(text, **said)))
+        return
+    refuse(server, folders=paths)
     if bool(paths) == (text is not None) or not all(Path(path).is_dir() for path in paths):
         raise BadInput("give folders to add, or one --text")
 
@@ -100,6 +114,8 @@ def add(
 @_words_option
 @memory_option
 @_as_option
+@server_option
+@click.option("--of", help="With --server: a standing agent, whose memory is searched.")
 def search(
     query: str,
     limit: int,
@@ -108,11 +124,22 @@ def search(
     minutes: float | None,
     place: str,
     who: str,
+    server: str | None,
+    of: str | None,
     *,
     as_json: bool,
     words: bool,
 ) -> None:
     """Find what fits QUERY best, by meaning and by words. Exits with 1 if there is nothing."""
+    if server is not None:
+        _refuse(server, who)
+        asked = dict[str, Any](tags=tags, source=source, minutes=minutes, limit=limit, of=of)
+        by: By = "words" if words else "both"
+        page = over(server, BESIDE, lambda client: client.recall(query, by=by, **asked))
+        _say(page.memories, as_json=as_json)
+        if not page.memories:
+            raise click.exceptions.Exit(1)
+        return
 
     async def work(memory: Memory) -> int:
         found = await memory.recall(query, limit=limit, tags=tags, source=source, minutes=minutes)
@@ -147,15 +174,34 @@ def recent(minutes: float, limit: int, place: str, who: str, *, as_json: bool) -
 @click.option("--everything", is_flag=True, help="All that is yours.")
 @memory_option
 @_as_option
+@server_option
 def forget(
-    keys: tuple[str, ...], tags: tuple[str, ...], source: str, place: str, who: str, *, everything: bool
+    keys: tuple[str, ...],
+    tags: tuple[str, ...],
+    source: str,
+    place: str,
+    who: str,
+    server: str | None,
+    *,
+    everything: bool,
 ) -> None:
     """Delete what has one of KEYS, all tags and the source, for good, with its vectors."""
+    if server is not None:
+        _refuse(server, who)
+        named = dict[str, Any](tags=list(tags), source=source, everything=everything)
+        count = over(server, BESIDE, lambda client: client.forget(*keys, **named))
+        click.echo(f"{count} forgotten", err=True)
+        return
 
     async def work(memory: Memory) -> int:
         return await memory.forget(*keys, tags=tags, source=source, everything=everything)
 
     click.echo(f"{_with(place, who, work)} forgotten", err=True)
+
+
+def _refuse(server: str, who: str, words: object = None) -> None:
+    """See that nothing is said that only means something here: a service knows who asks."""
+    refuse(server, **{"as": who if who != "local" else None, "words": words})
 
 
 def opened_memory(place: str, who: str = "local", *, new: bool = True, words: bool = False) -> Memory:
@@ -207,7 +253,7 @@ def _progress(done: int, all_: int) -> None:
         click.echo(f"\r{done} of {all_} passages", err=True, nl=done == all_)
 
 
-def _say(found: Sequence[Recalled], *, as_json: bool) -> None:
+def _say(found: Sequence[Recalled] | Sequence[MemoryShown], *, as_json: bool) -> None:
     for one in found:
         if as_json:
             click.echo(msgspec.json.encode(to_plain(one)).decode())

@@ -19,9 +19,9 @@ from coterie.doors.cli.quotas import day_option, quotas_said
 from coterie.doors.cli.retention import retention_option
 from coterie.doors.cli.store import store_option
 from coterie.doors.cli.worker import engine_option
+from coterie.doors.teams import tools_called
 from coterie.errors import BadInput, MissingExtra
 from coterie.stores.places import home_of, is_shared, ledgers_at, store_at, tenants_at
-from coterie.teamfile.imports import Imports
 from coterie.words.doubt import NO_RULES, Doubt
 from coterie.words.quota import Quota
 from coterie.words.retention import Retention
@@ -223,20 +223,6 @@ def service_of(
         ledgers=lambda tenant: ledgers_at(store, tenant),
         knowledge=lambda: knowledge_at(memory or home_of(store) / "memory.db"),
     )
-
-
-def tools_called(references: tuple[str, ...]) -> list[Any]:
-    """The tools of references like `module:NAME` or `FILE.py:NAME`: one each, or all of a toolset.
-
-    Raises:
-        BadInput: if there is no such thing.
-    """
-    imports = Imports(Path.cwd(), live=True)
-    found: list[Any] = []
-    for reference in references:
-        named = imports.get(reference)
-        found += named if isinstance(named, (list, tuple)) else [named]
-    return found
 
 
 def _provider(issuer: str | None, audience: str | None, keys: str | None) -> Jwt | None:

@@ -16,10 +16,12 @@ from coterie.doors.cli.governance import policy_called, policy_option
 from coterie.doors.cli.quotas import day_option, quota_for, quotas_said
 from coterie.doors.cli.retention import retention_option
 from coterie.doors.cli.store import store_option
-from coterie.doors.teams import origin_of, team_of_run
+from coterie.doors.teams import ANY, origin_of, owner_of, team_of_run, tools_called
 from coterie.engines.places import engine_at
 from coterie.errors import BadInput
-from coterie.ports import Engine, Store
+from coterie.memory import Memory
+from coterie.memory.places import knowledge_at
+from coterie.ports import Engine, Knowledge, Store
 from coterie.shell.alarm import Alarm
 from coterie.shell.host import Host
 from coterie.shell.pausing import PARK
@@ -27,8 +29,12 @@ from coterie.shell.retention import EVERY, Keeping
 from coterie.shell.worker import Worker
 from coterie.stores.places import DEFAULT, KeptStore, is_shared, store_at, tenants_at
 from coterie.stores.sqlite import SqliteStore
+from coterie.teamfile.closed import Offered
+from coterie.teamfile.ready import ready
 from coterie.telemetry.lines import Lines
 from coterie.telemetry.observers import tracing
+from coterie.tool import tool_of
+from coterie.words.principal import Principal
 from coterie.words.quota import Quota
 from coterie.words.retention import Retention
 
@@ -50,6 +56,20 @@ engine_option = click.option(
 @click.option(
     "--grace", default=30.0, show_default=True, help="Seconds for what is under way to end when it stops."
 )
+@click.option(
+    "--tool",
+    "tools",
+    multiple=True,
+    metavar="module:NAME",
+    help="A tool of agents that were written over the API.",
+)
+@click.option(
+    "--memory",
+    metavar="PLACE",
+    envvar="COTERIE_MEMORY",
+    show_envvar=True,
+    help="Where what runs remember is kept: a file, or postgresql://...",
+)
 @click.option("--log", is_flag=True, help="Write what happens in runs to stderr, a line of JSON each.")
 @policy_option
 @doubt_option
@@ -63,6 +83,8 @@ def worker(
     capabilities: str,
     model: str | None,
     grace: float,
+    tools: tuple[str, ...],
+    memory: str | None,
     log: bool,
     policy: str | None,
     doubts: tuple[str, ...],
@@ -83,6 +105,9 @@ def worker(
     has = [one.strip() for one in capabilities.split(",") if one.strip()]
     rules: dict[str, Any] = {"policy": policy_called(policy), "in_doubt": doubts_said(doubts)}
     rules["quotas"] = quotas_said(days)
+    made = map(tool_of, tools_called(tools))
+    rules["offered"] = Offered(tools={tool.name: tool for tool in made}, models=None, actor=ready)
+    rules["knowledge"] = None if memory is None else knowledge_at(memory)
     rules["observers"] = (*tracing(), *((Lines(),) if log else ()))
     asyncio.run(_work(engine, queue, concurrency, has, model, grace, store, rules, retention))
 
@@ -130,6 +155,8 @@ class Desk:
         self._model = model
         self._rules = dict(rules)
         self._quotas: dict[str, Quota] = self._rules.pop("quotas", {})
+        self._offered: Offered = self._rules.pop("offered", ANY)
+        self._knowledge: Knowledge | None = self._rules.pop("knowledge", None)
         self._hosts: dict[str, Host] = {}
         self._stores: dict[str, KeptStore] = {}
 
@@ -139,7 +166,8 @@ class Desk:
             store = self._stores[tenant] = store_at(self._place, tenant)
             self._hosts[tenant] = Host(
                 store,
-                actor_of=team_of_run,
+                actor_of=lambda began: team_of_run(began, offered=self._offered),
+                memory=lambda origin: self._memory(Principal(owner_of(origin), tenant)),
                 model=lambda origin: origin.get("model") or self._model,
                 tenant=tenant,
                 engine=self._engine,
@@ -149,6 +177,10 @@ class Desk:
                 **self._rules,
             )
         return self._hosts[tenant]
+
+    def _memory(self, who: Principal) -> Memory | None:
+        """What is remembered, as `who` may see and change it."""
+        return None if self._knowledge is None else Memory(self._knowledge, who)
 
     def stores(self) -> list[Store]:
         """The stores of every tenant that is known here."""
@@ -170,3 +202,5 @@ class Desk:
         for host in self._hosts.values():
             await host.close()
             await host.store.close()
+        if self._knowledge is not None:
+            await self._knowledge.close()

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from coterie.actor import Actor
 from coterie.doors.http.library import Library
+from coterie.doors.teams import origin_of
 from coterie.errors import Busy
 from coterie.kernel.topics import matches
 from coterie.kernel.values import to_plain
@@ -17,7 +18,7 @@ from coterie.ports import Entry, Ledgers
 from coterie.shell.feeds import Boards, Feeds, Published, Topics
 from coterie.shell.host import Host
 from coterie.shell.standing import Keeper, Spawn
-from coterie.teamfile.closed import Written, missing
+from coterie.teamfile.closed import Offered, Written, missing
 from coterie.teamfile.forms import pattern_forms
 from coterie.words.standing import Said, Standing
 
@@ -133,7 +134,13 @@ class Roster:
 
     def origin(self, name: str, written: Written) -> dict[str, Any]:
         """What a run remembers of an actor that was written over the API: all of it."""
-        return {"team": name, "name": name, "written": to_plain(written)}
+        library = self._library
+        bare = Offered(tools=library.tools, models=library.models)
+        used = sorted(missing(written, bare) & library.offers.keys())
+        origin: dict[str, Any] = {"team": name, "name": name, "written": to_plain(written)}
+        if used:
+            origin["offers"] = {one: origin_of(library.offers[one].spec, {})["team"] for one in used}
+        return origin
 
     async def publish(self, topic: str, said: Published) -> Entry:
         """Publish on a topic; the standing agents that hear it have it in their mailboxes when this returns."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
@@ -14,6 +14,7 @@ from coterie.doors.http.library import Library
 from coterie.doors.http.roster import Roster
 from coterie.doors.http.settings import Settings
 from coterie.doors.http.sse import Encoded
+from coterie.doors.teams import owner_of
 from coterie.errors import CoterieError
 from coterie.memory import Memory, MemoryKnowledge
 from coterie.ports import Engine, Knowledge, Ledgers, Model, Observer, Policy, Store
@@ -197,8 +198,3 @@ class Service:
         task = self._group.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def owner_of(origin: Mapping[str, Any]) -> str:
-    """Whose memory a run has: that of its standing agent, or of who began it."""
-    return str(origin.get("memory") or origin.get("by") or LOCAL.name)

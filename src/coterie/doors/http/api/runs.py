@@ -59,7 +59,14 @@ async def list_runs(call: Call) -> RunPage:
 
 
 @operations.add(
-    "POST", "/v1/runs", needs="operator", body=NewRun, gives=RunShown, status=201, problems=(404, 409, 503)
+    "POST",
+    "/v1/runs",
+    needs="operator",
+    body=NewRun,
+    gives=RunShown,
+    status=201,
+    problems=(404, 409, 503),
+    headers=("Idempotency-Key",),
 )
 async def start_run(call: Call) -> Any:
     """Begin a run; its journal is open when this returns. The same `Idempotency-Key` gives the same run."""
