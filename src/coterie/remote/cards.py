@@ -60,11 +60,32 @@ async def fetched(http: httpx.AsyncClient, url: str, screen: Screen) -> pb.Agent
     return card
 
 
-async def at_address(url: str, private: tuple[str, ...] = ()) -> pb.AgentCard:
-    """The card at `url`, fetched with a client of its own; raises as `fetched` does."""
-    screen = Screen(private).trusting(url)
+async def at_address(
+    url: str, private: tuple[str, ...] = (), *, screen: Screen | None = None
+) -> pb.AgentCard:
+    """The card at `url`, which is trusted unless there is a `screen` for it; raises as `fetched` does."""
+    screen = Screen(private).trusting(url) if screen is None else screen
     async with client(screen, timeout=SECONDS) as http:
         return await fetched(http, url, screen)
+
+
+async def text_at(url: str, screen: Screen) -> str:
+    """A text at an address.
+
+    Raises:
+        ModelUnavailable: if it cannot be fetched.
+        OffLimits: if it may not be reached.
+        RemoteFailed: if it is no text, or too long.
+    """
+    try:
+        async with client(screen, timeout=SECONDS) as http:
+            answer = await http.get(url)
+    except httpx.HTTPError as error:
+        raise ModelUnavailable(f"{url}: {str(error) or type(error).__name__}") from error
+    if answer.status_code != 200 or len(answer.content) > LARGEST:
+        raise RemoteFailed(f"{url} answers {answer.status_code}, with {len(answer.content):,} bytes")
+    text: str = answer.text
+    return text
 
 
 def in_file(path: Path) -> pb.AgentCard:

@@ -1,7 +1,8 @@
-"""A registry of cards: the agents that a file lists, found by what they can do.
+"""A registry of cards: the agents that a list names, found by what they can do.
 
-The file is a text with an address a line, `#` before a remark. The cards are fetched when they are asked for; those of
-addresses that answer nothing are told of, and keep nobody from the rest.
+A list is a text with an address a line, `#` before a remark; one in a file may name files with cards, too. It lies in
+a file or at an address, and each service of ours has one of its own agents. The cards are fetched when they are asked
+for; those of addresses that answer nothing are told of, and keep nobody from the rest.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ from a2a.types import a2a_pb2 as pb
 from msgspec import Struct
 
 from coterie.errors import BadInput, CoterieError
-from coterie.remote.cards import at_address
+from coterie.reach.screen import Screen
+from coterie.remote.cards import at_address, in_file, text_at
 
 AT_ONCE = 16
+LIST = "/.well-known/agents.txt"
+"""Where a service of ours lists its agents."""
 
 
 class Skill(Struct, frozen=True):
@@ -51,37 +55,70 @@ class Found(Struct, frozen=True, kw_only=True):
         return all(word in text for word in words.casefold().split())
 
 
+def is_address(place: str) -> bool:
+    """Whether a place is an address, and no file."""
+    return place.startswith(("http://", "https://"))
+
+
 def listed(path: Path) -> tuple[str, ...]:
-    """The addresses that a file lists.
+    """The addresses and files that a file lists; files are found beside it.
 
     Raises:
         BadInput: if it cannot be read.
     """
     try:
-        lines = path.read_text().splitlines()
+        named = _named(path.read_text())
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{str(path)!r} cannot be read: {error}") from error
-    bare = (line.partition("#")[0].strip() for line in lines)
-    return tuple(line for line in bare if line)
+    return tuple(one if is_address(one) else str(path.parent / one) for one in named)
 
 
-async def discovered(urls: Sequence[str], private: tuple[str, ...] = ()) -> list[Found]:
-    """What the agents at `urls` say of themselves, in that order.
+async def registered(place: str, private: tuple[str, ...] = ()) -> list[Found]:
+    """What the agents say that the list at `place` names: a file, or an address (of a service: its own list).
 
-    Those who asked wrote the addresses; what the cards name has to be public, or among `private`.
+    What a list at an address names was written by somebody else: it is reached only if it is public, at the same
+    place as the list, or among `private`.
+
+    Raises:
+        BadInput: if the list is a file and cannot be read.
+        ModelUnavailable: if it cannot be fetched.
+        RemoteFailed: if it is no list.
+    """
+    if not is_address(place):
+        return await discovered(listed(Path(place)), private)
+    where = place if place.endswith(".txt") else place.rstrip("/") + LIST
+    screen = Screen(private).trusting(where)
+    named = _named(await text_at(where, screen))
+    return await discovered([one for one in named if is_address(one)], private, screen=screen)
+
+
+async def discovered(
+    places: Sequence[str], private: tuple[str, ...] = (), *, screen: Screen | None = None
+) -> list[Found]:
+    """What the agents at `places`, addresses or files with cards, say of themselves, in that order.
+
+    Those who asked wrote the addresses, unless there is a `screen`; what the cards name has to be public, or among
+    `private`.
     """
     gate = asyncio.Semaphore(AT_ONCE)
 
-    async def one(url: str) -> Found:
+    async def one(place: str) -> Found:
         async with gate:
             try:
-                return found_of(await at_address(url, private), url)
+                there = is_address(place)
+                card = await at_address(place, private, screen=screen) if there else in_file(Path(place))
+                return found_of(card, place)
             except CoterieError as error:
-                return Found(url=url, problem=error.message)
+                return Found(url=place, problem=error.message)
 
     async with asyncio.TaskGroup() as group:
-        asked = [group.create_task(one(url)) for url in urls]
+        asked = [group.create_task(one(place)) for place in places]
     return [task.result() for task in asked]
+
+
+def _named(text: str) -> list[str]:
+    bare = (line.partition("#")[0].strip() for line in text.splitlines())
+    return [line for line in bare if line]
 
 
 def found_of(card: pb.AgentCard, url: str) -> Found:

@@ -1,7 +1,7 @@
 """The A2A door: each team at `/a2a/{team}/rpc/` (JSON-RPC) and `/a2a/{team}/rest`, with a card of its own.
 
-The first team that is offered is also found where agents look first: `/.well-known/agent-card.json`, `/a2a/rpc/` and
-`/a2a/rest`.
+The first team that is published is also found where agents look first: `/.well-known/agent-card.json`, `/a2a/rpc/` and
+`/a2a/rest`. `/.well-known/agents.txt` lists the addresses of all.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ from coterie.words.result import Result
 
 PUSHES = "push.db"
 CARD = "/.well-known/agent-card.json"
+LIST = "/.well-known/agents.txt"
+"""The addresses of the agents of a service, one a line: what `coterie agents discover --list` reads."""
 FRESH = 300
 """Seconds that a card may be kept."""
 TYPES = ("application/json", "application/a2a+json")
@@ -81,7 +83,11 @@ def a2a_routes(
             raise Problem(404, f"no team is called {team!r}")
         return _card(service, request, team, began, sign)
 
-    routes: list[BaseRoute] = [Route(CARD, card, methods=["GET"])]
+    async def agents(request: Request) -> Response:
+        above = _above(service, request)
+        return Response("".join(f"{above}/a2a/{team}\n" for team in teams), media_type="text/plain")
+
+    routes: list[BaseRoute] = [Route(CARD, card, methods=["GET"]), Route(LIST, agents, methods=["GET"])]
     for at in ("/a2a", "/a2a/{team}"):
         routes += [
             Route(f"{at}/rpc/", rpc, methods=["POST"]),
@@ -180,10 +186,15 @@ def _json(body: Any, status: int = 200) -> Response:
     return Response(msgspec.json.encode(body), status, media_type=TYPES[0])
 
 
+def _above(service: Service, request: Request) -> str:
+    """The address of the service, as others know it."""
+    return service.settings.url.rstrip("/") or f"{request.url.scheme}://{request.url.netloc}"
+
+
 def _card(service: Service, request: Request, team: str, began: float, sign: Sign | None) -> Response:
     """The card of a team, with what tells a client whether the one that it has is good still."""
-    above = service.settings.url.rstrip("/") or f"{request.url.scheme}://{request.url.netloc}"
-    card = card_of(service.library, team, f"{above}/a2a/{team}", service.settings)
+    at = f"{_above(service, request)}/a2a/{team}"
+    card = card_of(service.library, team, at, service.settings)
     unsigned = msgspec.json.encode(agent_card_to_dict(card), order="sorted")
     body = msgspec.json.encode(agent_card_to_dict(sign(card)), order="sorted") if sign else unsigned
     headers = {

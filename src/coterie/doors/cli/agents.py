@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from coterie.errors import MissingExtra
 
@@ -22,23 +23,27 @@ def agents() -> None:
 
 
 @agents.command()
-@click.argument("urls", nargs=-1)
+@click.argument("places", nargs=-1)
 @click.option(
-    "--list", "files", multiple=True, type=click.Path(path_type=Path), help="A file with an address a line."
+    "--list",
+    "lists",
+    multiple=True,
+    metavar="PLACE",
+    help="A file or URL with an address a line, or a service.",
 )
 @click.option("--can", default="", help="Only those that say that they can do this.")
+@click.option("--json", "as_json", is_flag=True, help="An object a line, for programs.")
 @click.option("--private", multiple=True, help=PRIVATE)
-def discover(urls: tuple[str, ...], files: tuple[Path, ...], can: str, private: tuple[str, ...]) -> None:
-    """Say what the agents at URLS, or in a --list, can do."""
-    from coterie.remote.registry import listed
-
-    wanted = [*urls, *(url for file in files for url in listed(file))]
-    if not wanted:
-        raise click.UsageError("which agents? Name their URLs, or a file of them with --list")
-    found = _discovered(wanted, private)
+def discover(
+    places: tuple[str, ...], lists: tuple[str, ...], can: str, as_json: bool, private: tuple[str, ...]
+) -> None:
+    """Say what the agents at PLACES (URLs, or files with cards), or in a --list, can do."""
+    if not (places or lists):
+        raise click.UsageError("which agents? Name their URLs or cards, or a list of them with --list")
+    found = _discovered(places, lists, private)
     shown = [one for one in found if not one.problem and one.fits(can)]
     for one in shown:
-        _show(one)
+        _tell(one) if as_json else _show(one)
     for one in found:
         if one.problem:
             click.echo(f"{one.url}: {one.problem}", err=True)
@@ -73,22 +78,32 @@ def check(place: str, keys: str | None, private: tuple[str, ...]) -> None:
 def _at(place: str, keys: str | None, private: tuple[str, ...]) -> Found:
     try:
         from coterie.remote.cards import at_address, in_file, verified
-        from coterie.remote.registry import found_of
+        from coterie.remote.registry import found_of, is_address
     except ModuleNotFoundError as error:
         raise MissingExtra.of("a2a", "`coterie card`") from error
-    there = place.startswith(("http://", "https://"))
-    card = asyncio.run(at_address(place, private)) if there else in_file(Path(place))
+    card = asyncio.run(at_address(place, private)) if is_address(place) else in_file(Path(place))
     if keys is not None:
         verified(card, keys, place)
     return found_of(card, place)
 
 
-def _discovered(urls: list[str], private: tuple[str, ...]) -> list[Found]:
+def _discovered(places: tuple[str, ...], lists: tuple[str, ...], private: tuple[str, ...]) -> list[Found]:
     try:
-        from coterie.remote.registry import discovered
+        from coterie.remote.registry import discovered, registered
     except ModuleNotFoundError as error:
         raise MissingExtra.of("a2a", "`coterie agents`") from error
-    return asyncio.run(discovered(urls, private))
+
+    async def all_of_them() -> list[Found]:
+        found = await discovered(places, private)
+        for one in lists:
+            found += await registered(one, private)
+        return found
+
+    return asyncio.run(all_of_them())
+
+
+def _tell(found: Found) -> None:
+    click.echo(msgspec.json.encode(found).decode())
 
 
 def _show(found: Found) -> None:
@@ -98,5 +113,6 @@ def _show(found: Found) -> None:
         click.echo(f"  {one}")
     for skill in found.skills:
         click.echo(f"  can: {skill.name} ({', '.join(skill.tags)})")
-    marks = [name for name, holds in (("signed", found.signed), ("streams", found.streaming)) if holds]
+    holds = {"signed": found.signed, "streams": found.streaming, "pushes": found.push}
+    marks = [name for name, so in holds.items() if so]
     click.echo(f"  wants: {', '.join(found.schemes) or 'nothing'}; {', '.join(marks)}")
