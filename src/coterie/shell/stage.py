@@ -187,8 +187,10 @@ class Stage(Watched):
             elif self._live(id) is None:
                 await self._go_on_with(id)
 
-    async def perform(self, id: str) -> None:
+    async def perform(self, id: str) -> bool:
         """Go on with a run until it ends or only people can move it; nothing, where that is so already.
+
+        False if it was begun with other code than there is here: whoever has that code may go on with it.
 
         Raises:
             UnknownRun: if the store has no such run.
@@ -198,10 +200,11 @@ class Stage(Watched):
         if closed(records) is None and not paused(records):
             run = self._live(id) or await self._again(id)
             try:
-                await run.result()
+                return (await run.result()).status != "needs_migration"
             except asyncio.CancelledError:
                 await run.leave()
                 raise
+        return True
 
     async def cancel(self, id: str, reason: str = "cancelled") -> Result:
         """Stop a run, whoever performs it; what was finished stays, and it can be resumed.

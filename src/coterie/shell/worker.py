@@ -5,8 +5,10 @@ Theory of operation
 
 1. Whatever an engine gives, the store decides: who cannot claim the run gives it back, and who finds that it has
    ended, or that only people can move it, is done with it.
-2. A run is kept while it is worked on, and let go when it ends or is parked.
-3. Draining takes nothing more, and lets what is under way end, up to a time; then it is given back for others to go
+2. A run that was begun with other code than there is here is given back, for a worker that has it; so versions can
+   work side by side while a new one is rolled out.
+3. A run is kept while it is worked on, and let go when it ends or is parked.
+4. Draining takes nothing more, and lets what is under way end, up to a time; then it is given back for others to go
    on with.
 """
 
@@ -21,6 +23,8 @@ from coterie.shell.host import Host
 
 BEAT = 0.5
 """Seconds between two signs of life for what is worked on."""
+UNFIT = 2.0
+"""Seconds after which a run that was begun with other code is offered to others, who may have it."""
 LATER = 1.0
 """Seconds after which what somebody else holds is looked at again."""
 
@@ -67,7 +71,7 @@ class Worker:
     async def _perform(self, given: Work) -> None:
         beating = asyncio.get_running_loop().create_task(self._keep(given))
         try:
-            await self._host_of(given.tenant).perform(given.run)
+            fits = await self._host_of(given.tenant).perform(given.run)
         except (Busy, Overloaded):
             await given.again(LATER)
         except UnknownRun:
@@ -80,8 +84,11 @@ class Worker:
             await given.again()
             raise
         else:
-            self.performed += 1
-            await given.done()
+            if fits:
+                self.performed += 1
+                await given.done()
+            else:
+                await given.again(UNFIT)
         finally:
             beating.cancel()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from coterie.errors import BadInput, MissingExtra
+from coterie.stores.leases import LEASE
 from coterie.stores.ledgers import SqliteLedgers
 from coterie.stores.sqlite import SqliteStore
 
@@ -21,8 +22,10 @@ TENANT = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 DEFAULT = "default"
 
 
-def store_at(place: str | Path, tenant: str = DEFAULT) -> KeptStore:
+def store_at(place: str | Path, tenant: str = DEFAULT, *, lease: float = LEASE) -> KeptStore:
     """The store of a tenant at `place`. In files, each tenant but the default has a folder beside it.
+
+    A run is kept for `lease` seconds for a process that says nothing.
 
     Raises:
         BadInput: if a tenant cannot be called that.
@@ -35,8 +38,8 @@ def store_at(place: str | Path, tenant: str = DEFAULT) -> KeptStore:
             from coterie.stores.postgres import PostgresStore
         except ModuleNotFoundError as error:
             raise MissingExtra.of("postgres", f"the store {shown(str(place))!r}") from error
-        return PostgresStore(str(place), tenant=tenant)
-    return SqliteStore(path)
+        return PostgresStore(str(place), tenant=tenant, lease=lease)
+    return SqliteStore(path, lease=lease)
 
 
 def ledgers_at(place: str | Path, tenant: str = DEFAULT) -> SqliteLedgers | PostgresLedgers:

@@ -27,6 +27,7 @@ from coterie.shell.host import Host
 from coterie.shell.pausing import PARK
 from coterie.shell.retention import EVERY, Keeping
 from coterie.shell.worker import Worker
+from coterie.stores.leases import LEASE
 from coterie.stores.places import DEFAULT, KeptStore, is_shared, store_at, tenants_at
 from coterie.stores.sqlite import SqliteStore
 from coterie.teamfile.closed import Offered
@@ -70,6 +71,13 @@ engine_option = click.option(
     show_envvar=True,
     help="Where what runs remember is kept: a file, or postgresql://...",
 )
+@click.option(
+    "--lease",
+    default=LEASE,
+    show_default=True,
+    type=click.FloatRange(1.0),
+    help="Seconds for which a run stays with a worker that is not heard of.",
+)
 @click.option("--log", is_flag=True, help="Write what happens in runs to stderr, a line of JSON each.")
 @policy_option
 @doubt_option
@@ -85,6 +93,7 @@ def worker(
     grace: float,
     tools: tuple[str, ...],
     memory: str | None,
+    lease: float,
     log: bool,
     policy: str | None,
     doubts: tuple[str, ...],
@@ -109,6 +118,7 @@ def worker(
     rules["offered"] = Offered(tools={tool.name: tool for tool in made}, models=None, actor=ready)
     rules["knowledge"] = None if memory is None else knowledge_at(memory)
     rules["observers"] = (*tracing(), *((Lines(),) if log else ()))
+    rules["lease"] = lease
     asyncio.run(_work(engine, queue, concurrency, has, model, grace, store, rules, retention))
 
 
@@ -157,13 +167,14 @@ class Desk:
         self._quotas: dict[str, Quota] = self._rules.pop("quotas", {})
         self._offered: Offered = self._rules.pop("offered", ANY)
         self._knowledge: Knowledge | None = self._rules.pop("knowledge", None)
+        self._lease: float = self._rules.pop("lease", LEASE)
         self._hosts: dict[str, Host] = {}
         self._stores: dict[str, KeptStore] = {}
 
     def host_of(self, tenant: str) -> Host:
         """The host of a tenant, made when it is first asked for."""
         if tenant not in self._hosts:
-            store = self._stores[tenant] = store_at(self._place, tenant)
+            store = self._stores[tenant] = store_at(self._place, tenant, lease=self._lease)
             self._hosts[tenant] = Host(
                 store,
                 actor_of=lambda began: team_of_run(began, offered=self._offered),

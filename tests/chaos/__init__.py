@@ -1,0 +1,1 @@
+"""A cluster of real processes to which bad things happen, again and again, from a seed."""
