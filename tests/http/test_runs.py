@@ -374,6 +374,7 @@ def test_a_tenant_begins_no_more_runs_than_its_day_allows(tmp_path):
     assert sum(one["usage"]["requests"] for one in ended) == 7
     assert (refused.status_code, refused.json()["kind"]) == (429, "OverLimit")
     assert "runs of tenant 'default'" in refused.json()["detail"]
+    assert 0 < int(refused.headers["Retry-After"]) <= 86_400
     assert "the day turns at 00:00 UTC" in refused.json()["detail"]
 
 

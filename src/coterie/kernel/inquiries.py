@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 from msgspec import Struct
 
+from coterie.kernel.moves import told
 from coterie.kernel.replay import PERMISSION
 from coterie.words.digest import digest, encode
 from coterie.words.effect import Answer, Ask, Effect, body_of, kind_of
@@ -46,7 +47,7 @@ def inquiries(run: str, records: Iterable[Record]) -> list[Inquiry]:
     open_: dict[str, Inquiry] = {}
     answers: dict[str, Answer] = {}
     paused = False
-    for record in records:
+    for record in told(list(records)).records:
         event = record.event
         match event:
             case Asked(path=path, effect=effect) if kind_of(effect) == Ask.kind:

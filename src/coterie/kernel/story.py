@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from coterie.errors import Corrupt
 from coterie.kernel.inquiries import questions
+from coterie.kernel.moves import told
 from coterie.kernel.replay import counted
 from coterie.kernel.taint import TAINT
 from coterie.words.effect import Effect
@@ -54,7 +55,7 @@ def closed(records: Sequence[Record]) -> Closed | None:
 def under_way(records: Iterable[Record]) -> dict[str, Effect[object]]:
     """What was asked and not settled, by path."""
     open_: dict[str, Effect[object]] = {}
-    for record in records:
+    for record in told(list(records)).records:
         event = record.event
         if isinstance(event, Asked):
             open_[event.path] = event.effect

@@ -12,13 +12,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from coterie.actor import Actor
-from coterie.errors import Answered, Busy, Expired, NotAsked, Paused, RunError
+from coterie.errors import Answered, Busy, CoterieError, Expired, NotAsked, Paused, RunError
 from coterie.kernel.inquiries import Inquiry, inquiries, questions
 from coterie.kernel.replay import counted
-from coterie.kernel.story import closed, paused
+from coterie.kernel.story import closed, opened, paused
 from coterie.kernel.values import storable
 from coterie.memory.conversation import Session
 from coterie.shell import run as shell
+from coterie.shell.inflight import fits
 from coterie.shell.job import Job
 from coterie.shell.questions import fitting
 from coterie.shell.session import Turns
@@ -68,9 +69,12 @@ class Host(Stage):
             Expired: if nobody waits for the answer any more.
             Paused: if the run is paused.
             RunError: if it is no answer to that question.
+            Unfit: if the code there is does not go on with the run. The answer was not taken.
         """
         async with self._turns.setdefault(id.rpartition(".")[0], asyncio.Lock()):
             records = await self._known(id)
+            if await self._migrated(id.rpartition(".")[0], records):
+                records = await self._known(id)
             asked = _asked(id, records)
             _is_on(asked.run, records)
             try:
@@ -81,6 +85,25 @@ class Host(Stage):
             said = Signalled("answer", asked.path, {"value": answer.value, "by": answer.by})
             await self._give(asked.run, said, len(records) - 1)
             return await self.inquiry(id)
+
+    async def _migrated(self, id: str, records: Sequence[Record]) -> bool:
+        """Whether a run that nobody performs had to be migrated first; what it asks may be another question now.
+
+        Raises:
+            Unfit: if the code there is does not go on with it.
+        """
+        idle = self._engine is None and self._live(id) is None and records and not paused(records)
+        if not idle or closed(records) is not None:
+            return False
+        try:
+            actor = self.found(opened(records))
+        except CoterieError:  # another process may know it
+            return False
+        if fits(actor, id, records):
+            return False
+        with contextlib.suppress(Busy):
+            await (await self._again(id)).result()
+        return True
 
     async def _refuse(self, asked: Inquiry, by: str, error: RunError) -> None:
         """Record that an answer was none, where the journal can still be written."""
@@ -139,6 +162,7 @@ class Host(Stage):
         Raises:
             UnknownRun: if the store has no such run.
             RunError: if the run is over.
+            Unfit: if the code there is does not go on with the run. The message was not taken.
         """
         id = await self.newest(id)
         said = Signalled("message", topic, storable(message, topic))
@@ -147,6 +171,8 @@ class Host(Stage):
             if closed(records) is not None:
                 raise RunError(f"run {id!r} is over")
             _is_on(id, records)
+            if await self._migrated(id, records):
+                records = await self.journal(id)
             await self._give(id, said, len(records) - 1)
 
     async def take_turn(

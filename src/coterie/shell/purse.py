@@ -117,7 +117,9 @@ class Purse:
             if not await self._more(one, NO_SPENDING):
                 why = self._why(one, await self._tally.used(self._day))
                 await self.close()
-                raise OverLimit(why)
+                refused = OverLimit(why)
+                refused.retry_after = self._left()
+                raise refused
             self._free = plus(self._free, one, -1)
             self._spent = plus(self._spent, one)
 
@@ -240,12 +242,16 @@ class Purse:
         known = zip(KINDS, cost, plus(used, self._free, -1), self._quota.caps, strict=True)
         short = [(need + spent - cap, kind, need, spent, cap) for kind, need, spent, cap in known if need]
         _, kind, need, spent, cap = max(short)
-        left = DAY - self._clock() % DAY
+        left = self._left()
         return (
             f"{kind} of tenant {self._tenant!r} on {self._day}: {spent:,g} of {cap:,g} are spent or set aside, and "
             f"this needs up to {need:,g}; the day turns at 00:00 UTC, "
             f"in {left // 3600:.0f} h {left % 3600 // 60:.0f} min"
         )
+
+    def _left(self) -> float:
+        """Seconds until the day turns."""
+        return DAY - self._clock() % DAY
 
     async def _turn(self) -> None:
         """Begin a new day, if it is one: what is under way counts in the one in which it ends."""

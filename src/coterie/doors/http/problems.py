@@ -64,6 +64,8 @@ def problem_of(error: Exception) -> Problem:
     """The problem that stands for an error of ours."""
     status = next(status for kind, status in STATUS.items() if isinstance(error, kind))
     headers = {"Retry-After": str(RETRY_AFTER)} if status == 503 else {}
+    if after := getattr(error, "retry_after", 0.0):
+        headers = {"Retry-After": str(int(after) + 1)}
     where = getattr(error, "path", "")
     more: dict[str, Any] = {"kind": type(error).__name__} | ({"path": where} if where else {})
     return Problem(status, getattr(error, "message", str(error)), headers, **more)
