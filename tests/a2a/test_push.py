@@ -8,6 +8,7 @@ import pytest
 from a2a.types import a2a_pb2 as pb
 from a2a.utils.errors import InvalidParamsError, TaskNotFoundError
 
+from coterie.doors.a2a.pushes import Pushes
 from coterie.doors.http.settings import Settings
 from tests.a2a.receiving import Receiver, receiving, states
 from tests.a2a.talking import ALL, client_of, said, sent
@@ -191,6 +192,29 @@ def test_another_owners_configs_do_not_exist(tmp_path):
         return True
 
     assert talked(tmp_path, talk, settings=HERE)
+
+
+def test_configs_go_where_their_tasks_go(tmp_path):
+    """What a service has let go of, it keeps no tokens for."""
+
+    async def before(base, service):
+        receiver = Receiver()
+        async with receiving(receiver) as url, client_of(base, "panel", streaming=False) as client:
+            kept, gone = [(await sent(client, told_at(url, text))).task.id for text in ("Rust?", "Go?")]
+            await receiver.until(lambda told: states(told).count(DONE) == 2)
+        host = service.host("default")
+        lease = await host.store.claim(gone)
+        await host.store.prune([lease], "ada", "a test", 0.0)
+        return kept
+
+    async def after(_, __):
+        await asyncio.sleep(0)
+
+    kept = talked(tmp_path, before, settings=HERE)
+    talked(tmp_path, after, settings=HERE)
+    pushes = Pushes(tmp_path / "push.db")
+    assert [one.config.task_id for one in pushes.ended()] == [kept]
+    pushes.close()
 
 
 def test_the_file_of_configs_is_nobody_elses_to_read(tmp_path):

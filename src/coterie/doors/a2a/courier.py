@@ -76,6 +76,7 @@ class Courier:
     @asynccontextmanager
     async def at_work(self) -> AsyncGenerator[None]:
         """Tell whoever wants to be told, until this is left; what is not told then is told by the next."""
+        await self._forget()
         async with asyncio.TaskGroup() as group:
             self._group = group
             for push in self.pushes.open():
@@ -135,6 +136,13 @@ class Courier:
         """Say that something was done to a task, so that it is looked at now."""
         if (bell := self._bells.get(task)) is not None:
             bell.set()
+
+    async def _forget(self) -> None:
+        """Keep nothing of tasks whose runs were let go of: there may be tokens in it."""
+        for push in self.pushes.ended():
+            with suppress(CoterieError):
+                if not await self._host(push.tenant).runs(Which(id=push.config.task_id)):
+                    self.pushes.drop(push.name)
 
     async def _serve(self, name: Name) -> None:
         """Tell one client of one task, to its end."""

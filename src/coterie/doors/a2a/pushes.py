@@ -80,6 +80,10 @@ class Pushes:
         """Those of which there may be more to tell."""
         return self._found("not over order by tenant, task, id", ())
 
+    def ended(self) -> list[Push]:
+        """Those of which there is no more to tell."""
+        return self._found("over order by tenant, task, id", ())
+
     def told(self, name: Name, seq: int, known: str) -> None:
         """A client was told of the state that the event numbered `seq` has led to."""
         self._set("seq = ?, known = ?, since = null, problem = ''", (seq, known), name)
