@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from msgspec import Struct
 
+from coterie.words.cluster import Hand, Queue
 from coterie.words.effect import Think
 from coterie.words.event import Record, Signalled
 from coterie.words.memory import Query, Recalled, Remembered
@@ -84,7 +85,7 @@ class Store(Protocol):
         ...
 
     async def due(self, now: float, /) -> list[str]:
-        """Runs that nobody holds and whose time has come, in seconds since the epoch; the longest due first.
+        """Runs that nobody holds any more and whose time has come, in seconds since the epoch; the longest due first.
 
         Whoever is told has `HANDED` seconds to claim one; then it is due once more. A claim ends its being due.
         """
@@ -364,6 +365,31 @@ class Engine(Protocol):
 
     async def close(self) -> None:
         """Let go of every resource; what was given and is not done is given to others."""
+        ...
+
+
+@runtime_checkable
+class Surveyed(Protocol):
+    """An engine that says how its cluster stands."""
+
+    async def queues(self) -> list[Queue]:
+        """What waits for a worker.
+
+        Raises:
+            EngineUnavailable: if nobody can be asked.
+        """
+        ...
+
+    async def workers(self, seconds: float = 0.5) -> list[Hand]:
+        """Who works on the queue: all that say so within some seconds.
+
+        Raises:
+            EngineUnavailable: if nobody can be asked.
+        """
+        ...
+
+    async def answer(self, tell: Callable[[], Hand]) -> None:
+        """Have whoever asks be told of the worker in this process."""
         ...
 
 

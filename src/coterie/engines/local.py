@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from itertools import count
 from typing import TypeAlias
 
-Queue: TypeAlias = "list[tuple[int, int, LocalWork]]"
+from coterie.words.cluster import Hand, Queue
+
+Line: TypeAlias = "list[tuple[int, int, LocalWork]]"
 
 
 class LocalEngine:
@@ -17,9 +20,10 @@ class LocalEngine:
     """
 
     def __init__(self) -> None:
-        self._waiting: dict[frozenset[str], Queue] = {}
+        self._waiting: dict[frozenset[str], Line] = {}
         self._count = count()
         self._more = asyncio.Condition()
+        self._tells: list[Callable[[], Hand]] = []
 
     async def dispatch(
         self, run: str, /, *, tenant: str, priority: int = 1, needs: Sequence[str] = ()
@@ -44,10 +48,28 @@ class LocalEngine:
                 _, _, work = heapq.heappop(queue)
             yield work
 
-    def _fitting(self, able: frozenset[str]) -> Queue | None:
+    def _fitting(self, able: frozenset[str]) -> Line | None:
         """The queue whose first is the most urgent that a worker can do."""
         queues = [queue for needs, queue in self._waiting.items() if queue and needs <= able]
         return min(queues, key=lambda queue: queue[0], default=None)
+
+    async def queues(self) -> list[Queue]:
+        """What waits for a worker of this process."""
+        found: dict[tuple[tuple[str, ...], int], list[LocalWork]] = {}
+        for _, _, work in (one for line in self._waiting.values() for one in sorted(line)):
+            found.setdefault((tuple(sorted(work.needs)), work.priority), []).append(work)
+        return [
+            Queue(needs=needs, priority=priority, depth=len(works), age=time.time() - works[0].at)
+            for (needs, priority), works in found.items()
+        ]
+
+    async def workers(self, seconds: float = 0.5) -> list[Hand]:
+        """The workers of this process."""
+        return [tell() for tell in self._tells]
+
+    async def answer(self, tell: Callable[[], Hand]) -> None:
+        """Have whoever asks be told of a worker of this process."""
+        self._tells.append(tell)
 
     async def close(self) -> None:
         """Forget what waits."""
@@ -64,6 +86,7 @@ class LocalWork:
         self.tenant = tenant
         self.priority = priority
         self.needs = needs
+        self.at = time.time()
         self._engine = engine
 
     async def beat(self) -> None:

@@ -8,14 +8,17 @@ Theory of operation
 2. A worker that is given a message says every third of `GIVEN` seconds that it still works on it. One that dies does
    not, and the message is given to another.
 3. A worker looks into the subjects of higher priorities first.
-4. A message that was given `TRIES` times is put on the subject of dead letters, with the run's name on it.
+4. A message that was given `TRIES` times is a dead letter: it is put aside, with the run's name on it, and counted.
+5. A worker answers whoever asks who works on the queue. Who does not answer does not work.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
+from itertools import combinations
 from typing import Any
 
 import msgspec
@@ -26,25 +29,35 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy, StreamConfig
 from nats.js.client import JetStreamContext
-from nats.js.errors import BadRequestError
+from nats.js.errors import BadRequestError, NotFoundError
 
 from coterie.errors import BadInput, EngineUnavailable
+from coterie.words.cluster import Hand, Queue
 
 GIVEN = 2.0
 """Seconds for which a worker has a message unless it says that it still works on it."""
+MOST = 60.0
+"""Seconds that what is given back again and again rests at most."""
 TRIES = 100
 """Times that a message is given to somebody."""
 LOOK = 0.2
 """Seconds that one look into a subject takes where there is nothing."""
 PRIORITIES = (3, 2, 1, 0)
+FEW = 4
+"""Capabilities of which a worker looks for every combination."""
 STREAM = "COTERIE"
 ANY = "any"
 """What a run needs that needs nothing."""
 
 
+DEAD = "dead"
+"""Where what was given up is put."""
+
+
 class _Sent(Struct, frozen=True):
     run: str
     tenant: str
+    at: float = 0.0
 
 
 class NatsEngine:
@@ -72,12 +85,10 @@ class NatsEngine:
         Raises:
             EngineUnavailable: if the broker cannot be reached.
         """
-        body = msgspec.json.encode(_Sent(run, tenant))
-        try:
+        body = msgspec.json.encode(_Sent(run, tenant, time.time()))
+        with self._told(f"told of run {run!r}"):
             stream = await self._opened()
             await stream.publish(self._subject(priority, needs), body, timeout=5)
-        except (NatsError, OSError, TimeoutError) as error:
-            raise EngineUnavailable(f"NATS at {self.url} cannot be told of run {run!r}: {error}") from error
 
     async def work(self, has: Sequence[str] = ()) -> AsyncIterator[NatsWork]:
         """What is to be performed by a worker that has these capabilities, as it comes.
@@ -94,9 +105,105 @@ class NatsEngine:
                 looks = []
                 await asyncio.sleep(LOOK)
                 continue
-            if message is not None:
+            if message is not None and not await self._given_up(message):
                 sent = msgspec.json.decode(message.data, type=_Sent)
                 yield NatsWork(message, sent.run, sent.tenant)
+
+    async def queues(self) -> list[Queue]:
+        """What waits for a worker.
+
+        Raises:
+            EngineUnavailable: if the broker cannot be reached.
+        """
+        with self._told("asked what waits"):
+            stream = await self._opened()
+            info = await stream.stream_info(STREAM, subjects_filter=f"coterie.{self._queue}.>")
+            counts = dict(info.state.subjects or {})
+            dead = counts.pop(f"coterie.{self._queue}.{DEAD}", 0)
+            found = [await self._waiting(stream, subject, count) for subject, count in counts.items()]
+        return [*found, Queue(needs=(), priority=0, dead=dead)] if dead else found
+
+    async def workers(self, seconds: float = 0.5) -> list[Hand]:
+        """Who works on the queue: all that say so within some seconds.
+
+        Raises:
+            EngineUnavailable: if the broker cannot be reached.
+        """
+        found: list[Hand] = []
+        with self._told("asked who works"):
+            await self._opened()
+            client: Any = self._nats  # its subscriptions are not typed
+            inbox = client.new_inbox()
+            answers = await client.subscribe(inbox)
+            await client.publish(self._who(), reply=inbox)
+            until = time.monotonic() + seconds
+            with contextlib.suppress(TimeoutError):
+                while (left := until - time.monotonic()) > 0:
+                    said = await answers.next_msg(timeout=left)
+                    if not said.data:  # the broker says that nobody listens
+                        break
+                    found.append(msgspec.json.decode(said.data, type=Hand))
+            await answers.unsubscribe()
+        return found
+
+    async def answer(self, tell: Callable[[], Hand]) -> None:
+        """Have whoever asks be told of the worker in this process, as soon as the broker can be reached."""
+
+        async def told(message: Msg) -> None:
+            await message.respond(msgspec.json.encode(tell()))
+
+        while True:
+            try:
+                await self._opened()
+                client: Any = self._nats  # its subscriptions are not typed
+                await client.subscribe(self._who(), cb=told)
+            except (NatsError, OSError):
+                await asyncio.sleep(LOOK)
+            else:
+                return
+
+    async def _waiting(self, stream: JetStreamContext, subject: str, count: int) -> Queue:
+        """What waits on one subject: what is there and nobody has."""
+        needs, _, priority = subject.removeprefix(f"coterie.{self._queue}.").rpartition(".")
+        under_way, after = 0, 0
+        with contextlib.suppress(NotFoundError):  # nobody has ever worked on it
+            info = await stream.consumer_info(STREAM, f"{self._queue}-{needs}-{priority}")
+            under_way = info.num_ack_pending or 0
+            after = info.delivered.stream_seq if info.delivered is not None else 0
+        age = 0.0
+        with contextlib.suppress(NotFoundError):  # all of it is under way
+            first = await stream.get_msg(STREAM, seq=after + 1, subject=subject, next=True)
+            age = time.time() - msgspec.json.decode(first.data or b"", type=_Sent).at
+        needed = () if needs == ANY else tuple(needs.split("+"))
+        depth = max(0, count - under_way)
+        return Queue(
+            needs=needed, priority=int(priority), depth=depth, age=age if depth else 0.0, under_way=under_way
+        )
+
+    async def _given_up(self, message: Msg) -> bool:
+        """Whether a message was given often enough; then it is put aside."""
+        if (message.metadata.num_delivered or 0) <= TRIES:
+            return False
+        stream = await self._opened()
+        await stream.publish(f"coterie.{self._queue}.{DEAD}", message.data, timeout=5)
+        await message.term()
+        return True
+
+    @contextlib.contextmanager
+    def _told(self, what: str) -> Generator[None]:
+        """Say which broker cannot be reached.
+
+        Raises:
+            EngineUnavailable: for whatever the network raises.
+        """
+        try:
+            yield
+        except (NatsError, OSError, TimeoutError) as error:
+            raise EngineUnavailable(f"NATS at {self.url} cannot be {what}: {error}") from error
+
+    def _who(self) -> str:
+        """The subject on which it is asked who works; it is no part of the stream."""
+        return f"coterie-who.{self._queue}"
 
     async def close(self) -> None:
         """Leave the broker; what was given and is not done is given to others."""
@@ -110,7 +217,7 @@ class NatsEngine:
     async def _looks(self, has: Sequence[str]) -> list[Any]:
         """Subscriptions to all that a worker can do, the urgent first."""
         stream = await self._opened()
-        able = [ANY, *sorted({_needing([one]) for one in has}), *([_needing(has)] if len(has) > 1 else [])]
+        able = [ANY, *(_needing(some) for some in _subsets(has))]
         found: list[Any] = []
         for priority in PRIORITIES:
             for needs in able:
@@ -119,7 +226,6 @@ class NatsEngine:
                     durable_name=name,
                     ack_policy=AckPolicy.EXPLICIT,
                     ack_wait=self._given,
-                    max_deliver=TRIES,
                     max_ack_pending=100_000,
                 )
                 subject = f"coterie.{self._queue}.{needs}.{priority}"
@@ -164,7 +270,8 @@ class NatsWork:
     async def again(self, seconds: float = 0.0) -> None:
         """Have it given to somebody in `seconds`."""
         with contextlib.suppress(NatsError, OSError):
-            await self._message.nak(delay=seconds or None)
+            often = self._message.metadata.num_delivered or 1
+            await self._message.nak(delay=min(MOST, seconds * max(1.0, often / 4)) or None)
 
 
 async def _next(looks: Sequence[Any]) -> Msg | None:
@@ -182,6 +289,14 @@ async def _next(looks: Sequence[Any]) -> Msg | None:
 
 def _needing(needs: Sequence[str]) -> str:
     return "+".join(sorted(needs)) if needs else ANY
+
+
+def _subsets(has: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Whatever a run may need of what a worker has; of more than `FEW`, each alone, pairs, and all together."""
+    one = sorted(set(has))
+    sizes = range(1, len(one) + 1) if len(one) <= FEW else (1, 2, len(one))
+    for size in sizes:
+        yield from combinations(one, size)
 
 
 async def _quiet(_: Exception) -> None:

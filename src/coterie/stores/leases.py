@@ -31,7 +31,7 @@ _WAKE = (
     "update runs set wake = min(coalesce(wake, ?), ?) where name = ? and not exists "
     f"(select 1 from overviews o where o.run = runs.id and o.epoch = runs.epoch and o.status in {tuple(sorted(ENDED))})"
 )
-_DUE = "select id, name from runs where wake <= ? and holder = '' order by wake limit ?"
+_DUE = "select id, name from runs where wake <= ? and (holder = '' or expires <= ?) order by wake limit ?"
 _HANDED = "update runs set wake = ? where id = ?"
 
 
@@ -81,7 +81,7 @@ class Leases:
         if self._db.execute("select 1 from runs where wake <= ? limit 1", (now,)).fetchone() is None:
             return []
         with transaction(self._db):
-            found = self._db.execute(_DUE, (now, DUE)).fetchall()
+            found = self._db.execute(_DUE, (now, time.time(), DUE)).fetchall()
             self._db.executemany(_HANDED, [(now + HANDED, key) for key, _ in found])
         return [name for _, name in found]
 

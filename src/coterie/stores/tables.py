@@ -129,7 +129,8 @@ select pg_notify('coterie', %(about)s)
 """Says something to a run: whoever holds it is told, and if nobody does, it is due."""
 DUE_NOW: Final = """
 with due as (
-    select id, wake from runs where wake <= %(now)s and holder = '' and (tenant = %(tenant)s or %(tenant)s = '')
+    select id, wake from runs
+    where wake <= %(now)s and (holder = '' or expires <= now()) and (tenant = %(tenant)s or %(tenant)s = '')
     order by wake limit %(most)s for update skip locked
 ), handed as (
     update runs set wake = %(again)s from due where runs.id = due.id returning tenant, name, due.wake as at

@@ -1,6 +1,7 @@
 """Tools for people who write actors, patterns, stores and models: to rehearse, simulate and prove."""
 
 from coterie.testing.crash import crash_everywhere
+from coterie.testing.engines import EnginePromises
 from coterie.testing.keepers import KeeperPromises
 from coterie.testing.knowledge import KnowledgePromises
 from coterie.testing.ledgers import LedgerPromises
@@ -14,6 +15,7 @@ from coterie.testing.tallies import TallyPromises
 
 __all__ = [
     "SILENT",
+    "EnginePromises",
     "KeeperPromises",
     "KnowledgePromises",
     "LedgerPromises",

@@ -44,6 +44,7 @@ COMMANDS = {
     "acp-editor": ("editor", "Be a team as an agent in an editor, over stdio."),
     "mcp": ("mcp", "Offer teams as tools to an MCP client, over stdio."),
     "worker": ("worker", "Perform the runs of a queue, beside others."),
+    "cluster": ("cluster", "Say what waits on a queue, and who works on it."),
     "schedule": ("schedule", "Run teams again and again, by a cron expression."),
     "agents": ("agents", "Find agents that live elsewhere."),
     "card": ("agents", "Look at the card of an agent."),

@@ -21,7 +21,7 @@ from coterie.engines.places import engine_at
 from coterie.errors import BadInput
 from coterie.memory import Memory
 from coterie.memory.places import knowledge_at
-from coterie.ports import Engine, Knowledge, Store
+from coterie.ports import Engine, Knowledge, Store, Surveyed
 from coterie.shell.alarm import Alarm
 from coterie.shell.host import Host
 from coterie.shell.pausing import PARK
@@ -53,6 +53,8 @@ engine_option = click.option(
 @click.option("--queue", default="default", show_default=True, help="Which runs to perform.")
 @click.option("--concurrency", default=100, show_default=True, type=click.IntRange(1), help="Runs at once.")
 @click.option("--capabilities", default="", metavar="A,B", help="What this worker has that runs may need.")
+@click.option("--per-tenant", type=click.IntRange(1), help="Runs of one tenant at once.")
+@click.option("--per-team", type=click.IntRange(1), help="Runs of one team of a tenant at once.")
 @click.option("--model", help="The model of agents that name none.")
 @click.option(
     "--grace", default=30.0, show_default=True, help="Seconds for what is under way to end when it stops."
@@ -89,6 +91,8 @@ def worker(
     queue: str,
     concurrency: int,
     capabilities: str,
+    per_tenant: int | None,
+    per_team: int | None,
     model: str | None,
     grace: float,
     tools: tuple[str, ...],
@@ -119,25 +123,26 @@ def worker(
     rules["knowledge"] = None if memory is None else knowledge_at(memory)
     rules["observers"] = (*tracing(), *((Lines(),) if log else ()))
     rules["lease"] = lease
-    asyncio.run(_work(engine, queue, concurrency, has, model, grace, store, rules, retention))
+    room = {"concurrency": concurrency, "has": has, "per_tenant": per_tenant, "per_team": per_team}
+    asyncio.run(_work(engine, queue, room, model, grace, store, rules, retention))
 
 
 async def _work(
     engine: str,
     queue: str,
-    concurrency: int,
-    has: list[str],
+    room: Mapping[str, Any],
     model: str | None,
     grace: float,
     store: str,
     rules: Mapping[str, Any],
     retention: Retention | None,
 ) -> None:
-    """Work until somebody stops it; `rules` are what its hosts go by."""
+    """Work until somebody stops it; `room` is what it performs at once, and `rules` are what its hosts go by."""
     dispatcher = engine_at(engine, queue)
     desk = Desk(store, dispatcher, model, rules)
-    performing = Worker(dispatcher, desk.host_of, concurrency=concurrency, has=has)
+    performing = Worker(dispatcher, desk.host_of, **room)
     working = asyncio.get_running_loop().create_task(performing.work())
+    telling = asyncio.get_running_loop().create_task(_tell(dispatcher, performing))
     alarms = [Alarm(lambda: [desk])]
     if retention is not None:
         keeping = Keeping(desk.stores, retention)
@@ -151,9 +156,16 @@ async def _work(
     for alarm in alarms:
         await alarm.close()
     await performing.drain(grace)
+    telling.cancel()
     await desk.close()
     await dispatcher.close()
     click.echo(f"performed {performing.performed}", err=True)
+
+
+async def _tell(dispatcher: Engine, performing: Worker) -> None:
+    """Have whoever asks be told of this worker, where the engine knows how to ask."""
+    if isinstance(dispatcher, Surveyed):
+        await dispatcher.answer(performing.hand)
 
 
 class Desk:

@@ -67,7 +67,7 @@ class Service:
         """Whose a token is; an application that knows more tokens than keys says so here."""
         self._stores = stores
         self._tenants = tenants
-        self._engine = engine
+        self.engine = self._engine = engine
         self.policy = policy
         self._ledgers = ledgers
         self._knowledge = knowledge

@@ -15,6 +15,7 @@ def table() -> list[Operation]:
         approvals,
         audit,
         boards,
+        cluster,
         health,
         keys,
         memory,
@@ -37,6 +38,7 @@ def table() -> list[Operation]:
         audit.operations,
         keys.operations,
         usage.operations,
+        cluster.operations,
         health.operations,
     ]
     return [operation for one in modules for operation in one.table]

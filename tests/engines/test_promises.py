@@ -1,0 +1,191 @@
+"""Every engine keeps what `coterie.testing.EnginePromises` says, on a real server where it has one."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+
+from coterie import Agent, Team, do, tool
+from coterie.doors.cli.commands import coterie
+from coterie.engines import nats as nats_engine
+from coterie.engines.local import LocalEngine
+from coterie.engines.nats import NatsEngine
+from coterie.models import scripted
+from coterie.shell.host import Host
+from coterie.shell.worker import Worker
+from coterie.stores import MemoryStore
+from coterie.testing import EnginePromises
+from tests.http.serving import TOKEN
+from tests.stores.servers import nats
+
+_queues = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def broker():
+    with nats() as server:
+        yield server
+
+
+class TestLocalEngine(EnginePromises):
+    ACROSS = False
+
+    @pytest.fixture(autouse=True)
+    def _one(self):
+        self._engine = LocalEngine()
+
+    def engine(self):
+        return self._engine
+
+
+class TestNatsEngine(EnginePromises):
+    @pytest.fixture(autouse=True)
+    def _cluster(self, broker):
+        self._url, self._queue = broker.url, f"promises{next(_queues)}"
+
+    def engine(self):
+        return NatsEngine(self._url, queue=self._queue, given=self.GIVEN)
+
+
+def test_what_was_given_too_often_is_put_aside(broker, monkeypatch):
+    """A run that nobody ever finishes is counted as given up, and troubles nobody any more."""
+    monkeypatch.setattr(nats_engine, "TRIES", 3)
+
+    async def scene():
+        engine = NatsEngine(broker.url, queue="dead", given=0.5)
+        await engine.dispatch("hopeless", tenant="t")
+        await engine.dispatch("fine", tenant="t", priority=0)
+        given, seen = engine.work(), []
+        while "fine" not in seen:
+            work = await anext(given)
+            seen.append(work.run)
+            await (work.done() if work.run == "fine" else work.again())
+        queues = await engine.queues()
+        await engine.close()
+        return seen, [(one.depth, one.dead) for one in queues]
+
+    assert asyncio.run(scene()) == (["hopeless"] * 3 + ["fine"], [(0, 1)])
+
+
+GOING: list[str] = []
+MOST: list[int] = []
+
+
+@tool(idempotent=True)
+async def busy(name: str) -> str:
+    """Something that takes a moment."""
+    GOING.append(name)
+    MOST.append(len(GOING))
+    await asyncio.sleep(0.05)
+    GOING.remove(name)
+    return name
+
+
+async def _busy(task):
+    return await do(busy, task.text)
+
+
+@pytest.mark.parametrize("limit", ["per_tenant", "per_team"])
+def test_a_worker_has_so_many_runs_of_one_tenant_or_team_at_once(limit):
+    """The others wait for room, and all of them end."""
+    GOING.clear()
+    MOST.clear()
+    team = Team("busy", (), _busy)
+
+    async def scene():
+        engine, store = LocalEngine(), MemoryStore()
+        host = Host(store, actor_of=lambda _: team, engine=engine)
+        worker = Worker(engine, lambda _: host, **{limit: 2})
+        working = asyncio.create_task(worker.work())
+        runs = [await host.begin(team, f"run-{n}") for n in range(6)]
+        while not all([(await host.result(run)).status == "succeeded" for run in runs]):
+            await store.due(0)  # nothing is due before its time
+            for run in await store.due(host.clock() + 5):
+                await host.wake(run)
+            await asyncio.sleep(0.01)
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+
+    asyncio.run(scene())
+    assert max(MOST) == 2
+
+
+def test_the_cluster_at_the_command_line(broker, tmp_path):
+    """What waits, who works, and how runs stand: for people, and as JSON."""
+    store = str(tmp_path / "runs.db")
+
+    def said(*words):
+        done = CliRunner().invoke(
+            coterie, ["cluster", "--engine", broker.url, "--queue", "seen", "--store", store, *words]
+        )
+        return done.exit_code, done.stdout
+
+    async def scene():
+        engine = NatsEngine(broker.url, queue="seen", given=0.5)
+        await engine.dispatch("r", tenant="t", needs=["gpu"])
+        worker = Worker(engine, lambda _: None, has=["eu"])
+        await engine.answer(worker.hand)
+        seen = [await asyncio.to_thread(said, *words) for words in ((), ("--json",))]
+        await engine.close()
+        return seen
+
+    (code, text), (_, data) = asyncio.run(scene())
+    survey = msgspec.json.decode(data)
+    assert code == 0
+    assert "1 waiting" in text
+    assert "has eu" in text
+    assert (survey["cluster"]["depth"], survey["cluster"]["queues"][0]["needs"]) == (1, ["gpu"])
+    assert survey["runs"] == {}
+    assert (
+        CliRunner().invoke(coterie, ["cluster", "--store", store], env={"COTERIE_ENGINE": ""}).exit_code == 2
+    )
+
+
+def test_a_service_says_how_its_cluster_stands(broker, tmp_path):
+    """`GET /v1/cluster`, for autoscaling; a service without an engine says that it has none."""
+    import httpx
+
+    from coterie.doors.http.app import application
+    from coterie.doors.http.keys import KeyRing
+    from coterie.doors.http.library import Library
+    from coterie.doors.http.service import Service
+
+    async def asked(engine):
+        service = Service(
+            Library(["research"]), KeyRing(tmp_path / "keys.db"), lambda _: MemoryStore(), engine=engine
+        )
+        app = application(service, token=TOKEN)
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8700"
+        ) as client:
+            return await client.get("/v1/cluster", headers={"authorization": f"Bearer {TOKEN}"})
+
+    async def scene():
+        engine = NatsEngine(broker.url, queue="served", given=0.5)
+        await engine.dispatch("r", tenant="t")
+        with_one = await asked(engine)
+        await engine.close()
+        return with_one.json(), (await asked(None)).status_code
+
+    seen, without = asyncio.run(scene())
+    assert (seen["depth"], seen["workers"], without) == (1, [], 404)
+
+
+def test_a_run_is_dispatched_as_urgently_as_it_was_begun():
+    """And to whoever has what it needs, when it is gone on with, too."""
+
+    async def scene():
+        engine, store = LocalEngine(), MemoryStore()
+        host = Host(store, actor_of=lambda _: Agent("a"), model=lambda _: scripted("x"), engine=engine)
+        run = await host.begin(Agent("a"), "go", priority=3, needs=["gpu"])
+        [first] = await engine.queues()
+        await anext(engine.work(["gpu"]))
+        await host.wake(run)
+        [again] = await engine.queues()
+        return [(one.priority, one.needs) for one in (first, again)]
+
+    assert asyncio.run(scene()) == [(3, ("gpu",)), (3, ("gpu",))]
