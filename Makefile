@@ -13,7 +13,7 @@ SEED ?= 1
 RUNS ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-all test test-interop chaos check bench docs conformance acp-client clean
+.PHONY: help demo demo-all test test-interop chaos check bench bench-peers docs conformance acp-client clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ check: $(DEV) ## style, types, floors, spelling, the map and the links
 
 bench: $(DEV) ## measure
 	@$(BIN)/python -m bench
+
+bench-peers: ## measure other frameworks beside ours, each in an environment of its own
+	@$(PYTHON) -m bench.peers --python $(PYTHON) --write bench/README.md
 
 docs: $(DEV) ## run every code block of the documents, and follow their links
 	@$(BIN)/python -m pytest tests/docs tests/test_repo.py

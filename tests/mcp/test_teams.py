@@ -159,6 +159,35 @@ def test_runs_can_be_read(tmp_path, mode):
     assert [one["status"] for one in json.loads(all_)] == ["succeeded"]
 
 
+def test_what_is_remembered_can_be_read(tmp_path, mode):
+    """One's own and what is shared with one, by what it says, its tags or its key; nothing of another tenant."""
+    service = service_at(tmp_path)
+    other, _ = service.keys.make("bob", tenant="elsewhere", role="operator")
+
+    async def kept(client):
+        notes = (("heron", "The heron nests in March."), ("crane", "The crane dances."))
+        for key, text in notes:
+            body = {"key": key, "text": text, "tags": ["bird", key]}
+            assert (await client.plain.post("/v1/memory", json=body)).status_code == 201
+        places = ("coterie://memory?text=nests", "coterie://memory?tags=bird,crane", "coterie://memory/heron")
+        return [json.loads((await client.read_resource(place)).contents[0].text) for place in places]
+
+    async def performed():
+        async with called(tmp_path, mode, service=service) as client:
+            seen = await kept(client)
+        async with called(tmp_path, mode, token=other) as stranger:
+            with pytest.raises(MCPError, match="nothing is remembered as 'heron'"):
+                await stranger.read_resource("coterie://memory/heron")
+            nothing = (await stranger.read_resource("coterie://memory")).contents[0].text
+            return seen, json.loads(nothing)
+
+    (best, tagged, named), nothing = asyncio.run(asyncio.wait_for(performed(), 30))
+    assert best[0]["text"] == "The heron nests in March."
+    assert [one["key"] for one in tagged] == ["crane"]
+    assert [(one["key"], one["trust"]) for one in named] == [("heron", "untrusted")]
+    assert nothing == []
+
+
 def test_roles_are_prompts(tmp_path, mode):
     """What a member of a team is told, with a task if there is one."""
 

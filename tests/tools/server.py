@@ -79,6 +79,15 @@ async def slow(seconds: float, ctx: Context) -> str:
 
 
 @server.tool()
+async def gate() -> str:
+    """Wait until there is a file `LOG.open`."""
+    log("begun")
+    while not Path(os.environ["LOG"] + ".open").exists():
+        await anyio.sleep(0.02)
+    return "done"
+
+
+@server.tool()
 def paint(thing: str, answer: Annotated[ElicitationResult[Colour], Resolve(which)]) -> str:
     """Paint a thing in a colour that somebody is asked for."""
     log(f"painted-{thing}")
