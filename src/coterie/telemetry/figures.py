@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
+from typing import Any
 
 import msgspec
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -49,6 +50,7 @@ class Figures:
         kept.register(_Gates())
         self._open: dict[str, _Open] = {}
         self._known: set[str] = set()
+        self._labelled: dict[tuple[Any, tuple[str, ...]], Any] = {}
 
     def text(self) -> bytes:
         """The figures as Prometheus reads them."""
@@ -96,8 +98,8 @@ class Figures:
 
     def _ended(self, run: _Open, path: str, outcome: str, now: float) -> None:
         agent = self._name(path.rpartition("/")[2].partition(".")[0])
-        self._requests.labels(agent, outcome).inc()
-        self._seconds.labels(agent).observe(max(now - run.frames.pop(path, now), 0.0))
+        self._of(self._requests, agent, outcome).inc()
+        self._of(self._seconds, agent).observe(max(now - run.frames.pop(path, now), 0.0))
 
     def _settled(self, run: _Open, settled: Settled) -> None:
         effect = run.over(settled.path)
@@ -105,15 +107,22 @@ class Figures:
         if settled.reused:
             return  # nothing was done for it
         if effect is not None and kind_of(effect) == "use":
-            self._tools.labels(self._name(tool_of(effect)), outcome).inc()
+            self._of(self._tools, self._name(tool_of(effect)), outcome).inc()
         elif effect is not None and kind_of(effect) == "think":
-            self._models.labels(outcome).inc()
+            self._of(self._models, outcome).inc()
         self._spent(settled.usage)
 
     def _spent(self, usage: Usage) -> None:
-        self._tokens.labels("input").inc(usage.input_tokens)
-        self._tokens.labels("output").inc(usage.output_tokens)
+        self._of(self._tokens, "input").inc(usage.input_tokens)
+        self._of(self._tokens, "output").inc(usage.output_tokens)
         self._usd.inc(usage.usd)
+
+    def _of(self, figure: Any, *labels: str) -> Any:
+        """A figure with labels, which the kit takes longer to find than to count."""
+        found = self._labelled.get((figure, labels))
+        if found is None:
+            found = self._labelled[figure, labels] = figure.labels(*labels)
+        return found
 
     def _name(self, name: str) -> str:
         """A name as a label, of which there may not be any number."""
