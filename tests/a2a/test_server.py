@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -18,10 +19,11 @@ from a2a.utils.signing import InvalidSignaturesError, create_signature_verifier
 from jwt import PyJWKSet
 from msgspec.structs import replace
 
+from coterie.doors.a2a.cards import FRESH, Look
 from coterie.doors.http.settings import Settings
 from tests.a2a.receiving import free_port, keys
 from tests.a2a.talking import ALL, client_of, kinds, said, sent, text_of
-from tests.http.serving import served, service_at
+from tests.http.serving import TEAMS, served, service_at
 
 
 def talked(tmp_path, talk, **options):
@@ -287,6 +289,33 @@ def test_a_wrong_token_comes_nowhere_and_cards_are_for_everybody(tmp_path):
         "panel/judge",
     ]
     assert card["securitySchemes"]["key"]["httpAuthSecurityScheme"]["scheme"] == "Bearer"
+
+
+def test_who_asks_for_a_card_runs_no_file(tmp_path):
+    """Cards are for people without a key: a team is built for them once in five minutes."""
+    (tmp_path / "team.py").write_text(
+        TEAMS + f"\nwith open({str(tmp_path / 'ran')!r}, 'a') as ran:\n    ran.write('x')\n"
+    )
+
+    async def talk(base, _):
+        async with httpx.AsyncClient(base_url=base, trust_env=False) as nobody:
+            before = (tmp_path / "ran").stat().st_size
+            for _ in range(5):
+                assert (await nobody.get("/a2a/panel/.well-known/agent-card.json")).status_code == 200
+            return (tmp_path / "ran").stat().st_size - before
+
+    assert talked(tmp_path, talk) == 1
+
+
+def test_a_team_is_looked_at_again_after_a_while():
+    """So that a card tells of what there is now."""
+    now, built = [0.0], []
+    library = SimpleNamespace(built=built.append)
+    look = Look(library, clock=lambda: now[0])
+    for at in (0.0, FRESH - 1, FRESH, FRESH + 1):
+        now[0] = at
+        look.at("panel")
+    assert built == ["panel", "panel"]
 
 
 def test_a_body_of_another_type_is_refused(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -22,13 +24,34 @@ from coterie.words.digest import digest_of
 TEXT, JSON = "text/plain", "application/json"
 VERSION = "1.0"
 Sign: TypeAlias = Callable[[pb.AgentCard], pb.AgentCard]
+FRESH = 300
+"""Seconds that a card may be kept."""
 DEEPEST = 4
 """Levels of members that a card tells of."""
 
 
-def card_of(library: Library, team: str, at: str, settings: Settings) -> pb.AgentCard:
+class Look:
+    """The teams of a library as cards tell of them: built once in `FRESH` seconds, however often anybody asks.
+
+    Building a team may run a file of the operator's, and cards are for people without a key.
+    """
+
+    def __init__(self, library: Library, clock: Callable[[], float] = time.monotonic) -> None:
+        self._library = library
+        self._clock = clock
+        self._seen: dict[str, tuple[float, Actor | None]] = {}
+
+    def at(self, team: str) -> Actor | None:
+        """The team called `team`; None where it needs options."""
+        since, actor = self._seen.get(team, (-math.inf, None))
+        if self._clock() - since >= FRESH:
+            actor = self._library.built(team)
+            self._seen[team] = (self._clock(), actor)
+        return actor
+
+
+def card_of(actor: Actor | None, team: str, at: str, settings: Settings) -> pb.AgentCard:
     """The card of the team called `team`, which answers below the address `at`."""
-    actor = library.built(team)
     card = pb.AgentCard(
         name=team,
         description=described(actor) if actor is not None else f"The team {team!r}",

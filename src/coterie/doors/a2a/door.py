@@ -28,7 +28,8 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
 
-from coterie.doors.a2a.cards import Sign, card_of, signer
+from coterie.actor import Actor
+from coterie.doors.a2a.cards import FRESH, Look, Sign, card_of, signer
 from coterie.doors.a2a.courier import Courier
 from coterie.doors.a2a.handler import Handler, TaskOf, no_direct
 from coterie.doors.a2a.legacy import CREATE, RESULT, legacy
@@ -45,8 +46,6 @@ PUSHES = "push.db"
 CARD = "/.well-known/agent-card.json"
 LIST = "/.well-known/agents.txt"
 """The addresses of the agents of a service, one a line: what `coterie agents discover --list` reads."""
-FRESH = 300
-"""Seconds that a card may be kept."""
 TYPES = ("application/json", "application/a2a+json")
 UNTYPED = f"the body has to be {TYPES[0]}"
 NO_TYPE = -32005
@@ -63,7 +62,7 @@ def a2a_routes(
     teams, began = published(service), time.time()
     handler = Handler(service, courier_of(service), teams, task_of=task_of, direct=direct)
     default = next(iter(teams), "")
-    calls, sign = Calls(default), signer(service.settings.card_key)
+    calls, sign, look = Calls(default), signer(service.settings.card_key), Look(service.library)
     dispatcher = JsonRpcDispatcher(handler, context_builder=calls, enable_v0_3_compat=True)
     if service.settings.grpc:
         service.alongside(_by_grpc(service, handler))
@@ -81,7 +80,7 @@ def a2a_routes(
         team = request.path_params.get("team", default)
         if team not in teams:
             raise Problem(404, f"no team is called {team!r}")
-        return _card(service, request, team, began, sign)
+        return _card(service, request, team, look.at(team), began, sign)
 
     async def agents(request: Request) -> Response:
         above = _above(service, request)
@@ -191,10 +190,12 @@ def _above(service: Service, request: Request) -> str:
     return service.settings.url.rstrip("/") or f"{request.url.scheme}://{request.url.netloc}"
 
 
-def _card(service: Service, request: Request, team: str, began: float, sign: Sign | None) -> Response:
+def _card(
+    service: Service, request: Request, team: str, actor: Actor | None, began: float, sign: Sign | None
+) -> Response:
     """The card of a team, with what tells a client whether the one that it has is good still."""
     at = f"{_above(service, request)}/a2a/{team}"
-    card = card_of(service.library, team, at, service.settings)
+    card = card_of(actor, team, at, service.settings)
     unsigned = msgspec.json.encode(agent_card_to_dict(card), order="sorted")
     body = msgspec.json.encode(agent_card_to_dict(sign(card)), order="sorted") if sign else unsigned
     headers = {
