@@ -5,7 +5,10 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Coroutine, Sequence
+from copy import copy
 from typing import Any, TypeVar, cast
+
+from msgspec.structs import replace
 
 from coterie.actor import Actor, Play, named
 from coterie.calls import Calls
@@ -13,7 +16,7 @@ from coterie.check import Check, checked
 from coterie.errors import BadInput
 from coterie.words.digest import digest_of
 from coterie.words.grant import Grant
-from coterie.words.limits import Limits
+from coterie.words.limits import CAPS, Limits
 from coterie.words.message import Message
 from coterie.words.moves import Migrate
 from coterie.words.task import Task
@@ -112,6 +115,24 @@ def actor_of(given: Actor | Play) -> Actor:
     if not callable(given):
         raise BadInput(f"an actor is an Actor or an async function, not {type(given).__name__}")
     return Team(getattr(given, "__name__", type(given).__name__).strip("<>"), (), given)
+
+
+def limited(actor: A, limits: Limits) -> A:
+    """`actor` with limits: what one call of it, with all below it, may use up.
+
+    It is a copy; an actor that has limits already has the tighter of both.
+    """
+    other = copy(actor)
+    other.limits = limits if actor.limits is None else _tighter(actor.limits, limits)
+    other.versions = None
+    return other
+
+
+def _tighter(own: Limits, new: Limits) -> Limits:
+    """The lower of each of two caps; what `new` says happens there, at the prices of both."""
+    caps = {name: cap for name in CAPS if (cap := getattr(own, name)) is not None}
+    within = new.within(caps)
+    return replace(within, prices={**own.prices, **new.prices})
 
 
 def manifest(actor: Actor) -> dict[str, str]:

@@ -9,6 +9,7 @@ from coterie.models import scripted
 from coterie.patterns import parallel, pipeline
 from coterie.shell.run import journal, replay, resume
 from coterie.stores import MemoryStore
+from coterie.team import limited
 from coterie.testing import rehearse, simulate
 from coterie.words.event import Settled
 from coterie.words.message import Message
@@ -82,6 +83,45 @@ def test_p09_an_agent_or_a_team_has_limits_of_its_own():
     said = rehearse(team, "go", "x")[0]
     assert [part.sender for part in said.parts] == ["b"]
     assert "requests of 'parallel/poor'" in said.missing[0].message
+
+
+def test_p09_any_actor_can_be_limited_and_keeps_the_tighter_of_two_limits():
+    """What a pattern built is limited by wrapping it; the limits count per call, for all of its members together."""
+    pair = parallel(a, b, on_failure=collect_all, name="pair")
+    poor = limited(
+        limited(pair, Limits(requests=1, depth=9)), Limits(requests=5, tokens=90_000, prices={"m": (1, 2)})
+    )
+    assert (poor.limits.requests, poor.limits.depth, poor.limits.tokens) == (1, 9, 90_000)
+    assert (poor.limits.prices, pair.limits) == ({"m": (1, 2)}, None)
+
+    async def twice(task):
+        return [await poor("1"), await poor("2")][1]
+
+    said = rehearse(Team("t", (poor,), twice), "go", "x")[0]
+    assert len(said.parts) == 1
+    assert "requests of 't/pair.2': 1 of 1" in said.missing[0].message
+
+
+@pytest.mark.parametrize("where", ["run", "team", "agent"])
+def test_p09_depth_and_fan_out_are_limited_at_every_level(where):
+    """The limits of the run, of the team that branches, or of an agent far above it: each names whose it is."""
+
+    def tree(depth, limits=None):
+        if not depth:
+            return Agent("leaf")
+        wide = parallel(*[tree(depth - 1) for _ in range(3)], name=f"t{depth}")
+        return wide if limits is None else limited(wide, limits)
+
+    for limits, words in [
+        (Limits(depth=1), "1 frames deep"),
+        (Limits(fan_out=2), "3 branches, 2 are allowed"),
+    ]:
+        below = tree(2, limits if where == "team" else None)
+        top = pipeline(below, name="top")
+        top = limited(top, limits) if where == "agent" else top
+        error = simulate(top, "go", script="x", limits=limits if where == "run" else Limits()).error
+        assert isinstance(error, OverLimit)
+        assert words in str(error)
 
 
 def test_p09_tools_depth_fan_out_and_time_are_limited():

@@ -369,13 +369,13 @@ class Machine:
         strand.push(self.played(call), frame)
 
     def _fork(self, strand: Strand, join: Join) -> Any:
-        narrow(strand.frame, len(join.parts))
-        strand.join = join
-        join.waiter = strand
-        strand.wait = join
         frame = strand.frame
+        narrow(frame, len(join.parts))
+        entered = [self._enter(frame, part) if type(part) is Call else frame for part in join.parts]
+        strand.join = strand.wait = join
+        join.waiter = strand
         join.strands = [
-            Strand(self.played(part), self._enter(frame, part), join, n)
+            Strand(self.played(part), entered[n], join, n)
             if type(part) is Call
             else branch(part, frame, join, n)
             for n, part in enumerate(join.parts)
