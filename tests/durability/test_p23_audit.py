@@ -14,17 +14,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from coterie import Agent, Task, Team, do, tool
+from coterie import Agent, Task, Team, do, resume, run, tool
 from coterie.doors.cli.commands import coterie
 from coterie.errors import Corrupt
 from coterie.kernel.audit import report
 from coterie.models import scripted
 from coterie.shell.audit import exported
 from coterie.shell.host import Host
-from coterie.stores import SqliteStore
+from coterie.shell.retention import redact
+from coterie.stores import MemoryStore, SqliteStore
 from coterie.wire import signature
 from coterie.wire.export import Export, problems, read, sealed
+from coterie.words.effect import Answer
 from coterie.words.message import Message, ToolCall
+from coterie.words.permit import Ruling
+from coterie.words.principal import Principal
 
 LONG = "a rule of the house. " * 4_000
 
@@ -85,7 +89,7 @@ def key() -> signature.Key:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory, key: signature.Key) -> dict[str, bytes]:
-    """The same run exported without a signature, with one, and without event 4."""
+    """The same run exported without a signature, with one, without event 4, and after words were taken out."""
 
     async def write() -> dict[str, bytes]:
         store = await _written(tmp_path_factory.mktemp("p23") / "r.db")
@@ -94,13 +98,15 @@ def whole(tmp_path_factory: pytest.TempPathFactory, key: signature.Key) -> dict[
             "signed": await exported(store, "r", key=key),
             "redacted": await exported(store, "r", without=[4]),
         }
+        await redact(store, "r", text="ada", by="eve", why="she asked")
+        made["erased"] = await exported(store, "r", key=key)
         await store.close()
         return made
 
     return asyncio.run(write())
 
 
-@pytest.fixture(params=["plain", "signed", "redacted"])
+@pytest.fixture(params=["plain", "signed", "redacted", "erased"])
 def data(request: pytest.FixtureRequest, whole: dict[str, bytes]) -> bytes:
     return whole[request.param]
 
@@ -118,7 +124,7 @@ def test_an_export_is_what_was_written(data: bytes) -> None:
 
 
 @given(
-    which=st.sampled_from(["plain", "signed", "redacted"]),
+    which=st.sampled_from(["plain", "signed", "redacted", "erased"]),
     how=st.sampled_from(["flip", "drop", "add", "swap", "cut"]),
     near=st.sampled_from(["anywhere", "the beginning", "the end"]),
     at=st.integers(0, 2**20),
@@ -156,7 +162,7 @@ def _rewritten(found: Export, pages: list[Any], contents: dict[bytes, bytes]) ->
 
 
 @given(
-    which=st.sampled_from(["plain", "signed", "redacted"]),
+    which=st.sampled_from(["plain", "signed", "redacted", "erased"]),
     how=st.sampled_from(["flip", "drop", "swap", "double", "blank", "content"]),
     at=st.integers(0, 2**20),
     other=st.integers(0, 2**20),
@@ -234,6 +240,55 @@ def test_the_report_says_who_why_where_with_what_and_how_it_ended(whole: dict[st
     assert ada.why is not None
     assert (ada.why.said, ada.why.arguments["usd"]) == ("Ada's bill is due.", 250)
     assert (books.why, ada.key) == (None, f"r:{ada.path}")
+
+
+def test_the_report_says_what_the_policy_said_and_who_let_it_happen() -> None:
+    """A refusal with its why, a question with its why and its answer; what waits is not told as if it were begun."""
+
+    def policy(who: Any, action: str, resource: str, context: Any) -> Any:
+        if action != "use":
+            return "allow"
+        if resource == "post":
+            return Ruling("deny", "rule 3: nobody posts")
+        return Ruling("ask", "rule 2: large sums") if context["arguments"]["usd"] > 100 else "allow"
+
+    def pays(think: Any) -> Any:
+        calls = [
+            ToolCall("1", "spend", {"usd": 250}),
+            ToolCall("2", "post", {"what": "x"}),
+            ToolCall("3", "spend", {"usd": 5}),
+        ]
+        done = sum(bool(message.answers) for message in think.thread)
+        return calls[done] if done < len(calls) else "done"
+
+    @tool
+    def spend(usd: float) -> str:
+        """Spend some money."""
+        return f"spent {usd}"
+
+    async def scene() -> tuple[Any, Any]:
+        store, payer = MemoryStore(), Agent("payer", tools=[spend, post], model=scripted(pays))
+        waiting = await run(payer, "go", store=store, id="r", policy=policy, by=Principal("dan"))
+        before = report("r", await store.read("r"))
+        await resume(
+            payer,
+            "r",
+            store=store,
+            policy=policy,
+            answers={path: Answer("approve", "eve") for path in waiting.waiting},
+        )
+        return before, report("r", await store.read("r"))
+
+    before, after = asyncio.run(scene())
+    assert [(deed.what, deed.outcome, deed.permission.state) for deed in before.deeds] == [
+        ("spend", "waits", "open")
+    ]
+    asked, refused, allowed = after.deeds
+    assert [deed.outcome for deed in after.deeds] == ["done", "refused", "done"]
+    assert "rule 2: large sums" in asked.policy
+    assert (asked.permission.by, asked.permission.answer) == ("eve", "approve")
+    assert refused.policy.endswith("rule 3: nobody posts")
+    assert (allowed.policy, allowed.permission, after.by) == ("", None, "dan")
 
 
 def say(*args: str) -> Result:

@@ -19,18 +19,20 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from coterie.kernel.inquiries import Inquiry, inquiries
-from coterie.kernel.replay import counted
+from coterie.kernel.replay import PERMISSION, counted
 from coterie.kernel.story import opened, state, usage
 from coterie.kernel.values import to_plain
 from coterie.words.effect import Ask, Forget, Remember, Think, Use, body_of, kind_of
 from coterie.words.event import Asked, Closed, Noted, Opened, Record, Settled, Signalled
 from coterie.words.failure import Failure
 from coterie.words.message import Message
+from coterie.words.permit import GOVERNED
 from coterie.words.result import Status
 from coterie.words.usage import Usage
 
-Outcome: TypeAlias = Literal["done", "failed", "unknown", "dropped", "refused", "reused"]
-"""`unknown`: it was begun, and the journal does not say how it ended. `reused`: it was done in the run forked from."""
+Outcome: TypeAlias = Literal["done", "failed", "unknown", "dropped", "refused", "reused", "waits"]
+"""`unknown`: it was begun, and the journal does not say how it ended. `reused`: it was done in the run forked from.
+`waits`: it is not begun, because a person has not permitted it."""
 _DEEDS = (Use.kind, Remember.kind, Forget.kind)
 
 
@@ -58,6 +60,9 @@ class Decision(Struct, frozen=True, kw_only=True):
     until: float = 0.0
 
 
+_REFUSALS = ("OverLimit", "Denied", "NotGranted")
+
+
 class Deed(Struct, frozen=True, kw_only=True):
     """One side effect. Times are seconds since the epoch; `ended` is 0 where nobody knows of an end.
 
@@ -79,6 +84,10 @@ class Deed(Struct, frozen=True, kw_only=True):
     failure: Failure | None = None
     why: Reason | None = None
     approval: Decision | None = None
+    policy: str = ""
+    """What the policy said where it did not simply let it happen: why it was refused, or left to a person."""
+    permission: Decision | None = None
+    """What that person said."""
 
 
 class Said(Struct, frozen=True, kw_only=True):
@@ -121,7 +130,7 @@ def report(run: str, records: Sequence[Record]) -> Report:
     return Report(
         run=run,
         actor=began.actor,
-        by=str(began.origin.get("by", "")),
+        by=str(began.origin.get("by") or began.origin.get(GOVERNED, {}).get("name", "")),
         task=began.task,
         status=state(records),
         began=records[0].time,
@@ -156,7 +165,9 @@ class _Fold:
         self._reasons: dict[str, list[Reason]] = {}
         self._approved: dict[str, Decision] = {}
         self._asking: set[str] = set()
-        self._refused: set[str] = set()
+        self._refused: dict[str, str] = {}
+        self._held: dict[str, str] = {}
+        self._permitted = {one.path: one for one in asked if one.ask.about == PERMISSION}
 
     def add(self, record: Record) -> None:
         """Take one record."""
@@ -165,6 +176,8 @@ class _Fold:
                 self._ask(record, path, kind_of(effect), body_of(effect))
             case Settled():
                 self._settle(record.event, record)
+            case Noted(path=path, fact="asks", about=about, value=[question, _]) if about == PERMISSION:
+                self._held[path] = str(question)
             case Noted(path=path, fact=fact, about=about):
                 self._note(path, fact, about)
             case Signalled(kind=kind, about=about, value=value) if kind != "answer":
@@ -189,6 +202,8 @@ class _Fold:
 
     def _begin(self, record: Record, path: str, kind: str, body: list[Any]) -> None:
         frame = path.rpartition("/")[0]
+        if path in self._held and path in self._under_way:
+            del self.deeds[self._under_way[path]]  # it waited for a permission, and was not begun by then
         actor, version = _actor(self._began, frame)
         what, arguments = (body[0], body[1]) if kind == Use.kind else (kind, body[0])
         deed = Deed(
@@ -201,12 +216,21 @@ class _Fold:
             what=what,
             arguments=to_plain(arguments),
             key=f"{self._run}:{path}",
-            outcome="refused" if path in self._refused else "unknown",
+            outcome="refused" if path in self._refused else "waits" if self._waits(path) else "unknown",
             why=self._reason(frame, what, arguments),
             approval=self._approved.pop(frame, None) or self._waited(frame, what),
+            policy=self._refused.get(path) or self._held.get(path, ""),
+            permission=self._permission(path),
         )
         self._under_way[path] = record.seq
         self.deeds[record.seq] = deed
+
+    def _permission(self, path: str) -> Decision | None:
+        """What a person said whom the policy left it to."""
+        return _decision(self._permitted[path]) if path in self._permitted else None
+
+    def _waits(self, path: str) -> bool:
+        return path in self._held and self._permitted[path].state != "answered"
 
     def _waited(self, frame: str, what: str) -> Decision | None:
         """The approval of a tool that was waited for below the frame, with a deadline."""
@@ -251,7 +275,7 @@ class _Fold:
     def _end(self, seq: int, settled: Settled, time: float) -> None:
         failure = settled.failure
         outcome: Outcome = "done" if failure is None else "failed"
-        if failure is not None and failure.kind == "OverLimit" and settled.path in self._refused:
+        if failure is not None and failure.kind in _REFUSALS and settled.path in self._refused:
             outcome = "refused"
         self.deeds[seq] = replace(
             self.deeds[seq],
@@ -265,7 +289,7 @@ class _Fold:
         if fact in ("granted", "lost"):
             self.rights.append((path, fact, about))
         if fact == "refused":
-            self._refused.add(path)  # noted before it is asked
+            self._refused[path] = about  # noted before it is asked
         elif fact == "dropped" and path in self._under_way:
             seq = self._under_way.pop(path)
             self.deeds[seq] = replace(self.deeds[seq], outcome="dropped")

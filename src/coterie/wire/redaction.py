@@ -35,7 +35,7 @@ REDACTED = "redacted"
 _CONTENTS = msgspec.msgpack.Decoder(dict[bytes, bytes]).decode
 _SAID = ("message", "answer", "refused")
 """Signals whose value is what somebody said; that of others is what is to be done."""
-_TOLD = ("entered", "failed")
+_TOLD = ("entered", "failed", "refused")
 """Facts whose `about` is a text."""
 _TOLD_OF_TEAM = ("options", "plan", "set", "written")
 """What of the origin of a run somebody has written."""

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 SUFFIX = ".coterie"
 """What the name of an export ends with."""
+WORDS = 400
+"""Letters of what a policy said."""
 WIDE = 100
 """Letters of a value that a report shows on one line."""
 
@@ -206,9 +208,8 @@ def _lines(found: Report) -> Iterator[str]:
     yield f"{count} side effect{'' if count == 1 else 's'}"
     for deed in found.deeds:
         yield from _deed(deed)
-    others = [one for one in found.decisions if one.about != "approval" or one.state != "answered"]
-    refused = [one for one in found.decisions if one not in others and one not in _used(found.deeds)]
-    for one in [*others, *refused]:
+    used = _used(found.deeds)
+    for one in [one for one in found.decisions if one not in used or one.state != "answered"]:
         yield f"[{_when(one.since)}] asked at {one.path}: {cropped(one.question, WIDE)}"
         yield f"    {_answer(one)}"
     for path, fact, about in found.rights:
@@ -218,7 +219,7 @@ def _lines(found: Report) -> Iterator[str]:
 
 
 def _used(deeds: Sequence[Deed]) -> list[Decision]:
-    return [deed.approval for deed in deeds if deed.approval is not None]
+    return [one for deed in deeds for one in (deed.approval, deed.permission) if one is not None]
 
 
 def _deed(deed: Deed) -> Iterator[str]:
@@ -229,6 +230,10 @@ def _deed(deed: Deed) -> Iterator[str]:
     else:
         said = f", saying: {cropped(deed.why.said, WIDE)}" if deed.why.said else ""
         yield f"    why: {deed.why.model} at {deed.why.path} (event {deed.why.seq}) called it{said}"
+    if deed.policy:
+        yield f"    policy: {cropped(deed.policy, WORDS)}"
+    if deed.permission is not None:
+        yield f"    permission {deed.permission.id}: {_answer(deed.permission)}"
     if deed.approval is not None:
         yield f"    approval {deed.approval.id}: {_answer(deed.approval)}"
     came = str(deed.failure) if deed.failure is not None else _short(deed.value)
