@@ -178,6 +178,30 @@ def test_a_turn_that_cannot_begin_is_refused_and_the_next_goes_on(tmp_path):
     assert (then.state, then.run) == ("succeeded", "@ada.0.1")
 
 
+def test_a_mistake_of_the_service_holds_nobody_up(tmp_path):
+    """Whatever building an agent raises, its message is refused, and others are worked on."""
+
+    async def scene(client, service):
+        await client.create_agent("ada", memory=False)
+        await client.create_agent("bob", memory=False)
+        made = service.library.actor
+
+        def broken(origin):
+            if origin["name"] == "ada":
+                raise RuntimeError("no such luck")
+            return made(origin)
+
+        service.library.actor = broken
+        lost = await client.tell("ada", "one", wait=20)
+        then = await client.tell("bob", "two", wait=20)
+        service.library.actor = made
+        return lost, then, await client.tell("ada", "three", wait=20)
+
+    lost, then, again = with_client(tmp_path, scene)
+    assert (lost.state, lost.reply) == ("refused", "RuntimeError: no such luck")
+    assert (then.state, again.state, again.run) == ("succeeded", "succeeded", "@ada.0.1")
+
+
 def test_a_turn_that_waits_for_a_person_holds_the_next(tmp_path):
     """Until it is answered; the state says so."""
 

@@ -9,11 +9,13 @@ import pytest
 
 from coterie.client import AsyncClient
 from coterie.doors.cli.worker import Desk
+from coterie.doors.http.keys import KeyRing
+from coterie.doors.http.library import Library
 from coterie.errors import BadInput, Busy, Changed, Denied
 from coterie.memory import SqliteKnowledge
 from coterie.models import scripted
 from coterie.policy.rules import Rule, rules
-from coterie.teamfile.closed import Offered
+from coterie.teamfile.closed import Offered, Written
 from coterie.teamfile.forms import pattern_forms
 from coterie.teamfile.source import parsed, plain
 from coterie.tool import tool_of
@@ -233,3 +235,36 @@ def test_a_worker_goes_on_with_what_was_written(tmp_path):
     before, status, text = asyncio.run(asyncio.wait_for(performed(), 60))
     assert (before, status) == ("waiting", "succeeded"), text
     assert text.startswith("['clock', 'search_memory', 'keep_in_memory']")
+
+
+@pytest.mark.parametrize(
+    ("team", "options", "named"),
+    [
+        ("research", {"docs": "/etc"}, "docs"),
+        ("research", {"docs": "/etc", "beside": "/x.db"}, "beside"),
+        ("software", {"out": "/etc/cron.d"}, "out"),
+        ("notify", {"feed": "http://169.254.169.254/", "outbox": "x", "polls": 1}, "feed"),
+    ],
+)
+def test_offered_teams_are_told_no_files_and_addresses_by_documents(tmp_path, team, options, named):
+    """Unless the service says that they may be; a team that is not offered is not there at all."""
+    said = Written(document={"team": {"use": team, "options": options}})
+    with pytest.raises(BadInput, match=f"is not told '{named}' here: a document names no files"):
+        _ = Library([team]).read(said, "x").actor
+    with pytest.raises(BadInput, match=f"there is no ready-made team '{team}'"):
+        _ = Library(["decision"], paths=True).read(said, "x").actor
+
+
+def test_a_service_may_let_documents_name_files(tmp_path):
+    """With `paths`, which is not the default."""
+    (tmp_path / "a.md").write_text("Tides follow the moon.")
+    said = Written(document={"team": {"use": "research", "options": {"docs": str(tmp_path)}}})
+    assert Library(["research"], paths=True).read(said, "x").actor.members
+
+
+def test_a_service_knows_the_tenants_that_have_keys(tmp_path):
+    """So that one on PostgreSQL, where no folder names them, looks after their agents when it starts."""
+    ring = KeyRing(tmp_path / "keys.db")
+    for tenant in ("bolt", "acme", "acme"):
+        ring.make("ada", tenant=tenant)
+    assert ring.tenants() == ["acme", "bolt"]

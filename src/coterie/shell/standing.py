@@ -218,10 +218,10 @@ class Keeper:
         except (StoreError, Overloaded) as error:
             if not isinstance(error, Busy):
                 raise
-        except CoterieError as error:
+        except Exception as error:  # what somebody wrote meets the shell here; the next message has its turn
+            why = error.message if isinstance(error, CoterieError) else f"{type(error).__name__}: {error}"
             with contextlib.suppress(Changed):
-                lost = Lost(number, error.message)
-                await self._ledgers.append(one.mail, to_plain(lost), at=box.length)
+                await self._ledgers.append(one.mail, to_plain(Lost(number, why)), at=box.length)
 
     # What is known
 

@@ -206,10 +206,10 @@ def service_of(
     from coterie.memory.places import knowledge_at
     from coterie.telemetry.observers import observers
 
-    defaults = Settings()
+    defaults, ring = Settings(), KeyRing(store if is_shared(store) else home_of(store) / "keys.db")
     return Service(
         Library(teams, tools=tools_called(tools), models=models),
-        KeyRing(store if is_shared(store) else home_of(store) / "keys.db"),
+        ring,
         lambda tenant: store_at(store, tenant),
         settings=Settings(
             hosts=(*defaults.hosts, *names),
@@ -222,7 +222,7 @@ def service_of(
             quotas=quotas or {},
         ),
         model=model,
-        tenants=tenants_at(store),
+        tenants=(*dict.fromkeys([*tenants_at(store), *(ring.tenants() if is_shared(store) else ())]),),
         engine=None if engine is None else engine_at(engine),
         secret=_secret(store, token),
         policy=policy,

@@ -151,6 +151,11 @@ class KeyRing:
             for id, name, of, role, created, expires in rows
         ]
 
+    def tenants(self) -> list[str]:
+        """The tenants that have a key."""
+        rows, _ = self._rows.told("select distinct tenant from keys order by tenant")
+        return [tenant for (tenant,) in rows]
+
     def opened_by(self, key: str) -> Principal | None:
         """Who comes in with `key`; None if it opens nothing, or no more."""
         kind, _, rest = key.partition("_")

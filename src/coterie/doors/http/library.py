@@ -26,15 +26,15 @@ class Offer(Struct, frozen=True, kw_only=True):
     options: tuple[Option, ...] = ()
 
 
-PATHS = ("folder", "file", "store")
-"""Kinds of options that name something on this machine."""
+PLAIN = ("number", "flag")
+"""Kinds of options that name nothing: no file to read or to write, and no text, which may be an address."""
 
 
 class Library:
     """The offers of a service, by name: all ready-made teams unless some are named.
 
     Who writes agents and teams over the API may name `tools` and `models`, and no others; without `models`, only
-    the service's own is asked. With `paths`, what they write may tell offered teams where files are.
+    the service's own is asked. With `paths`, what they write may tell offered teams where files and addresses are.
     """
 
     def __init__(
@@ -118,9 +118,11 @@ class Library:
         offer = self.offers.get(name)
         if offer is None:
             return None
-        places = sorted(one.name for one in offer.options if one.kind in PATHS and one.name in options)
+        places = sorted(one.name for one in offer.options if one.kind not in PLAIN and one.name in options)
         if places and not self._paths:
-            raise BadInput(f"{name!r} is not told {places[0]!r} here: a document names no files")
+            raise BadInput(
+                f"{name!r} is not told {places[0]!r} here: a document names no files and addresses"
+            )
         return self.actor(self.origin(name, options, None))
 
     def built(self, name: str) -> Actor | None:

@@ -18,6 +18,7 @@ from coterie.ports import Entry, Ledgers
 from coterie.shell.feeds import Boards, Feeds, Published, Topics
 from coterie.shell.host import Host
 from coterie.shell.standing import Keeper, Spawn
+from coterie.team import manifest
 from coterie.teamfile.closed import Offered, Written, missing
 from coterie.teamfile.forms import pattern_forms
 from coterie.words.standing import Said, Standing
@@ -88,7 +89,7 @@ class Roster:
         if version is None:
             await self._is_free(one.name)
         written = await self.written(document_of(one), one.name)
-        _ = self._library.read(written, one.name).actor
+        manifest(self._library.read(written, one.name).actor)  # what cannot be named cannot be run
         last = await self.ledgers.last(where)
         at = version + 1 if version is not None else 0 if last is None else last.seq + 1
         entry = await self.ledgers.append(where, to_plain(one), at=at)

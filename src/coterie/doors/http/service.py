@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -15,7 +16,6 @@ from coterie.doors.http.roster import Roster
 from coterie.doors.http.settings import Settings
 from coterie.doors.http.sse import Encoded
 from coterie.doors.teams import owner_of
-from coterie.errors import CoterieError
 from coterie.memory import Memory, MemoryKnowledge
 from coterie.ports import Engine, Knowledge, Ledgers, Model, Observer, Policy, Store
 from coterie.shell.alarm import Alarm
@@ -185,9 +185,11 @@ class Service:
     async def _sweeping(self) -> None:
         """Look again and again for what agents were told that nobody works on."""
         while True:
-            for tenant in {*self._tenants, *self._rosters}:
-                with suppress(CoterieError):  # a store that is away now is there at the next look
+            for tenant in self.tenants:
+                try:
                     await self.roster(tenant).sweep()
+                except Exception:  # whatever became of one tenant's store now, the others are looked after
+                    logging.getLogger("coterie").exception("the mailboxes of %r are looked at later", tenant)
             await asyncio.sleep(SWEEP)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
