@@ -17,6 +17,7 @@ from coterie import (
     Start,
     Task,
     Team,
+    Tell,
     do,
     first,
     gather,
@@ -91,6 +92,18 @@ async def _ear(task):
     return await Renew(Task(data=heard))
 
 
+async def _desk(task):
+    asked = await Hear("questions", outside=True)
+    await Tell(asked["sender"], asked["reply"], asked["body"] * 2)
+    return "asked once"
+
+
+async def _asker(task):
+    await Tell(task.text, "questions", 4, reply="answers")
+    answer = await Hear("answers", outside=True)
+    return f"4 times 2 is {answer['body']}"
+
+
 async def _echo(task):
     return task.text
 
@@ -112,6 +125,8 @@ TEAMS = {
         Team("counting", (), _counting),
         Team("ear", (), _ear),
         Team("launching", (WRITER,), _launching),
+        Team("desk", (), _desk),
+        Team("asker", (), _asker),
         LOOPS,
     )
 }
@@ -295,6 +310,25 @@ def test_what_was_not_heard_comes_along(store):
         return result.text
 
     assert played(store, scene) == "one, two, three"
+
+
+def test_runs_talk_to_one_another(store):
+    """A request and its reply, between two runs, of which one is away while it waits; each is in a journal."""
+
+    async def scene(host):
+        desk = await host.begin(TEAMS["desk"], "", id="desk")
+        while (await host.result(desk)).status != "waiting":
+            await asyncio.sleep(0.01)
+        asker = await host.begin(TEAMS["asker"], "desk")
+        results = []
+        for id in (asker, desk):
+            while (result := await host.wait(id)).status == "waiting":
+                await asyncio.sleep(0.01)
+            results.append(result.text)
+        lost = await host.wait(await host.begin(TEAMS["asker"], "nobody"))
+        return results, lost.failure.kind
+
+    assert played(store, scene) == (["4 times 2 is 8", "asked once"], "UnknownRun")
 
 
 def test_only_the_actor_of_the_run_is_renewed():

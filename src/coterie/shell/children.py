@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from coterie.actor import Actor
-from coterie.errors import BadInput, Busy, Circular, CoterieError, OverLimit, Overloaded
+from coterie.errors import BadInput, Busy, Circular, CoterieError, OverLimit, Overloaded, RunError, UnknownRun
 from coterie.kernel.story import ENDED, under_way
 from coterie.kernel.taint import TAINT
 from coterie.ports import DROPPED, Store
@@ -29,7 +29,7 @@ from coterie.shell.job import PARENT, Job
 from coterie.team import actors
 from coterie.words.digest import digest_of
 from coterie.words.effect import kind_of
-from coterie.words.event import Opened, Record
+from coterie.words.event import Opened, Record, Signalled
 from coterie.words.permit import GOVERNED
 from coterie.words.result import Result
 from coterie.words.start import Begin, Begins, Renew, Start
@@ -158,6 +158,9 @@ class Nested:
             "a run that goes its own way needs a host that performs it: `coterie serve`, or a worker"
         )
 
+    async def tell(self, run: str, said: Signalled) -> None:
+        await _told(self._job.store, run, said)
+
     async def renew(self, renew: Renew) -> str:
         job = self._job
         self.next = job.renewed(next_of(job.id), renew.task)
@@ -174,6 +177,21 @@ class Nested:
         child.quota, child.tenant = job.quota, job.tenant
         child.revives = stopped(job.id)
         return child
+
+
+async def _told(store: Store, run: str, said: Signalled) -> None:
+    """Have whoever performs a run hear something; where nobody does, it is due.
+
+    Raises:
+        UnknownRun: if there is no such run.
+        RunError: if it is over.
+    """
+    seen = await store.runs(Which(id=run))
+    if not seen:
+        raise UnknownRun(f"no run {run!r} in this store, so nobody there is told")
+    if seen[0].status in ENDED:
+        raise RunError(f"run {run!r} is over, so nobody there is told")
+    await store.signal(run, said)
 
 
 async def _cancel(store: Store, id: str, reason: str) -> None:
@@ -205,6 +223,9 @@ class Nursery:
         if not await self._stage.runs(Which(id=id)):
             await self._opened(id, path, begin, begin.at)
         return id
+
+    async def tell(self, run: str, said: Signalled) -> None:
+        await _told(self._stage.store, await self._stage.newest(run), said)
 
     async def renew(self, renew: Renew) -> str:
         job = self._job

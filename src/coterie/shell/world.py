@@ -33,11 +33,11 @@ from coterie.tool import KEY, Tool
 from coterie.words.digest import encode
 from coterie.words.doubt import NO_RULES, Doubt, in_doubt
 from coterie.words.effect import Ask, Draw, Effect, Forget, Now, Recall, Remember, Sleep, Think, Use
-from coterie.words.event import Asked, Settled
+from coterie.words.event import Asked, Settled, Signalled
 from coterie.words.message import Message, ToolCall
 from coterie.words.permit import Permit
 from coterie.words.result import Result
-from coterie.words.start import Begin, Renew, Start
+from coterie.words.start import Begin, Renew, Start, Tell
 from coterie.words.usage import NOTHING, ONE_REQUEST, ONE_TOOL_CALL
 
 Asker: TypeAlias = Callable[[str, Ask], Awaitable[Any]]
@@ -53,6 +53,10 @@ class Starter(Protocol):
 
     async def begin(self, path: str, begin: Begin) -> str:
         """Begin a run that goes its own way, once; its id."""
+        ...
+
+    async def tell(self, run: str, said: Signalled) -> None:
+        """Have another run hear something, or what it goes on as."""
         ...
 
     async def renew(self, renew: Renew) -> str:
@@ -173,6 +177,11 @@ class World:
     async def _renew(self, path: str, renew: Renew, run: str, doubt: float | None) -> Settled:
         return Settled(path, await self._starter().renew(renew))
 
+    async def _tell(self, path: str, tell: Tell, run: str, doubt: float | None) -> Settled:
+        said = {"body": storable(tell.body, path), "sender": run, "reply": tell.reply}
+        await self._starter().tell(tell.run, Signalled("message", tell.topic, said))
+        return Settled(path)
+
     def _starter(self) -> Starter:
         if self.starter is None:
             raise BadInput("nobody here begins other runs: perform this one with `run`, `start` or a host")
@@ -232,6 +241,7 @@ class World:
         Start: _start,
         Begin: _begin,
         Renew: _renew,
+        Tell: _tell,
     }
 
 

@@ -22,7 +22,7 @@ from coterie.shell.world import World, outcome
 from coterie.tool import Tool
 from coterie.words.effect import Ask, Sleep, Think, Use
 from coterie.words.event import Asked, Settled
-from coterie.words.start import Begin, Renew, Start
+from coterie.words.start import Begin, Renew, Start, Tell
 from coterie.words.usage import ONE_TOOL_CALL
 
 EPOCH = 1_000_000_000.0
@@ -74,7 +74,7 @@ class StillWorld:
             return self._used(path, effect)
         elif isinstance(effect, Start):
             return self._started(path, effect)
-        elif isinstance(effect, (Begin, Renew)):
+        elif isinstance(effect, (Begin, Renew, Tell)):
             return Settled(path, f"run-{path}")
         settled: Settled = at_once(self._world.perform(Asked(path, effect), "still"), path)
         return settled

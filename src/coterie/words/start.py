@@ -1,4 +1,4 @@
-"""Runs that a run begins: children that it waits for, others that go their own way, and the one that it goes on as.
+"""Other runs: children that a run waits for, others that go their own way, what it goes on as, and what it tells them.
 
 An effect names whom to run: an actor that is a member of the team that asks, or, as text, a team by what it is called
 outside. Either can be performed by whoever finds it, here or on another host.
@@ -112,3 +112,20 @@ class Over(Effect[Any], frozen=True):
 
     run: str
     task: Any = ""
+
+
+class Tell(Effect[Any], frozen=True):
+    """Send a message on a topic of another run, wherever that is performed; it is in its journal before it is heard.
+
+    It is told at least once: a crash of the sender at that very moment may tell it twice. What is sent carries
+    `sender`, the run that sends, and where an answer is expected `reply`, the topic there that it is to be told on.
+    """
+
+    kind: ClassVar[str] = "tell"
+    run: str
+    topic: str
+    body: Any = None
+    reply: str = ""
+
+    def request(self) -> tuple[Any, ...]:
+        return (self.run, self.topic, self.body, self.reply)
