@@ -13,6 +13,7 @@ from bench import (
     disk,
     fan,
     graph,
+    hosts,
     kernel,
     knowledge,
     lag,
@@ -35,6 +36,7 @@ FAMILIES: dict[str, Callable[[Effort], Iterable[Figure | Skipped]]] = {
     "runs": runs.figures,
     "stores": stores.figures,
     "postgres": postgres.figures,
+    "hosts": hosts.figures,
     "fan": fan.figures,
     "graph": graph.figures,
     "chat": chat.figures,
@@ -48,6 +50,8 @@ FAMILIES: dict[str, Callable[[Effort], Iterable[Figure | Skipped]]] = {
     "lag": lag.figures,
     "knowledge": knowledge.figures,
 }
+LONG = ("waiting",)
+"""Families that take many minutes: measured when they are named."""
 BEGIN, END = "<!-- table -->", "<!-- end of table -->"
 
 
@@ -62,7 +66,9 @@ def main() -> None:
         parser.error(f"there is no {unknown[0]!r}; there are {', '.join(FAMILIES)}")
     if given.write is not None and not _has_place(given.write):
         parser.error(f"{str(given.write)!r} has no {BEGIN} and {END} to write between")
-    said = measured(given.names or list(FAMILIES), QUICK if given.quick else FULL)
+    said = measured(
+        given.names or [name for name in FAMILIES if name not in LONG], QUICK if given.quick else FULL
+    )
     if given.write is not None:
         write(given.write, said)
 
