@@ -147,3 +147,21 @@ def test_every_figure_is_right_after_real_runs(tmp_path):
     assert {name: read[name] for name in expected} == expected
     assert 0 <= read['agent_duration_seconds_sum{agent="clerk"}'] < 60
     assert model.reported == Usage(input_tokens=600, output_tokens=120, requests=6, usd=1.5)
+
+
+def test_the_figures_of_all_tenants_are_for_no_other_tenant(tmp_path):
+    """A viewer of the tenant `default` reads them; an administrator of another one is told why not."""
+
+    async def scene():
+        service = service_at(tmp_path)
+        service.observers = (figures(),)
+        async with served(service) as client:
+            answers = []
+            for tenant, role in (("default", "viewer"), ("acme", "admin")):
+                key, _ = service.keys.make("prometheus", tenant=tenant, role=role)
+                answers.append(await client.get("/metrics", headers={"authorization": f"Bearer {key}"}))
+            return answers
+
+    ours, theirs = asyncio.run(scene())
+    assert (ours.status_code, theirs.status_code) == (200, 403)
+    assert "of all tenants" in theirs.json()["detail"]

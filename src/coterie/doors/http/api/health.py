@@ -10,6 +10,7 @@ from coterie import __version__
 from coterie.doors.http.api.shapes import Health
 from coterie.doors.http.operations import Call, Operations
 from coterie.doors.http.problems import Problem
+from coterie.stores.places import DEFAULT
 
 operations = Operations()
 PARKED = ("waiting", "paused")
@@ -40,6 +41,8 @@ async def health(_: Call) -> Health:
 @operations.add("GET", "/metrics", needs="viewer", gives=str, media="text/plain", problems=(404,))
 async def read_metrics(call: Call) -> Response:
     """The figures of this process, as Prometheus reads them."""
+    if call.by.tenant != DEFAULT:
+        raise Problem(403, f"the figures are of all tenants: they are for keys of the tenant {DEFAULT!r}")
     figures = next((one for one in call.service.observers if isinstance(one, Counts)), None)
     if figures is None:
         raise Problem(404, "nothing is counted here: pip install 'coterie[otel]'")
