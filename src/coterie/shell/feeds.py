@@ -85,17 +85,20 @@ class Topics:
         self._ledgers = ledgers
         self._feeds = feeds
         self._known: dict[str, tuple[int, dict[str, int]]] = {}
+        self._turns: dict[str, asyncio.Lock] = {}
 
     async def publish(self, topic: str, said: Published) -> Entry:
         """Write a message at the end of a topic; the same key again gives what it was then."""
         name = ledger_of(topic)
-        while said.key:
-            length, keys = await self._keys(name)
-            if said.key in keys:
-                return (await self._ledgers.read(name, keys[said.key] - 1, 1))[0]
-            with contextlib.suppress(Changed):
-                return await self._feeds.append(name, said, at=length)
-        return await self._feeds.append(name, said)
+        if not said.key:
+            return await self._feeds.append(name, said)
+        async with self._turns.setdefault(name, asyncio.Lock()):  # or they would look again and again
+            while True:
+                length, keys = await self._keys(name)
+                if said.key in keys:
+                    return (await self._ledgers.read(name, keys[said.key] - 1, 1))[0]
+                with contextlib.suppress(Changed):
+                    return await self._feeds.append(name, said, at=length)
 
     async def read(self, topic: str, after: int, limit: int | None = None) -> list[Entry]:
         """The messages of a topic numbered above `after`, the oldest first."""

@@ -62,6 +62,7 @@ class Keeper:
         self._spawn = spawn
         self._boxes: dict[str, Mailbox] = {}
         self._turns: dict[str, asyncio.Lock] = {}
+        self._saying: dict[str, asyncio.Lock] = {}
         self._at_work: set[str] = set()
         self._woken: set[str] = set()
         self._moved: dict[str, asyncio.Event] = {}
@@ -74,23 +75,23 @@ class Keeper:
         Raises:
             Busy: if the agent is at work, and refuses messages then.
         """
-        while True:
-            box = await self._box(one)
-            known = box.known(said.key)
-            if known is not None:
-                return known
-            run = await self._under_way(one, box)
-            if one.busy == "reject" and not always and (run or box.waiting):
-                raise Busy(f"agent {one.name!r} is at work, and takes no other message until it is done")
-            try:
-                entry = await self._ledgers.append(one.mail, to_plain(said), at=box.length)
-            except Changed:
-                continue
-            if one.busy == "interrupt" and run:
-                with contextlib.suppress(UnknownRun):
-                    await self._host.cancel(run, "the next message came")
-            self.wake(one)
-            return entry.seq
+        async with self._saying.setdefault(one.mail, asyncio.Lock()):  # or they would look again and again
+            while True:
+                box = await self._box(one)
+                known = box.known(said.key)
+                if known is not None:
+                    return known
+                run = await self._under_way(one, box)
+                if one.busy == "reject" and not always and (run or box.waiting):
+                    raise Busy(f"agent {one.name!r} is at work, and takes no other message until it is done")
+                with contextlib.suppress(Changed):
+                    entry = await self._ledgers.append(one.mail, to_plain(said), at=box.length)
+                    break
+        if one.busy == "interrupt" and run:
+            with contextlib.suppress(UnknownRun):
+                await self._host.cancel(run, "the next message came")
+        self.wake(one)
+        return entry.seq
 
     async def letter(self, one: Standing, number: int, wait: float = 0.0) -> Letter | None:
         """A message with what has become of it, at the latest `wait` seconds from now; None if there is none."""
