@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 
 import pytest
 
-from coterie import Agent, Ask, Message, Team, do, gather, resume, tool
+from coterie import Agent, Ask, Begin, Message, Start, Team, do, gather, resume, tool
 from coterie.errors import NotGranted
+from coterie.kernel.audit import report
 from coterie.kernel.machine import Machine
+from coterie.kernel.story import ENDED
+from coterie.models import scripted
+from coterie.shell.host import Host
 from coterie.stores import MemoryStore
 from coterie.testing import rehearse
 from coterie.testing.still import StillWorld
@@ -42,6 +47,19 @@ MEANS = {  # what each pattern fits, by hand
 }
 
 
+DEPTH = 4
+CASES = {
+    *(f"depth {n}" for n in range(DEPTH + 1)), "grant", "deny", "nothing left", "parallel branches", "lost tools",
+    "all tools lost", "delegation", "edge", "edge that widens", "edge that a ceiling holds",
+}  # fmt: skip
+"""What trees are made of, and what becomes of tools in them: each has to be among those that are tried."""
+
+
+def grants(grant: Grant) -> set[str]:
+    """The tools that a grant names, by hand."""
+    return set().union(*map(MEANS.get, grant.allow)) - set().union(*map(MEANS.get, grant.deny))
+
+
 class Forest:
     """Random trees of teams and agents; beside each, by plain sets, what its agents may use."""
 
@@ -50,16 +68,21 @@ class Forest:
         self.ran: set[tuple[str, str]] = set()
         self.may: dict[str, set[str]] = {}
         self.own: dict[str, set[str]] = {}
+        self.drawn: Counter[str] = Counter()
         self.count = 0
-        self.root = self.grow(4, set(TAGS))
+        self.root = self.grow(DEPTH, set(TAGS))
 
     def grow(self, depth: int, ceiling: set[str]):
         self.count += 1
+        self.drawn[f"depth {DEPTH - depth}"] += 1
         name = f"n{self.count}"
         patterns = tuple(self.dice.sample(PATTERNS, self.dice.randint(1, 3)))
         deny = tuple(self.dice.sample(PATTERNS[:-1], self.dice.random() < 0.2))
         grant = Grant(patterns, deny) if self.dice.random() < 0.4 else None
         if grant is not None:
+            self.drawn["grant"] += 1
+            self.drawn["deny"] += bool(deny)
+            self.drawn["nothing left"] += not ceiling & grants(grant)
             ceiling = ceiling & set().union(*map(MEANS.get, patterns)) - set().union(*map(MEANS.get, deny))
         if depth and self.dice.random() < 0.4:
             return self.team(name, grant, depth, ceiling)
@@ -67,6 +90,7 @@ class Forest:
 
     def team(self, name, grant, depth, ceiling):
         members = [self.grow(depth - 1, ceiling) for _ in range(self.dice.randint(1, 2))]
+        self.drawn["parallel branches"] += len(members) > 1
 
         async def play(task: Task) -> Message:
             return (await gather(*(member(task) for member in members)))[0]
@@ -76,10 +100,16 @@ class Forest:
     def agent(self, name, grant, depth, ceiling):
         own = set(self.dice.sample(sorted(TAGS), self.dice.randint(0, 4)))
         self.own[name], self.may[name] = own, own & ceiling
+        self.drawn["lost tools"] += own > own & ceiling
+        self.drawn["all tools lost"] += bool(own) and not own & ceiling
         tools: list[Tool] = [self.tool(name, one) for one in sorted(own)]
         if depth and self.dice.random() < 0.5:
             edge = tuple(self.dice.sample(PATTERNS, self.dice.random() < 0.4))
             handed = own | set().union(*map(MEANS.get, edge))
+            self.drawn["delegation"] += 1
+            self.drawn["edge"] += bool(edge)
+            self.drawn["edge that widens"] += handed > own and bool(ceiling & handed - own)
+            self.drawn["edge that a ceiling holds"] += bool(handed - own - ceiling)
             below = self.grow(depth - 1, ceiling & handed)
             tools.append(as_tool(below, name=f"give_{below.name}", edge=edge))
         return Agent(name, tools=tools, grant=grant, turns=8)
@@ -126,8 +156,11 @@ def lived(actor, line):
 @pytest.mark.parametrize("block", range(10))
 def test_no_call_outside_the_grant_in_10000_trees(block: int) -> None:
     """Own and granted at each depth, by sets: exactly that is shown, exactly that runs, the rest is reported lost."""
+    drawn: Counter[str] = Counter()
+    reported = 0
     for seed in range(block * 1000, block * 1000 + 1000):
         forest = Forest(seed)
+        drawn += forest.drawn
         shown: dict[str, set[str]] = {}
         notes = lived(forest.root, greedy(shown))
         reached = set(shown)
@@ -139,8 +172,11 @@ def test_no_call_outside_the_grant_in_10000_trees(block: int) -> None:
         lost = {
             note.path.rpartition("/")[2]: set(note.about.split(", ")) for note in notes if note.fact == "lost"
         }
+        reported += len(lost)
         for agent in reached:
             assert lost.get(agent, set()) & set(TAGS) == forest.own[agent] - forest.may[agent], seed
+    assert {case for case in CASES if drawn[case] < 20} == set()
+    assert reported >= 100
 
 
 @tool
@@ -269,3 +305,71 @@ def test_two_grants_allow_what_both_do() -> None:
     tools = [Tool(lambda: 1, name=name, tags=tags) for name, tags in TAGS.items()]
     assert [both.allows(one) for one in tools] == [turned.allows(one) for one in tools]
     assert both & disk == both
+
+
+def test_what_a_member_loses_is_told_when_it_is_called_and_in_the_report() -> None:
+    """Before it thinks, once a call, with the path where it happened; a compliance report has it, too."""
+    store = MemoryStore()
+    inner = Agent("inner", tools=[look, write], model=scripted(lambda think: "done"))
+
+    async def play(task: Task) -> Message:
+        return (await gather(inner(task), inner(task)))[0]
+
+    async def scene():
+        await Team("outer", (inner,), play, grant=Grant.of("look")).run("go", store=store, id="r")
+        return await store.read("r")
+
+    records = asyncio.run(scene())
+    told = [(one.event.path, one.event.about) for one in records if getattr(one.event, "fact", "") == "lost"]
+    assert told == [("outer/inner", "write"), ("outer/inner.2", "write")]
+    kinds = [
+        (one.event.path, type(one.event).__name__)
+        for one in records
+        if "inner" in getattr(one.event, "path", "")
+    ]
+    for path, _ in told:
+        mine = [kind for at, kind in kinds if at == path or at.startswith(f"{path}/")]
+        assert mine.index("Asked") > 1  # entered and lost are noted before anything is asked
+    assert [(fact, about) for _, fact, about in report("r", records).rights] == [("lost", "write")] * 2
+
+
+@pytest.mark.parametrize("effect", [Start, Begin])
+def test_a_run_that_is_begun_may_use_no_more_than_whoever_began_it(effect) -> None:
+    """A grant is a ceiling for child runs, and for theirs, whether they are waited for or not."""
+    ran: list[str] = []
+    shown: list[list[str]] = []
+
+    @tool
+    def write() -> str:
+        """Write."""
+        ran.append("write")
+        return "written"
+
+    def says(think):
+        shown.append([spec.name for spec in think.brief.tools])
+        return "done" if len(think.thread) > 1 else ToolCall("1", "write", {})
+
+    worker = Agent("worker", tools=[look, write], model=scripted(says))
+
+    async def begins(task: Task) -> str:
+        return str(await effect(worker, "write it"))
+
+    middle = Team("middle", (worker,), begins)
+
+    async def play(task: Task) -> str:
+        return str(await effect(middle, "go on"))
+
+    async def scene():
+        store = MemoryStore()
+        stage = Host(store, actor_of=lambda began: made[began.actor])
+        async with stage:
+            await stage.begin(made["top"], "go", id="r")
+            while not shown or any(one.status not in ENDED for one in await store.runs()):
+                await asyncio.sleep(0.001)
+        return [report(one.id, await store.read(one.id)) for one in await store.runs()]
+
+    made = {"top": Team("top", (middle,), play, grant=Grant.of("look")), "middle": middle, "worker": worker}
+    reports = asyncio.run(scene())
+    assert (ran, set(map(tuple, shown))) == ([], {("look",)})
+    assert [right for one in reports for right in one.rights] == [("worker", "lost", "write")]
+    assert len(reports) == 3

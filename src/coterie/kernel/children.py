@@ -39,7 +39,8 @@ def start(machine: Asking, strand: Strand, asked: Start) -> Any:
     """Ask for a child; what it may use up is set aside, and is never more than there is left."""
     account = strand.frame.account or machine.budget.root
     limits = within(asked.most, account)
-    machine.ask(strand, replace(asked, task=_told(asked.task, strand), limits=limits))
+    grant = strand.frame.grant  # what is granted here is the ceiling there
+    machine.ask(strand, replace(asked, task=_told(asked.task, strand), limits=limits, grant=grant))
     worst = _worst(limits)
     account.reserve(worst)
     strand.held = worst
@@ -51,7 +52,7 @@ def start(machine: Asking, strand: Strand, asked: Start) -> Any:
 def begin(machine: Asking, strand: Strand, asked: Begin) -> Any:
     """Ask for a run that goes its own way."""
     strand.frame.act()
-    return machine.ask(strand, replace(asked, task=_told(asked.task, strand)))
+    return machine.ask(strand, replace(asked, task=_told(asked.task, strand), grant=strand.frame.grant))
 
 
 def renew(machine: Asking, strand: Strand, asked: Renew) -> Any:

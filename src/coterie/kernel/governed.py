@@ -12,11 +12,14 @@ from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any, ClassVar
 
+import msgspec
+
 from coterie.kernel.frames import Call, Playable, Strand, played
 from coterie.kernel.machine import Machine
 from coterie.kernel.shared import PARKED, SETTLES, Shared
 from coterie.words.effect import Get, Put, Watch
 from coterie.words.event import Settled
+from coterie.words.grant import GRANTED, Grant
 from coterie.words.limits import DEFAULT, Limits
 from coterie.words.message import Message
 from coterie.words.permit import GOVERNED, Permit
@@ -33,9 +36,11 @@ def _asked_first(machine: Machine, strand: Strand, wait: Any) -> Any:
 class Governed(Machine):
     """One run that asks before it calls an actor, or reads or writes the board."""
 
-    def __init__(self, actor: Playable, task: Task, *, limits: Limits = DEFAULT) -> None:
+    def __init__(
+        self, actor: Playable, task: Task, *, limits: Limits = DEFAULT, grant: Grant | None = None
+    ) -> None:
         self._asking: dict[str, Put | Get | Watch] = {}
-        super().__init__(actor, task, limits=limits)
+        super().__init__(actor, task, limits=limits, grant=grant)
 
     def begin(self, actor: Playable, task: Task) -> Coroutine[Any, Any, Message]:
         return _permitted(Permit("run", actor.name), partial(actor.play, task))
@@ -84,5 +89,6 @@ async def _permitted(permit: Permit, play: Callable[[], Coroutine[Any, Any, Mess
 def machine_of(
     actor: Playable, task: Task, origin: Mapping[str, Any], *, limits: Limits = DEFAULT
 ) -> Machine:
-    """The machine of a run of that origin: one that asks, if the run is governed."""
-    return (Governed if GOVERNED in origin else Machine)(actor, task, limits=limits)
+    """The machine of a run of that origin: one that asks, if the run is governed, and allows what its beginner may."""
+    grant = msgspec.convert(origin[GRANTED], Grant) if GRANTED in origin else None
+    return (Governed if GOVERNED in origin else Machine)(actor, task, limits=limits, grant=grant)

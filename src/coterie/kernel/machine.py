@@ -36,6 +36,7 @@ from coterie.kernel.stuck import deadlock, foreign, not_a_message
 from coterie.kernel.taint import MEMORIES, Sources, read, tainted, using
 from coterie.words.effect import Ask, Effect, Sleep, Think, Use
 from coterie.words.event import Asked, Noted, Settled
+from coterie.words.grant import Grant
 from coterie.words.limits import DEFAULT, Limits
 from coterie.words.message import Message
 from coterie.words.task import Task
@@ -64,17 +65,16 @@ class Machine:
         *,
         noting: bool = True,
         limits: Limits = DEFAULT,
-        taint: Sources = (),
+        grant: Grant | None = None,
     ) -> None:
         self.parked: dict[str, Strand] = {}
-        self._asked: list[Asked] = []
-        self._dropped: list[str] = []
+        self._asked, self._dropped = list[Asked](), list[str]()
         self.suspects: dict[str, Sources] = {}  # steps that a person has to allow
         self._notes: list[Noted] | None = [] if noting else None
         self._ready: deque[tuple[Strand, Any, Exception | None]] = deque()
         name = actor.name
         self.budget = Budget(limits, name)
-        self.root = Frame(name, None, Call(actor, task), self.budget.root)
+        self.root = Frame(name, None, Call(actor, task, grant), self.budget.root)
         self.root.read(tainted(task))
         if noting:
             self.note(name, "entered", task.text[:80])

@@ -24,12 +24,14 @@ from coterie.actor import Actor
 from coterie.errors import BadInput, Busy, Circular, CoterieError, OverLimit, Overloaded, RunError, UnknownRun
 from coterie.kernel.story import ENDED, under_way
 from coterie.kernel.taint import TAINT
+from coterie.kernel.values import to_plain
 from coterie.ports import DROPPED, Store
 from coterie.shell.job import PARENT, Job
 from coterie.team import actors
 from coterie.words.digest import digest_of
 from coterie.words.effect import kind_of
 from coterie.words.event import Opened, Record, Signalled
+from coterie.words.grant import GRANTED
 from coterie.words.permit import GOVERNED
 from coterie.words.result import Result
 from coterie.words.start import Begin, Begins, Renew, Start
@@ -44,7 +46,7 @@ QUICK = 1.0
 """Seconds for a child to end before its parent is put away until it has."""
 DEEPEST = 32
 """Runs above one another."""
-_OWN = ("fork", "renewed", "dispatch", TAINT, GOVERNED)
+_OWN = ("fork", "renewed", "dispatch", TAINT, GOVERNED, GRANTED)
 """What of an origin is about that run alone."""
 
 
@@ -72,14 +74,15 @@ def origin_of(job: Job, path: str, asked: Begins) -> dict[str, Any]:
     if len(above) > DEEPEST:
         raise OverLimit(f"{DEEPEST} runs above one another: does a team start itself?", path=path)
     parent: dict[str, Any] = {"run": job.id, "path": path, "above": above}
+    granted = {} if asked.grant is None else {GRANTED: to_plain(asked.grant)}
     if isinstance(asked.actor, str):
-        return {PARENT: parent}
+        return {PARENT: parent, **granted}
     kept = {name: value for name, value in job.origin.items() if name not in (*_OWN, PARENT)}
     if (grown := job.origin.get(PARENT, {}).get("member")) is not None:
         parent["member"] = grown
     else:
         parent["member"] = {"root": job.actor.name}
-    return {**kept, PARENT: parent}
+    return {**kept, PARENT: parent, **granted}
 
 
 def _key(name: str, task: Any) -> list[str]:

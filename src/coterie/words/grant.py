@@ -10,6 +10,9 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
+GRANTED = "grant"
+"""The entry of a run's origin that says which tools may be used in it at most."""
+
 
 class Grantable(Protocol):
     """What a grant decides about: a tool's name, and the tags it has."""

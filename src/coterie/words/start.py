@@ -10,6 +10,7 @@ from collections.abc import Generator
 from typing import Any, ClassVar
 
 from coterie.words.effect import Effect
+from coterie.words.grant import Grant
 from coterie.words.limits import Limits
 from coterie.words.message import Message
 
@@ -29,6 +30,8 @@ class Begins(Effect[Any], frozen=True):
     limits: Limits | dict[str, Any] = CHILD
     priority: int = 1
     needs: tuple[str, ...] = ()
+    grant: Grant | None = None
+    """The tools that may be used in it at most: what the frame that asks may use. Set by the kernel."""
 
     @property
     def name(self) -> str:
@@ -49,7 +52,8 @@ class Begins(Effect[Any], frozen=True):
         task = self.task
         context = None if task.context is None else task.context.digest
         asked = (task.text, task.data, context, task.taint)
-        return (self.name, isinstance(self.actor, str), asked, self.most, self.priority, self.needs)
+        whole = (self.name, isinstance(self.actor, str), asked, self.most, self.priority, self.needs)
+        return whole if self.grant is None else (*whole, self.grant)
 
 
 class Start(Begins, frozen=True):
