@@ -14,7 +14,7 @@ from coterie.doors.cli.commands import coterie
 from coterie.engines import nats as nats_engine
 from coterie.engines.local import LocalEngine
 from coterie.engines.nats import NatsEngine
-from coterie.models import scripted
+from coterie.models import Gate, scripted
 from coterie.shell.host import Host
 from coterie.shell.worker import Worker
 from coterie.stores import MemoryStore
@@ -71,6 +71,54 @@ def test_what_was_given_too_often_is_put_aside(broker, monkeypatch):
         return seen
 
     assert asyncio.run(scene()) == ["hopeless"] * 3 + ["fine"]
+
+
+@pytest.mark.parametrize(("shared", "most"), [(True, 80), (False, 200)])
+def test_p18_hosts_share_the_pace_of_a_key(broker, shared, most):
+    """Two hosts with one key ask together as often as one may; each by itself would ask twice as often."""
+
+    async def scene():
+        engines = [NatsEngine(broker.url, queue="paced") for _ in range(2)]
+        gates = [Gate(rate=600, at_once=1000) for _ in engines]
+        for gate, engine in zip(gates, engines, strict=True):
+            gate.share(("p18", "key", str(shared)), engine.paces if shared else None)
+        count = 0
+
+        async def ask(gate):
+            nonlocal count
+            while True:
+                async with gate.admitted(1):
+                    count += 1
+
+        asking = [asyncio.create_task(ask(gate)) for gate in gates]
+        began = asyncio.get_running_loop().time()
+        await asyncio.wait(asking, timeout=1.0)
+        took = asyncio.get_running_loop().time() - began
+        for task in asking:
+            task.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+        for engine in engines:
+            await engine.close()
+        return count, took
+
+    count, took = asyncio.run(scene())
+    assert count <= most + 10 * (took - 1.0)
+    assert count > most / 2
+
+
+def test_p18_one_host_that_is_told_too_many_stops_all(broker):
+    """The key is closed for the others, for as long as the provider said."""
+
+    async def scene():
+        engines = [NatsEngine(broker.url, queue="paced") for _ in range(2)]
+        whose = ("p18", "closed")
+        await engines[0].paces.close(whose, 5.0)
+        waits = [await one.paces.take(whose, (600, None), (1, 1)) for one in engines]
+        for engine in engines:
+            await engine.close()
+        return waits
+
+    assert [4 < one <= 5 for one in asyncio.run(scene())] == [True, True]
 
 
 GOING: list[str] = []

@@ -31,6 +31,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy, StreamConfig
 from nats.js.client import JetStreamContext
 from nats.js.errors import BadRequestError, NotFoundError
 
+from coterie.engines.paces import NatsPaces
 from coterie.errors import BadInput, EngineUnavailable
 from coterie.words.cluster import Hand, Queue
 
@@ -76,6 +77,8 @@ class NatsEngine:
         self._nats: Client | None = None
         self._stream: JetStreamContext | None = None
         self._opening = asyncio.Lock()
+        self.paces = NatsPaces(self._opened)
+        """The paces of providers' keys, which all hosts on this broker share."""
 
     async def dispatch(
         self, run: str, /, *, tenant: str, priority: int = 1, needs: Sequence[str] = ()
@@ -210,6 +213,7 @@ class NatsEngine:
         if self._nats is not None:
             with contextlib.suppress(NatsError, OSError):
                 await self._nats.close()
+            await asyncio.sleep(0)  # its transport is closed in the next turn of the loop
 
     def _subject(self, priority: int, needs: Sequence[str]) -> str:
         return f"coterie.{self._queue}.{_needing(needs)}.{min(3, max(0, priority))}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from coterie.errors import BadInput, MissingExtra
+from coterie.models.gate import share
 from coterie.ports import Engine
 
 
@@ -35,3 +36,8 @@ def _temporal(place: str, queue: str) -> Engine:
     from coterie.engines.temporal import TemporalEngine
 
     return TemporalEngine(place, queue=queue)
+
+
+def share_gates(engine: Engine | None) -> None:
+    """Have the gates of this process keep to the paces that all hosts of an engine share, if it knows any."""
+    share(getattr(engine, "paces", None))

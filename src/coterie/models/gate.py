@@ -11,7 +11,8 @@ Theory of operation
 3. A provider that says "too many" closes the gate for everybody, for as long as it asked and up to a tenth
    longer. It opens to half as many at once, and each success makes room again, as TCP does it (Jacobson, "Congestion
    Avoidance and Control", 1988).
-4. A place is held only while a request is under way. Nobody who holds one waits for another, so there
+4. Where hosts share a pace (`share`), who is let in here takes its turn among them, too.
+5. A place is held only while a request is under way. Nobody who holds one waits for another, so there
    is no size at which a gate could lock.
 """
 
@@ -24,8 +25,9 @@ import threading
 import time
 from bisect import bisect_left
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import Protocol
 from weakref import WeakSet
 
 from coterie.errors import BadInput, RateLimited
@@ -97,6 +99,20 @@ class _Pace:
         self._due = max(self._due, until + self._slack)
 
 
+class Sharing(Protocol):
+    """The paces of keys that several hosts share."""
+
+    async def take(
+        self, whose: Sequence[str], minute: Sequence[float | None], amounts: Sequence[float]
+    ) -> float:
+        """Take requests and tokens of what is allowed a minute; 0, or seconds to wait before asking again."""
+        ...
+
+    async def close(self, whose: Sequence[str], seconds: float) -> None:
+        """Let nobody ask with a key for some seconds."""
+        ...
+
+
 class _Place:
     """A place in the queue, in the event loop of who waits there."""
 
@@ -143,7 +159,14 @@ class Gate:
         self._inside = 0
         self._opens = -_NEVER
         self._refusals = 0
+        self._minute = (rate, tokens)
+        self._whose: tuple[str, ...] = ()
+        self._shared: Sharing | None = None
         gates.add(self)
+
+    def share(self, whose: tuple[str, ...], shared: Sharing | None) -> None:
+        """Keep to the pace of all hosts that ask with the same key."""
+        self._whose, self._shared = whose, shared
 
     @property
     def waiting(self) -> int:
@@ -155,9 +178,12 @@ class Gate:
         """Wait for one's turn, and hold a place inside the block. A `RateLimited` of it slows everybody."""
         await self._enter(tokens)
         try:
+            await self._turn(tokens)
             yield
         except RateLimited as error:
             self.slow(error.retry_after)
+            if self._shared is not None:
+                await self._shared.close(self._whose, max(0.0, self._opens - self._clock()))
             raise
         else:
             self._went_well()
@@ -185,6 +211,12 @@ class Gate:
         if self._tokens is not None:
             with self._lock:
                 self._tokens.correct(tokens)
+
+    async def _turn(self, tokens: int) -> None:
+        """Wait for one's turn among all hosts, where they share a pace."""
+        if self._shared is not None:
+            while (seconds := await self._shared.take(self._whose, self._minute, (1, tokens))) > 0:
+                await self._sleep(seconds)
 
     def _went_well(self) -> None:
         with self._lock:
@@ -271,4 +303,16 @@ def gate_of(*whose: str, rate: float | None = None, tokens: float | None = None,
     with _making:
         if whose not in _gates:
             _gates[whose] = Gate(rate=rate, tokens=tokens, at_once=at_once or AT_ONCE)
+            _gates[whose].share(whose, _sharing[-1])
         return _gates[whose]
+
+
+_sharing: list[Sharing | None] = [None]
+
+
+def share(sharing: Sharing | None) -> None:
+    """Have every gate of this process keep to the pace that its key has on all hosts; None: to its own again."""
+    with _making:
+        _sharing[:] = [sharing]
+        for whose, gate in _gates.items():
+            gate.share(whose, sharing)

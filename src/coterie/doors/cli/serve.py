@@ -202,11 +202,13 @@ def service_of(
     from coterie.doors.http.library import Library
     from coterie.doors.http.service import Service
     from coterie.doors.http.settings import Settings
-    from coterie.engines.places import engine_at
+    from coterie.engines.places import engine_at, share_gates
     from coterie.memory.places import knowledge_at
     from coterie.telemetry.observers import observers
 
     defaults, ring = Settings(), KeyRing(store if is_shared(store) else home_of(store) / "keys.db")
+    dispatcher = None if engine is None else engine_at(engine)
+    share_gates(dispatcher)
     return Service(
         Library(teams, tools=tools_called(tools), models=models),
         ring,
@@ -223,7 +225,7 @@ def service_of(
         ),
         model=model,
         tenants=(*dict.fromkeys([*tenants_at(store), *(ring.tenants() if is_shared(store) else ())]),),
-        engine=None if engine is None else engine_at(engine),
+        engine=dispatcher,
         secret=_secret(store, token),
         policy=policy,
         observers=observers(log=log),

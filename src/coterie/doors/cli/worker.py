@@ -17,7 +17,7 @@ from coterie.doors.cli.quotas import day_option, quota_for, quotas_said
 from coterie.doors.cli.retention import retention_option
 from coterie.doors.cli.store import store_option
 from coterie.doors.teams import ANY, origin_of, owner_of, team_of_run, tools_called
-from coterie.engines.places import engine_at
+from coterie.engines.places import engine_at, share_gates
 from coterie.errors import BadInput
 from coterie.memory import Memory
 from coterie.memory.places import knowledge_at
@@ -142,6 +142,7 @@ async def _work(
     desk = Desk(store, dispatcher, model, rules)
     performing = Worker(dispatcher, desk.host_of, **room)
     working = asyncio.get_running_loop().create_task(performing.work())
+    share_gates(dispatcher)
     telling = asyncio.get_running_loop().create_task(_tell(dispatcher, performing))
     alarms = [Alarm(lambda: [desk])]
     if retention is not None:
@@ -157,6 +158,7 @@ async def _work(
         await alarm.close()
     await performing.drain(grace)
     telling.cancel()
+    share_gates(None)
     await desk.close()
     await dispatcher.close()
     click.echo(f"performed {performing.performed}", err=True)
