@@ -33,7 +33,7 @@ WORKLOADS = {
 }
 TOOLS = ("pip", "setuptools", "_distutils_hack", "pkg_resources", "wheel")
 """What an environment has before anything is installed."""
-PATIENCE = 240
+PATIENCE = 300
 STARTS = 5
 BEGIN, END = "<!-- peers -->", "<!-- end of peers -->"
 
@@ -86,7 +86,7 @@ def _lap(python: Path, peer: str, workload: str) -> dict[str, float]:
         )
     except subprocess.TimeoutExpired:
         print(f"{peer} {workload}: not done in {PATIENCE} s", file=sys.stderr)
-        return {}
+        return {"ms": float("inf"), "mb": float("inf")}
     if done.returncode:
         print(f"{peer} {workload}: {done.stderr[-800:]}", file=sys.stderr)
         return {}
@@ -141,6 +141,8 @@ def table(found: dict[str, dict[str, float | str]]) -> str:
 def _cell(value: float | str | None, ours: float | str | None) -> str:
     if not isinstance(value, float | int):
         return ""
+    if value == float("inf"):
+        return f"not done in {PATIENCE} s"
     said = f"{value:,.2f}" if value < 10 else f"{value:,.0f}"
     if not isinstance(ours, float | int) or value == ours:
         return said

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from google.adk.agents import BaseAgent, LlmAgent, LoopAgent, ParallelAgent, SequentialAgent
+from google.adk.agents.run_config import RunConfig
 from google.adk.models.base_llm import BaseLlm
 from google.adk.models.llm_response import LlmResponse
 from google.adk.runners import InMemoryRunner
@@ -76,7 +77,9 @@ async def events(agent: BaseAgent, said: str) -> list[Any]:
     runner = InMemoryRunner(agent, app_name="bench")
     session = await runner.session_service.create_session(app_name="bench", user_id="me")
     told = types.Content(role="user", parts=[text(said)])
-    return [one async for one in runner.run_async(user_id="me", session_id=session.id, new_message=told)]
+    many = RunConfig(max_llm_calls=2_000)
+    whose = {"user_id": "me", "session_id": session.id}
+    return [one async for one in runner.run_async(**whose, new_message=told, run_config=many)]
 
 
 async def call() -> None:
