@@ -126,6 +126,7 @@ def table(found: dict[str, dict[str, float | str]]) -> str:
     rows = {
         **WORKLOADS,
         "mb": "the same, peak memory added (MB)",
+        "start": "import (ms)",
         "size": "installed (MB)",
         "packages": "packages",
     }
