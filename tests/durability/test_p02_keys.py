@@ -162,7 +162,9 @@ def _clerk(ledger: Path, *, hangs: bool, in_doubt: Doubt) -> Agent:
 
     def says(think: Think) -> Message | str:
         last = think.thread[-1]
-        return last.text if last.answers else Message("clerk", calls=(ToolCall("1", "pay", {"to": "ada"}),))
+        if last.answers:
+            return last.text
+        return Message(sender="clerk", calls=(ToolCall("1", "pay", {"to": "ada"}),))
 
     return Agent("clerk", tools=[pay], model=scripted(says))
 
@@ -179,6 +181,7 @@ def _killed_while_paying(folder: Path, in_doubt: Doubt) -> None:
         finally:
             os._exit(1)
     while not ledger.stat().st_size:
+        assert os.waitpid(worker, os.WNOHANG) == (0, 0), "it ended before it has paid"
         os.sched_yield()
     os.kill(worker, signal.SIGKILL)
     assert os.WIFSIGNALED(os.waitpid(worker, 0)[1])

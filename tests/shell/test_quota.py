@@ -328,6 +328,7 @@ def test_what_a_killed_process_had_set_aside_is_recovered(tmp_path: Path, by: st
     if worker == 0:
         _process(path, "dead", quota, log, hang=True)
     while len((tmp_path / "log").read_bytes().splitlines()) < 10:
+        assert os.waitpid(worker, os.WNOHANG) == (0, 0), "it ended before it has asked"
         os.sched_yield()
     os.kill(worker, signal.SIGKILL)
     os.waitpid(worker, 0)
