@@ -51,6 +51,12 @@ KEPT = (
     ("GET", "/v1/boards/{id}/entries/{id}", None),
     ("GET", "/v1/boards/{id}/entries/{id}/history", None),
     ("DELETE", "/v1/boards/{id}/entries/{id}", None),
+    ("GET", "/v1/runs/{mine}/diff/{id}", None),
+    ("GET", "/v1/runs/{id}/diff/{mine}", None),
+    ("GET", "/v1/approvals/{id}", None),
+    ("POST", "/v1/approvals/{id}", {"value": "yes"}),
+    ("POST", "/v1/runs/{id}/fork", {"at": 1, "set": {"hope.instructions": "{id}"}}),
+    ("POST", "/v1/runs/{id}/fork", {"at": 1, "value": "{id}", "changed": "value"}),
 )
 """What is done to what is kept under a name: an agent, a team, a topic, a board and a memory of that name."""
 LISTS = (
@@ -70,7 +76,7 @@ def _canary(tenant: str) -> str:
     return f"canary-of-{tenant}"
 
 
-def _operation(die: random.Random, id: str) -> tuple[str, str, dict[str, object] | None]:
+def _operation(die: random.Random, id: str, mine: str) -> tuple[str, str, dict[str, object] | None]:
     """Something that can be done to the run, question or key of an id, in a path, a query or a body."""
     kind = die.randrange(9)
     if kind >= 6:
@@ -80,7 +86,7 @@ def _operation(die: random.Random, id: str) -> tuple[str, str, dict[str, object]
             if body is None
             else msgspec.json.decode(msgspec.json.encode(body).replace(b"{id}", id.encode()))
         )
-        return method, path.replace("{id}", id), said
+        return method, path.replace("{id}", id).replace("{mine}", mine), said
     if kind == 0:
         deed, body = die.choice(DEEDS)
         return "POST", f"/v1/runs/{id}/{deed}", body
@@ -135,6 +141,8 @@ def test_p21_ten_thousand_operations_leak_nothing(tmp_path):
                     await ask(one, "POST", f"/v1/topics/{name}/messages", {"message": _canary(one)})
                     await ask(one, "PUT", f"/v1/boards/{name}/entries/{name}", {"value": _canary(one)})
                     await ask(one, "POST", "/v1/memory", {"text": _canary(one), "key": name, "shared": ["*"]})
+            for one in TENANTS:
+                ids[one] += [asked["id"] for asked in (await ask(one, "GET", "/v1/approvals")).json()]
             while done < OPERATIONS:
                 who = die.choice(TENANTS)
                 other = TENANTS[TENANTS[0] == who]
@@ -150,7 +158,7 @@ def test_p21_ten_thousand_operations_leak_nothing(tmp_path):
                 answers = []
                 for id in (theirs, nobodys):
                     die.setstate(state)
-                    method, path, body = _operation(die, id)
+                    method, path, body = _operation(die, id, ids[who][0])
                     answer = await ask(who, method, path, body)
                     answers.append((answer.status_code, answer.text.replace(id, "ID")))
                     done += 1
