@@ -169,8 +169,8 @@ async def do(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         Unstorable: if an argument or the result has no JSON shape.
     """
     by = function if isinstance(function, Tool) else _step(function)
-    given = [to_plain(arg) for arg in args]
-    named = {key: to_plain(value) for key, value in kwargs.items()}
+    given = list(map(to_plain, args))
+    named = {key: to_plain(value) for key, value in kwargs.items()} if kwargs else {}
     if isinstance(by, Tool):
         arguments = by.named(given, named)
         if by.needs_approval or by.sensitive:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from coterie.errors import BadInput
 from coterie.kernel.values import to_plain
-from coterie.typed import schema_of, value_of
+from coterie.typed import foreign_value, schema_of
 from coterie.words.brief import ToolSpec
 from coterie.words.doubt import DOUBTS, Doubt
 from coterie.words.effect import Use
@@ -135,7 +135,18 @@ class Tool:
         Raises:
             ValueError: if `arguments` do not fit the signature; the message is the validator's.
         """
-        return msgspec.structs.asdict(value_of(arguments, self.arguments))
+        return msgspec.structs.asdict(msgspec.convert(arguments, self.arguments, dec_hook=foreign_value))
+
+    def taken(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Typed arguments for the function, of a use by a model or by a play.
+
+        Raises:
+            ValueError: if `arguments` do not fit the signature; the message is the validator's.
+        """
+        if "args" in arguments:
+            named = dict(zip(self.parameters, arguments["args"], strict=False))
+            arguments = named | arguments.get("kwargs", {})
+        return self.checked(arguments)
 
     @property
     def members(self) -> tuple[Any, ...]:

@@ -22,6 +22,8 @@ from coterie.words.message import Message, ToolCall
 Reread: TypeAlias = Callable[[ToolCall], str]
 """What a model gets that asks for something that was left out of its prompt."""
 
+_NO_NAMES: frozenset[str] = frozenset()
+
 
 class Toolbox:
     """The tools that `agent` may use for one task, by name.
@@ -35,7 +37,7 @@ class Toolbox:
         self._agent = agent
         self._tools = tools
         self._grant = _all_of(tuple(tools))
-        self._bad: frozenset[str] = frozenset()
+        self._bad = _NO_NAMES
         self._rounds = 0
         self._unmarked: list[tuple[Sequence[ToolCall], list[Message]]] = []
 
@@ -64,9 +66,10 @@ class Toolbox:
     def _problems(self, calls: Sequence[ToolCall], rereads: bool) -> list[str]:
         """What is wrong with each of `calls`, before any of them is made; empty where nothing is."""
         problems = ["" if rereads and call.name == REREAD.name else self._problem(call) for call in calls]
-        self._bad = frozenset(
-            call.name for call, why in zip(calls, problems, strict=True) if why and call.name in self._tools
-        )
+        self._bad = _NO_NAMES
+        if any(problems):
+            both = zip(calls, problems, strict=True)
+            self._bad = frozenset(call.name for call, why in both if why and call.name in self._tools)
         return problems
 
     def _problem(self, call: ToolCall) -> str:

@@ -33,7 +33,7 @@ def value_of(data: Any, kind: Any) -> Any:
     """
     if _is_pydantic(kind):
         return kind.model_validate(data)
-    return msgspec.convert(data, kind, dec_hook=_foreign_value)
+    return msgspec.convert(data, kind, dec_hook=foreign_value)
 
 
 def parse(text: str, kind: Any) -> Any:
@@ -80,7 +80,12 @@ def _foreign_schema(kind: type) -> dict[str, Any]:
     raise NotImplementedError(f"{kind!r} has no JSON schema")
 
 
-def _foreign_value(kind: type, data: Any) -> Any:
+def foreign_value(kind: type, data: Any) -> Any:
+    """JSON-shaped `data` as a value of a `kind` that msgspec does not know.
+
+    Raises:
+        NotImplementedError: if nobody knows it.
+    """
     if _is_pydantic(kind):
         return value_of(data, kind)
     raise NotImplementedError(f"cannot make a {kind!r}")

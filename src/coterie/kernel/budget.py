@@ -24,7 +24,7 @@ from coterie.words.event import Settled
 from coterie.words.limits import ANSWER, COUNTED, NONE, Limits
 from coterie.words.thread import Thread
 from coterie.words.tokens import size_of
-from coterie.words.usage import NOTHING, Usage
+from coterie.words.usage import NOTHING, ONE_TOOL_CALL, Usage
 
 if TYPE_CHECKING:
     from coterie.kernel.frames import Strand
@@ -66,14 +66,22 @@ class Account:
             used, caps = account.used, account.caps
             for n, amount in worst:
                 if used[n] + amount > caps[n]:
-                    return Refusal(account, account.said(n))
-            account = account.above
-        account = self
-        while account is not None:
-            for n, amount in worst:
-                account.used[n] += amount
+                    why = account.said(n)
+                    self._give_back(worst, account, n)
+                    return Refusal(account, why)
+                used[n] += amount
             account = account.above
         return None
+
+    def _give_back(self, worst: Amounts, refuser: Account, kind: int) -> None:
+        """Take back what was set aside here and above before `refuser` refused an amount of `kind`."""
+        account: Account | None = self
+        while account is not None:
+            for n, amount in worst:
+                if account is refuser and n == kind:
+                    return
+                account.used[n] -= amount
+            account = account.above
 
     def settle(self, held: Amounts, spent: Usage) -> None:
         """Count what was spent in the place of what was held."""
@@ -83,13 +91,16 @@ class Account:
             for n, amount in held:
                 used[n] -= amount
             if spent is not NOTHING:
-                into, out = spent.input_tokens, spent.output_tokens
-                used[0] += spent.usd
-                used[1] += into + out
-                used[2] += into
-                used[3] += out
-                used[4] += spent.requests
-                used[5] += spent.tool_calls
+                usd, tokens, into, out, requests, calls = used
+                more, less = spent.input_tokens, spent.output_tokens
+                account.used = [
+                    usd + spent.usd,
+                    tokens + more + less,
+                    into + more,
+                    out + less,
+                    requests + spent.requests,
+                    calls + spent.tool_calls,
+                ]
             account = account.above
 
     def said(self, n: int) -> str:
@@ -146,8 +157,9 @@ class Budget:
         """Count what the effect that `strand` waited for has cost."""
         if self.refused:
             self.refused.pop(path, None)
-        (strand.frame.account or self.root).settle(strand.held, spent)
-        strand.held = FREE
+        held, strand.held = strand.held, FREE
+        if spent is not ONE_TOOL_CALL or held is not TOOL_CALL:  # else what was set aside is the truth
+            (strand.frame.account or self.root).settle(held, spent)
 
     def release(self, strand: Strand, path: str) -> None:
         """Give back what was set aside for an effect that nobody waits for any more."""

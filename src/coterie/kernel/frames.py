@@ -22,7 +22,7 @@ from coterie.words.grant import Grant, both
 from coterie.words.limits import Limits
 from coterie.words.message import Message
 from coterie.words.task import Task
-from coterie.words.usage import NOTHING, Usage
+from coterie.words.usage import NOTHING, ONE_TOOL_CALL, Usage
 
 
 class Playable(Protocol):
@@ -69,6 +69,8 @@ class Frame:
     """One call of an actor, or one plain coroutine that runs beside others."""
 
     __slots__ = (
+        "_spent",
+        "_uses",
         "account",
         "acted",
         "actor",
@@ -82,7 +84,6 @@ class Frame:
         "path",
         "taint",
         "task",
-        "usage",
     )
 
     def __init__(
@@ -91,7 +92,8 @@ class Frame:
         self.name = name
         self.parent = parent
         self.counts: dict[str, int] = {}
-        self.usage: Usage = NOTHING
+        self._spent: Usage = NOTHING
+        self._uses = 0
         self.marks: list[str] | None = None
         self.acted = False
         self.finished: list[Message] = []
@@ -149,22 +151,32 @@ class Frame:
         """Let the frame above know what this one has cost and read."""
         parent = self.parent
         if parent is not None:
-            if self.usage is not NOTHING:
-                parent.spend(self.usage)
+            parent.spend(self.usage)
             if self.taint is not parent.taint:
                 parent.read(self.taint)
 
     def said(self, value: Message | str) -> Message:
         """What the actor answers, with what it cost and where its words came from."""
         message = Message(sender=self.name, text=value) if isinstance(value, str) else value
-        if self.usage is not NOTHING and message.usage is not self.usage:
-            message = replace(message, usage=self.usage)
+        spent = self.usage
+        if spent is not NOTHING and message.usage is not spent:
+            message = replace(message, usage=spent)
         return labelled(message, self.taint) if self.taint else message
+
+    @property
+    def usage(self) -> Usage:
+        """What was spent below this frame."""
+        if self._uses:
+            self._spent += Usage(tool_calls=self._uses)
+            self._uses = 0
+        return self._spent
 
     def spend(self, usage: Usage) -> None:
         """Count what was spent below this frame."""
-        if usage is not NOTHING:
-            self.usage = usage if self.usage is NOTHING else self.usage + usage
+        if usage is ONE_TOOL_CALL:  # what most steps of a long run cost; added up when it is asked for
+            self._uses += 1
+        elif usage is not NOTHING:
+            self._spent = usage if self._spent is NOTHING else self._spent + usage
 
 
 def open_frame(parent: Frame, call: Call) -> Frame:

@@ -9,9 +9,9 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
-from coterie.words.effect import Use
+from coterie.words.effect import Granted, Use
 from coterie.words.grant import Grant, Grantable
 
 T = TypeVar("T", bound=Grantable)
@@ -28,3 +28,22 @@ def parted(grant: Grant, tools: tuple[T, ...]) -> tuple[tuple[T, ...], list[str]
     """Those of `tools` that `grant` allows, and the names of the others."""
     kept = tuple(tool for tool in tools if grant.allows(tool))
     return kept, [tool.name for tool in tools if tool not in kept]
+
+
+class Noting(Protocol):
+    """A machine, as far as it notes."""
+
+    def note(self, path: str, fact: str, about: str = "", value: Any = None) -> None:
+        """Remember that the kernel settled something."""
+        ...
+
+
+def granted(machine: Noting, strand: Any, asked: Granted[Any]) -> tuple[Any, ...]:
+    """Those of some tools that a frame may use; what it may not is noted as lost."""
+    frame = strand.frame
+    if frame.grant is None:
+        return asked.tools
+    kept, lost = parted(frame.grant, asked.tools)
+    if lost:
+        machine.note(frame.path, "lost", ", ".join(lost))
+    return kept

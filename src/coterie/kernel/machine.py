@@ -29,12 +29,12 @@ from coterie.kernel.budget import Budget
 from coterie.kernel.children import CHILDREN
 from coterie.kernel.conclude import conclusion, keep
 from coterie.kernel.frames import Call, Frame, Playable, Strand, narrow, open_frame, played
-from coterie.kernel.grants import check
+from coterie.kernel.grants import check, granted
 from coterie.kernel.joins import Join
 from coterie.kernel.shared import PARKED, SETTLES, Shared
 from coterie.kernel.stuck import deadlock, foreign, not_a_message
 from coterie.kernel.taint import MEMORIES, Sources, read, tainted, using
-from coterie.words.effect import Ask, Effect, Sleep, Think, Use
+from coterie.words.effect import Ask, Effect, Granted, Sleep, Think, Use
 from coterie.words.event import Asked, Noted, Settled
 from coterie.words.grant import Grant
 from coterie.words.limits import DEFAULT, Limits
@@ -105,8 +105,8 @@ class Machine:
         Without `people` a question is nothing that could be begun. None leaves everything as it is.
         """
         asked = self._asked
-        busy = self._dropped or self.budget.refused or self.suspects or self.listening
-        if busy or len(asked) != 1 or len(self.parked) != 1:
+        busy = len(self.parked) != 1 or self._dropped or self.suspects or self.budget.refused
+        if len(asked) != 1 or busy or (self._shared is not None and self._shared.listening):
             return None
         return asked.pop() if people or asked[0].effect.__class__ is not Ask else None
 
@@ -334,8 +334,7 @@ class Machine:
         return PARKED
 
     def _use(self, strand: Strand, use: Use) -> Any:
-        grant = strand.frame.grant
-        if grant is not None and (why := check(grant, use)):
+        if (grant := strand.frame.grant) is not None and (why := check(grant, use)):
             path = strand.frame.effect(use.step)
             self.note(path, "refused", why)
             raise NotGranted(why, path=path)
@@ -344,15 +343,15 @@ class Machine:
         return PARKED
 
     def _think(self, strand: Strand, think: Think) -> Any:
-        if not think.acts:
+        if not (acts := think.acts):
             self._last = think
-        return self._spend(strand, think, think.acts)
+        return self._spend(strand, think, acts)
 
     def _spend(self, strand: Strand, effect: Think | Use, acts: bool) -> Any:
         self.ask(strand, effect)
         if (refusal := self.budget.take(strand, strand.wait, effect)) is not None:
             self.note(strand.wait, "refused", refusal.why)
-        elif acts:
+        elif acts and not strand.frame.acted:
             strand.frame.act()
         return PARKED
 
@@ -394,6 +393,7 @@ class Machine:
         Join: _fork,
         Think: _think,
         Use: _use,
+        Granted: granted,
         **MEMORIES,
         **CHILDREN,
     }

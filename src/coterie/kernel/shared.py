@@ -10,7 +10,6 @@ from coterie.kernel.board import Board
 from coterie.kernel.budget import left
 from coterie.kernel.claims import Claims
 from coterie.kernel.frames import Frame, Strand
-from coterie.kernel.grants import parted
 from coterie.kernel.stuck import repeated
 from coterie.kernel.taint import Sources, line, merged
 from coterie.kernel.topics import NOTHING, Topics
@@ -20,7 +19,6 @@ from coterie.words.effect import (
     Claim,
     Distrust,
     Get,
-    Granted,
     Hear,
     Here,
     Inbox,
@@ -189,15 +187,6 @@ class Shared:
     def left(self, strand: Strand, asked: Left) -> Any:
         return left(strand.frame.account, strand.frame.depth)
 
-    def granted(self, strand: Strand, asked: Granted[Any]) -> Any:
-        grant = strand.frame.grant
-        if grant is None:
-            return asked.tools
-        kept, lost = parted(grant, asked.tools)
-        if lost:
-            self._note(strand.frame.path, "lost", ", ".join(lost), None)
-        return kept
-
     def tainted(self, strand: Strand, asked: Tainted) -> Any:
         return strand.frame.taint
 
@@ -235,7 +224,6 @@ SETTLES: dict[type, Callable[[Shared, Strand, Any], Any]] = {
     Tainted: Shared.tainted,
     Distrust: Shared.distrust,
     Vouch: Shared.vouch,
-    Granted: Shared.granted,
     Inbox: Shared.inbox,
     Subscribe: Shared.subscribe,
     Unsubscribe: Shared.unsubscribe,

@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final, Protocol, TypeAlias, cast
 
 import msgspec
@@ -37,6 +38,9 @@ TAINT = "taint"
 """The entry of a run's origin that says what its task is tainted by."""
 AFTER = "; after "
 """What stands in a source before that of which it was made."""
+_LONG = 1024
+"""Bytes of arguments above which a label is not remembered."""
+_letters = msgspec.json.Encoder(enc_hook=str).encode
 RECALLED: Sources = ("memory",)
 """What a recall brings, until it is known what was found."""
 
@@ -83,8 +87,13 @@ def source_of(tool: Any, arguments: Any) -> Sources:
     """Where the result of a tool comes from; nowhere, if the tool only says what is its own."""
     if getattr(tool, "trusted", False):
         return ()
-    asked = msgspec.json.encode(arguments, enc_hook=str).decode() if arguments else ""
-    return (line(f"tool {tool.name} {asked}"),)
+    asked = _letters(arguments) if arguments else b""
+    return _label(tool.name, asked) if len(asked) <= _LONG else _label.__wrapped__(tool.name, asked)
+
+
+@lru_cache(maxsize=1024)  # a call is labelled where it is made and where it is answered
+def _label(tool: str, asked: bytes) -> Sources:
+    return (line(f"tool {tool} {asked.decode()}"),)
 
 
 def line(text: str) -> str:
@@ -109,12 +118,15 @@ def brought(brings: Sources, settled: Settled) -> Sources:
 
 def read(strand: Reader, settled: Settled, suspects: dict[str, Sources]) -> Any:
     """The value that a strand gets; its frame is tainted by it from now on."""
-    suspects.pop(settled.path, None)
-    brings, strand.brings = strand.brings, ()
-    if brings:
-        strand.frame.read(brought(brings, settled))
-    taint = strand.frame.taint
-    return labelled(settled.value, taint) if taint else settled.value
+    if suspects:
+        suspects.pop(settled.path, None)
+    frame = strand.frame
+    if brings := strand.brings:
+        strand.brings = ()
+        if brings is not frame.taint:
+            frame.read(brought(brings, settled))
+    value = settled.value
+    return labelled(value, frame.taint) if isinstance(value, Message) else value
 
 
 def tainted(task: Task) -> Sources:
@@ -139,7 +151,7 @@ def told(sources: Sources) -> str:
 
 def labelled(value: Any, taint: Sources) -> Any:
     """A message with the taint of whoever said it; all else as it is."""
-    if not isinstance(value, Message) or value.taint == taint:
+    if not isinstance(value, Message) or not taint or value.taint == taint:
         return value
     return replace(value, taint=merged(value.taint, taint))
 
@@ -151,8 +163,11 @@ def name_of(tool: str, arguments: Any) -> bytes:
 
 def using(strand: Reader, use: Use, suspects: dict[str, Sources]) -> None:
     """Know what a use of a tool will bring, and whether a person has to say that it may be."""
-    strand.brings = () if full(strand.frame.taint) else source_of(use.by, use.arguments)
-    taint, vouched, strand.vouched = strand.frame.taint, strand.vouched, b""
+    taint, vouched = strand.frame.taint, strand.vouched
+    if not taint or taint[-1] is not MORE:
+        strand.brings = source_of(use.by, use.arguments)
+    if vouched:
+        strand.vouched = b""
     if not taint or not getattr(use.by, "sensitive", False):
         return
     if not vouched or vouched != name_of(use.tool, use.arguments):

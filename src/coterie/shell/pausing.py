@@ -48,7 +48,7 @@ class Pause:
         self.known: float | None = None
         """When it is due by its journal."""
         self.asked = False
-        """No more is to be begun."""
+        """No more is to be begun, nor written: whoever resumes the run is asked."""
         self.over = False
         """What is under way has had its time."""
         self._idle: dict[str, float] = {}
@@ -90,10 +90,6 @@ class Pause:
             return False
         self.wake = due
         return True
-
-    def of(self, asked: list[Asked]) -> list[Asked]:
-        """What is begun of all that is wanted. In a pause nothing is, nor written: whoever resumes the run is asked."""
-        return [] if self.asked else asked
 
     def idle(self, paths: Collection[str]) -> list[str]:
         """Those of the steps under way that only wait."""

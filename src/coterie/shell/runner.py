@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from itertools import repeat
 from typing import Any
 
 from coterie.errors import failure_of
@@ -101,13 +102,14 @@ class Runner(Answering):
                     return await self._park()
                 for event in events:
                     self._settle(event)
-                asked = self._pause.of(machine.wants())
+                asked = [] if self._pause.asked else machine.wants()
                 if self._gate is not None:
                     asked = await self._gated(events, asked)
                 self._screen(asked)
                 if store is not None and (records := self._burst(events, asked)):
                     await store.append(lease, records)
-                    self._show(records)
+                    if self.watch is not None:
+                        self.watch(records)
                 bursts += 1
                 if bursts % BREATH == 0:
                     await asyncio.sleep(0)
@@ -132,24 +134,19 @@ class Runner(Answering):
         """Append one burst."""
         if records := self._burst(events, asked):
             await store.append(self._lease, records)
-            self._show(records)
-
-    def _show(self, records: list[Record]) -> None:
-        """Let whoever watches see what is in the journal now."""
-        if self.watch is not None:
-            self.watch(records)
+            if self.watch is not None:  # who sees what is in the journal now
+                self.watch(records)
 
     def _burst(self, events: list[Event], asked: list[Asked]) -> list[Record]:
         """What is to be written now; asks of an earlier runner are in the journal already."""
         if known := self._doubts:
             asked = [ask for ask in asked if ask.path not in known]
-        machine = self.machine
+        machine, now, seq = self.machine, self.world.clock(), self._seq
         batch: list[Event] = [*events, *machine.notes(), *asked]
         if machine.done:
             batch.append(self._closing())
-        now, seq = self.world.clock(), self._seq
-        self._seq += len(batch)
-        return [Record(n, now, event) for n, event in enumerate(batch, seq)]
+        self._seq = seq + len(batch)
+        return list(map(Record, range(seq, self._seq), repeat(now), batch))
 
     def _settle(self, event: Event) -> None:
         if type(event) is Settled:

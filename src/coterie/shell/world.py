@@ -8,7 +8,7 @@ import inspect
 import random
 import time
 import types
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, TypeAlias
 
 from msgspec.msgpack import decode
@@ -42,6 +42,8 @@ from coterie.words.usage import NOTHING, ONE_REQUEST, ONE_TOOL_CALL
 
 Asker: TypeAlias = Callable[[str, Ask], Awaitable[Any]]
 """Puts a question to a person: its path and the question in, the answer out."""
+
+_NO_KEYWORDS: dict[str, Any] = {}
 
 
 class Starter(Protocol):
@@ -159,10 +161,13 @@ class World:
         return Settled(path, message, None, usage)
 
     async def _use(self, path: str, use: Use, run: str, doubt: float | None) -> Settled:
-        tool = use.by
-        args, kwargs = _arguments(tool, use.arguments)
+        tool, arguments = use.by, use.arguments
+        if isinstance(tool, Tool):
+            args, kwargs = (), tool.taken(arguments)
+        else:
+            args, kwargs = arguments["args"], arguments.get("kwargs", _NO_KEYWORDS)
         if tool.takes_key:
-            kwargs[KEY] = f"{run}:{path}"
+            kwargs = {**kwargs, KEY: f"{run}:{path}"}
         if doubt is not None and in_doubt(use, self.doubts) != "retry":
             return await _probe(path, tool, args, kwargs)
         value = await _call(tool, args, kwargs)
@@ -260,22 +265,14 @@ def _message(think: Think, said: Any) -> Message:
     raise ModelFailed(f"model {think.model!r} gave {type(said).__name__}; a model gives a Message or a str")
 
 
-def _arguments(tool: Any, arguments: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-    if not isinstance(tool, Tool):
-        return arguments["args"], dict(arguments.get("kwargs", ()))
-    if "args" in arguments:
-        arguments = dict(zip(tool.parameters, arguments["args"], strict=False)) | arguments.get("kwargs", {})
-    return [], tool.checked(arguments)
-
-
-def _call(tool: Any, args: list[Any], kwargs: dict[str, Any]) -> Awaitable[Any]:
+def _call(tool: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Awaitable[Any]:
     function = tool.function
     work: Awaitable[Any] = (
         function(*args, **kwargs) if tool.is_async else asyncio.to_thread(function, *args, **kwargs)
     )
-    if not inspect.iscoroutine(work):
-        work = _given(work)
-    return work if tool.timeout is None else _in_time(work, tool.timeout, tool.name)
+    if tool.timeout is None:
+        return work
+    return _in_time(work if inspect.iscoroutine(work) else _given(work), tool.timeout, tool.name)
 
 
 async def _given(work: Awaitable[Any]) -> Any:
@@ -288,8 +285,7 @@ def _in_time(work: Coroutine[Any, Any, Any], seconds: float, name: str) -> Gener
 
     The alarm is set when the work first waits, so what does not wait costs none.
     """
-    loop = asyncio.get_running_loop()
-    due = loop.time() + seconds
+    due = time.monotonic() + seconds
     try:
         waits = work.send(None)
     except StopIteration as stop:
@@ -303,7 +299,7 @@ def _in_time(work: Coroutine[Any, Any, Any], seconds: float, name: str) -> Gener
         expired = True
         task.cancel()
 
-    alarm = loop.call_at(due, expire)
+    alarm = asyncio.get_running_loop().call_later(due - time.monotonic(), expire)
     try:
         return (yield from _waiting(work, waits))
     except asyncio.CancelledError as error:
@@ -343,7 +339,7 @@ def _go_on_with(effect: Effect[Any], rules: Mapping[str, Doubt]) -> None:
         )
 
 
-async def _probe(path: str, tool: Any, args: list[Any], kwargs: dict[str, Any]) -> Settled:
+async def _probe(path: str, tool: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Settled:
     """After a crash: ask the tool's probe whether the call happened; run it only if it did not."""
     if tool.probe is None:
         raise InDoubt(f"tool {tool.name!r} was under way at a crash, and has no probe")

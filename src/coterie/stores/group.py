@@ -11,62 +11,70 @@ from coterie.errors import Fenced
 from coterie.stores.held import Added, Held, overview_of
 from coterie.stores.listing import PUT, row
 from coterie.stores.reading import newest
+from coterie.stores.written import Written, wake
 from coterie.wire.pack import Place, directory
 from coterie.words.event import Record
 
 PACK = 65536
 """Bytes after which a commit begins another row: what reading one page of a run may have to read."""
-Waiting: TypeAlias = tuple[Added, asyncio.Future[None]]
+Waiting: TypeAlias = tuple[Added, Written]
 """A page to be written, and who waits for that."""
 
 
 class Group:
     """The appends that go into one commit, and those who wait for it."""
 
-    __slots__ = ("_room", "blobs", "last", "lost", "packs", "refused", "size", "tails")
+    __slots__ = ("_loop", "_room", "blobs", "ends", "last", "lost", "packs", "refused", "size", "tails")
 
-    def __init__(self) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.packs: list[list[Waiting]] = []
         self.blobs: list[tuple[bytes, bytes]] = []
+        self.ends: list[Added] = []
+        """The pages that close their runs."""
         self.refused: set[int] = set()
         self.lost: list[Held] = []
         self.tails: dict[int, int] = {}
         self.last = 0
         self.size = 0
         """Pages that it has."""
+        self._loop = loop
         self._room = 0
 
-    def add(self, held: Held, records: Sequence[Record], written: asyncio.Future[None]) -> None:
-        """Take the next page of a run.
+    def add(self, held: Held, records: Sequence[Record]) -> Written:
+        """Take the next page of a run; what it gives comes when that is written.
 
         Raises:
             Unstorable: if a value has no MessagePack shape.
         """
         page = held.add(records, self.blobs)
+        if held.end is not None:
+            self.ends.append(page)
         if self._room <= 0:
             self.packs.append([])
             self._room = PACK
         self._room -= len(page.body) + len(page.contents)
+        written = Written.on(self._loop)
         self.packs[-1].append((page, written))
         self.size += 1
+        return written
 
     def settle(self, error: Exception | None) -> None:
         """Tell everybody who waits how it went."""
-        tails = self.tails
-        for page, written in [waiting for pack in self.packs for waiting in pack]:
-            held = page.held
-            if error is not None or held.key not in tails:
-                self._refuse(held, written, error)
-                continue
-            held.written = (tails[held.key], page.number, page.hash)
-            if not written.done():
-                written.set_result(None)
+        tails, good = self.tails, list[Written]()
+        for pack in self.packs:
+            for page, written in pack:
+                held = page.held
+                if error is not None or held.key not in tails:
+                    self._refuse(held, written, error)
+                else:
+                    held.written = (tails[held.key], page.number, page.hash)
+                    good.append(written)
+        wake(good)
 
-    def _refuse(self, held: Held, written: asyncio.Future[None], error: Exception | None) -> None:
+    def _refuse(self, held: Held, written: Written, error: Exception | None) -> None:
         if error is None:
             self.lost.append(held)
-        if not written.done():
-            written.set_exception(error or fenced(held.run, held.epoch))
+        written.fail(error or fenced(held.run, held.epoch))
 
 
 def fenced(run: str, epoch: int) -> Fenced:
@@ -145,7 +153,7 @@ def _packed(number: int, pack: list[Waiting], group: Group) -> tuple[bytes, byte
         key = held.key
         if refused and key in refused:
             continue
-        before = tails[key] if key in tails else held.written[0]
+        before = tails.get(key) or held.written[0]
         body, contents = page.body, page.contents
         places.append((key, before, page.seq, page.count, page.hash, len(body), len(contents)))
         parts.append(body)
@@ -159,8 +167,7 @@ def _overviews(group: Group) -> list[tuple[Any, ...]]:
     """How the runs are listed that end here."""
     return [
         row(held.key, held.epoch, seen)
-        for pack in group.packs
-        for page, _ in pack
+        for page in group.ends
         if (held := page.held).key in group.tails and (seen := overview_of(held)) is not None
     ]
 
@@ -169,7 +176,6 @@ def _ends(group: Group) -> list[tuple[Any, ...]]:
     """What the runs say last that end here."""
     return [
         (group.tails[held.key], page.number, page.hash, held.key, held.epoch)
-        for pack in group.packs
-        for page, _ in pack
+        for page in group.ends
         if (held := page.held).ended and held.key in group.tails
     ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec import Struct
+
 from coterie.kernel.story import listed
 from coterie.ports import Hear
 from coterie.wire.journal import Writer, packed, sealed
@@ -15,19 +17,16 @@ LARGE = 65536
 NOWHERE = (0, 0, b"")
 
 
-class Added:
+class Added(Struct, frozen=True, gc=False):
     """One page that is to be written; it is the `number`-th of its run."""
 
-    __slots__ = ("body", "contents", "count", "hash", "held", "number", "seq")
-
-    def __init__(self, held: Held, seq: int, count: int, body: bytes, contents: bytes) -> None:
-        self.held = held
-        self.seq = seq
-        self.count = count
-        self.body = body
-        self.contents = contents
-        self.number = held.pages
-        self.hash = held.head
+    held: Held
+    seq: int
+    count: int
+    body: bytes
+    contents: bytes
+    number: int
+    hash: bytes
 
 
 class Held:
@@ -79,15 +78,15 @@ class Held:
         body, fresh = self.writer.page(records)
         contents = _apart(fresh, blobs) if fresh else b""
         seq, count = self.seq, len(records)
-        self.head = sealed(self.head, self.run, seq, count, body, contents)
-        self.seq += count
-        self.pages += 1
+        self.head = head = sealed(self.head, self.run, seq, count, body, contents)
+        self.seq = seq + count
+        self.pages = number = self.pages + 1
         self.records = None
         if seq == 0:
             self.first = records[0]
         last = records[-1]
         self.end = last if type(last.event) is Closed else None
-        return Added(self, seq, count, body, contents)
+        return Added(self, seq, count, body, contents, number, head)
 
 
 def overview_of(held: Held) -> Overview | None:

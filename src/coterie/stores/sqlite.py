@@ -5,7 +5,9 @@ Theory of operation
 
 1. What the runs of one process append within one turn of the loop is one transaction.
 2. `durability` says what an append that has returned survives:
-   `full`: everything, power cuts too (an fsync a commit, in a writer thread).
+   `full`: everything, power cuts too. A commit is as with `normal`; then a thread has the disk keep
+   SQLite's log, and the loop goes on meanwhile. That is what SQLite's own `full` does in one go, which would
+   wait for the loop at every statement.
    `normal`: the death of the process, kill -9 too. A power cut may take the last commits, and
    never damages the file.
    `relaxed`: a clean end. A kill may take the last 50 ms, and a power cut may damage the file.
@@ -27,7 +29,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
@@ -38,6 +39,7 @@ import msgspec
 from coterie.errors import BadInput, Busy, CoterieError, StoreError
 from coterie.ports import Hear, Lease
 from coterie.stores.adopting import adopt
+from coterie.stores.disk import Disk
 from coterie.stores.group import Committer, Group, fenced
 from coterie.stores.held import Held
 from coterie.stores.leases import LEASE, Leases
@@ -46,6 +48,7 @@ from coterie.stores.pruning import Pruner
 from coterie.stores.reading import Ends, Journals, tail_of
 from coterie.stores.schema import connect, told, transaction
 from coterie.stores.tally import SqliteTally
+from coterie.stores.written import come
 from coterie.wire.export import Kept, kept
 from coterie.wire.journal import Reader
 from coterie.wire.redaction import taken
@@ -56,7 +59,7 @@ from coterie.words.result import Overview
 from coterie.words.which import ALL, Which
 
 Durability = Literal["full", "normal", "relaxed"]
-_SYNCHRONOUS = {"full": "full", "normal": "normal", "relaxed": "off"}
+_SYNCHRONOUS = {"full": "normal", "normal": "normal", "relaxed": "off"}
 BEAT = 0.2
 """Seconds between two looks for signals from other processes."""
 EARLY = 32
@@ -73,11 +76,10 @@ class SqliteStore:
             raise BadInput(f"durability is one of {sorted(_SYNCHRONOUS)}, not {durability!r}")
         self.path = Path(path)
         self.durability = durability
-        full = durability == "full"
-        # With `full`, claims and reads have a connection of their own: they need no fsync.
-        self._db = connect(self.path, "normal" if full else _SYNCHRONOUS[durability])
-        self._committer = Committer(connect(self.path, "full") if full else self._db)
-        self._thread = ThreadPoolExecutor(1, "coterie-sqlite") if full else None
+        self._relaxed, full = durability == "relaxed", durability == "full"
+        self._db = connect(self.path, _SYNCHRONOUS[durability])
+        self._committer = Committer(self._db)
+        self._disk = Disk(self.path) if full else None
         self._leases = Leases(self._db, lease)
         self._held: dict[str, Held] = {}
         self._group: Group | None = None
@@ -121,29 +123,23 @@ class SqliteStore:
             return self._leases.due(now)
 
     def append(self, lease: Lease, records: Sequence[Record], /) -> asyncio.Future[None]:
-        written = asyncio.get_running_loop().create_future()
-        try:
-            self._add(lease, records, written)
-        except CoterieError as error:
-            written.set_exception(error)
-        return written
-
-    def _add(self, lease: Lease, records: Sequence[Record], written: asyncio.Future[None]) -> None:
-        """Add a page to the group that is committed next; `written` is told when it is."""
         held = self._held.get(lease.run)
-        if held is None or held.epoch != lease.epoch:
-            raise fenced(lease.run, lease.epoch)
-        if records:
+        try:
+            if held is None or held.epoch != lease.epoch:
+                raise fenced(lease.run, lease.epoch)
+            if not records:
+                return come()
             if records[0].seq != held.seq:
-                raise StoreError(
-                    f"run {lease.run!r} has {held.seq} events; {records[0].seq} cannot come next"
-                )
+                raise _misplaced(held, records[0])
             group = self._group or self._gather()
-            group.add(held, records, written)
-            if self._thread is not None and self._busy is None and group.size >= self._enough():
-                self._flush()
-        if not records or self.durability == "relaxed":
+            written = group.add(held, records)
+        except CoterieError as error:
+            return come(error)
+        if self._relaxed:
             written.set_result(None)
+        elif self._disk is not None and self._busy is None and group.size >= self._enough():
+            self._flush()
+        return written
 
     async def read(self, run: str, /) -> list[Record]:
         held = self._held.get(run)
@@ -263,9 +259,8 @@ class SqliteStore:
             await self.release(Lease(held.run, held.epoch))
         if self._beat is not None:
             self._beat.cancel()
-        if self._thread is not None:
-            self._thread.shutdown()
-            self._committer.db.close()
+        if self._disk is not None:
+            self._disk.close()
         self._db.close()
 
     def _learn(self, held: Held) -> None:
@@ -290,27 +285,26 @@ class SqliteStore:
 
     def _gather(self) -> Group:
         """A new group, which is committed when everybody on the loop has had a turn."""
-        group = self._group = Group()
         loop = asyncio.get_running_loop()
-        if self.durability == "relaxed":
+        group = self._group = Group(loop)
+        if self._relaxed:
             loop.call_later(LAG, self._flush)
         elif self._busy is None:
             loop.call_soon(self._flush)
         return group
 
     def _flush(self) -> None:
-        """Commit the group that was gathered: here, or in the writer thread."""
-        group, self._group = self._group, None
+        """Commit the group that was gathered; with `full`, it is settled when the disk has it."""
+        group = self._group
         if group is None or self._busy is not None:
-            self._group = group
             return
-        if self._thread is None:
-            self._settle(group, self._commit(group))
+        self._group = None
+        error = self._commit(group)
+        if error is not None or self._disk is None:
+            self._settle(group, error)
             return
-        loop = asyncio.get_running_loop()
-        self._busy = loop.create_future()
-        work = loop.run_in_executor(self._thread, self._commit, group)
-        work.add_done_callback(lambda done: self._flushed_in_thread(group, done.result()))
+        self._busy = asyncio.get_running_loop().create_future()
+        self._disk.keep().add_done_callback(lambda kept: self._kept(group, kept.exception()))
 
     def _commit(self, group: Group) -> StoreError | None:
         """Commit a group; what went wrong goes to everybody who waits for it."""
@@ -328,12 +322,13 @@ class SqliteStore:
             self._held.pop(held.run, None)
 
     def _epochs(self) -> dict[int, int]:
-        """The runs that this process writes; the copy is made at once, the loop may go on beside."""
-        return {held.key: held.epoch for held in list(self._held.values())}
+        """The runs that this process writes."""
+        return {held.key: held.epoch for held in self._held.values()}
 
-    def _flushed_in_thread(self, group: Group, error: StoreError | None) -> None:
+    def _kept(self, group: Group, error: BaseException | None) -> None:
+        """The disk has a group, or failed."""
         busy, self._busy = self._busy, None
-        self._settle(group, error)
+        self._settle(group, None if error is None else _said(error, self.path))
         if self._group is not None:
             self._flush()
         if busy is not None and not busy.done():
@@ -389,8 +384,14 @@ class SqliteStore:
                     hear(Signalled(*msgspec.msgpack.decode(body)))
 
 
-def _said(error: sqlite3.Error | OSError, path: Path) -> StoreError:
+def _misplaced(held: Held, record: Record) -> StoreError:
+    return StoreError(f"run {held.run!r} has {held.seq} events; {record.seq} cannot come next")
+
+
+def _said(error: BaseException, path: Path) -> StoreError:
     """What went wrong, as an error that says which file."""
+    if not isinstance(error, (sqlite3.Error, OSError)):
+        return StoreError(f"the store {str(path)!r} failed: {error}")
     try:
         with told(path):
             raise error

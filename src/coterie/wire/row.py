@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from coterie.words.digest import plain
 from coterie.words.message import Message
-from coterie.words.usage import NOTHING, Usage
+from coterie.words.usage import NOTHING, ONE_TOOL_CALL, Usage
 
 FORMAT = 1
 """The version of the page format, the first element of every page."""
@@ -34,7 +34,8 @@ def costing(message: Message, spent: Usage) -> Message:
 @lru_cache(maxsize=64)
 def usage_of(*spent: Any) -> Usage:
     """What a row of `spent` says; most steps cost the same."""
-    return Usage(*spent)
+    usage = Usage(*spent)
+    return ONE_TOOL_CALL if usage == ONE_TOOL_CALL else usage
 
 
 @lru_cache(maxsize=64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any
 
 from msgspec import Raw
@@ -19,6 +20,7 @@ from coterie.words.message import Message, content
 from coterie.words.thread import Thread
 from coterie.words.usage import NOTHING
 
+_time = attrgetter("time")
 _SMALL = {int, float, bool}
 
 
@@ -40,7 +42,7 @@ class Writer:
             Unstorable: if a value has no MessagePack shape.
         """
         try:
-            rows = [_WRITE[type(record.event)](self, record.event) for record in records]
+            rows = [_WRITE[(event := record.event).__class__](self, event) for record in records]
             page = encoded((FORMAT, _when(records), rows))
         except (TypeError, ValueError, NotImplementedError, OverflowError) as error:
             self._fresh = {}
@@ -157,11 +159,8 @@ _WRITE: dict[type, Callable[[Writer, Any], list[Any]]] = {
 
 def _when(records: Sequence[Record]) -> Any:
     """When a page happened: one time for all of its events, or a list."""
-    when = records[0].time
-    for record in records:
-        if record.time != when:
-            return [record.time for record in records]
-    return when
+    times = list(map(_time, records))
+    return times[0] if times.count(times[0]) == len(times) else times
 
 
 def _where(records: Sequence[Record]) -> str:
