@@ -58,7 +58,8 @@ def past(records: Iterable[Record]) -> list[Past]:
 
 def told(records: Sequence[Record]) -> Told:
     """A journal as it is lived through after all that was moved in it."""
-    if not any(isinstance(one.event, Signalled) and one.event.kind == MOVED for one in records):
+    said = [one.event for one in records if type(one.event) is Signalled]
+    if not any(event.kind == MOVED for event in said):
         return Told(list(records), [])
     so_far = Told([], [])
     for record in records:

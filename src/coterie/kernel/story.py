@@ -83,7 +83,7 @@ def state(records: Sequence[Record]) -> Status:
 
 def paused(records: Sequence[Record]) -> bool:
     """Whether a run was told to pause, and not to go on since."""
-    said = [event.kind for one in records if isinstance(event := one.event, Signalled)]
+    said = [event.kind for one in records if type(event := one.event) is Signalled]
     pauses = [kind for kind in said if kind in ("pause", "unpaused")]
     return bool(pauses) and pauses[-1] == "pause"
 
