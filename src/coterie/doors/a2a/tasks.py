@@ -97,7 +97,7 @@ def status_of(run: str, records: Sequence[Record]) -> pb.TaskStatus:
     if end is not None:
         said = _said(run, context, f"{run}.end", _why(end))
         return pb.TaskStatus(state=_ended(end), message=said, timestamp=at)
-    if state(records) == "waiting":
+    if open_ and state(records) == "waiting":  # one that only listens waits for nobody in particular
         kind = pb.TASK_STATE_AUTH_REQUIRED if _auth(open_) else pb.TASK_STATE_INPUT_REQUIRED
         return pb.TaskStatus(state=kind, message=_questions(run, context, open_), timestamp=at)
     return pb.TaskStatus(state=pb.TASK_STATE_WORKING, timestamp=at)
