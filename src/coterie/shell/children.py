@@ -16,6 +16,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -141,12 +142,19 @@ async def kept_or_stopped(stop: Callable[[], Awaitable[object]]) -> AsyncGenerat
 
 
 class Nested:
-    """Performs the children of one run where it is performed itself, to their end."""
+    """Performs the children of one run where it is performed itself, to their end.
 
-    def __init__(self, job: Job) -> None:
-        self._job = job
+    `job` gives the job of the run; it is asked when the first child begins, which for most runs is never.
+    """
+
+    def __init__(self, job: Callable[[], Job]) -> None:
+        self._job_of = job
         self.next: Job | None = None
         """What the run goes on as."""
+
+    @cached_property
+    def _job(self) -> Job:
+        return self._job_of()
 
     async def start(self, path: str, start: Start, begun: Callable[[], None]) -> Result:
         job = self._job

@@ -121,7 +121,7 @@ class Job:
         """
         from coterie.shell.children import Nested  # it makes jobs, so it stands above this
 
-        starter = self.world.starter = self.world.starter or Nested(self)
+        starter = self.world.starter = self.world.starter or Nested(lambda: self)
         result = await self._performed()
         if result.status == "renewed" and isinstance(starter, Nested):
             return await (starter.next or self.renewed(result.text, None)).perform()

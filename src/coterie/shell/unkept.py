@@ -26,8 +26,14 @@ from coterie.words.task import Task
 
 async def unkept(actor: Actor, task: Task, world: World, id: str, limits: Limits) -> Result:
     """Perform `actor` on `task` to its end, or until only people can move it."""
-    job = Job(actor, task, world, MemoryStore(), id)  # children have journals: they are runs of their own
-    job.limits = limits
+
+    def job() -> Job:
+        made = Job(
+            actor, task, world, MemoryStore(), id
+        )  # children have journals: they are runs of their own
+        made.limits = limits
+        return made
+
     nested = world.starter = Nested(job)
     result = await _performed(actor, task, world, id, limits)
     if result.status == "renewed" and nested.next is not None:
