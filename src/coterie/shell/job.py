@@ -27,7 +27,7 @@ from coterie.shell.inflight import fit
 from coterie.shell.purse import Purse
 from coterie.shell.reuse import Memo
 from coterie.shell.runner import Runner
-from coterie.shell.world import World
+from coterie.shell.world import World, nothing
 from coterie.team import manifest
 from coterie.words.event import Asked, Closed, Event, Noted, Opened, Record, Signalled
 from coterie.words.limits import DEFAULT
@@ -121,8 +121,13 @@ class Job:
         """
         from coterie.shell.children import Nested  # it makes jobs, so it stands above this
 
-        starter = self.world.starter = self.world.starter or Nested(lambda: self)
-        result = await self._performed()
+        given = self.world.starter
+        starter = self.world.starter = given or Nested(lambda: self)
+        try:
+            result = await self._performed()
+        finally:
+            # What knows the job or its runner goes, so that plays which were put away end now and not some time later.
+            self.world.starter, self.world.rests = given, nothing
         if result.status == "renewed" and isinstance(starter, Nested):
             return await (starter.next or self.renewed(result.text, None)).perform()
         return result

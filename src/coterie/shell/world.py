@@ -66,7 +66,7 @@ class Starter(Protocol):
         ...
 
 
-def _nothing(path: str) -> None:
+def nothing(path: str) -> None:
     """Nobody wants to know."""
 
 
@@ -109,7 +109,7 @@ class World:
         """Where models say what they are saying now; None while nobody watches."""
         self.starter: Starter | None = None
         """Who begins other runs for this one."""
-        self.rests: Callable[[str], None] = _nothing
+        self.rests: Callable[[str], None] = nothing
         """Told of a step that only waits for another run now."""
         self.random = random.random if seed is None else random.Random(seed).random  # noqa: S311 - no secret
 
