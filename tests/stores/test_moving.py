@@ -29,7 +29,7 @@ _tenants = itertools.count()
 async def _asking(task):
     colour = await Ask("Colour?")
     await Sleep(0)
-    return f"{colour} {await Hear('word')}"
+    return f"{colour} {await Hear('word', outside=True)}"
 
 
 TEAMS = {"asks": Team("asks", (), _asking), "a": Agent("a")}

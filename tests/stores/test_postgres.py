@@ -8,7 +8,7 @@ import itertools
 import psycopg
 import pytest
 
-from coterie import Agent, Hear, Sleep, Team, cancel, do, start
+from coterie import Agent, Hear, Sleep, Team, cancel, do, start, within
 from coterie.errors import BadInput, Busy, Fenced, StoreUnavailable
 from coterie.models import scripted
 from coterie.ports import Store
@@ -155,7 +155,7 @@ def test_a_server_that_is_lost_for_a_while_ends_no_run(url, tenant):
 
     async def play(task):
         done = [await do(step, n) for n in range(50)]
-        return f"{sum(done)} {await Hear('word')}"
+        return f"{sum(done)} {await within(60, Hear('word', outside=True))}"
 
     async def cut(admin):
         await admin.execute(
