@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from coterie.errors import MissingExtra
 from coterie.memory.meaning import Embedding
 from coterie.memory.sqlite import SqliteKnowledge
+from coterie.words.place import is_shared
 
 if TYPE_CHECKING:
     from coterie.memory.postgres import PostgresKnowledge
@@ -23,15 +24,10 @@ def knowledge_at(place: str | Path, embed: Embedding = "auto") -> KeptKnowledge:
         MissingExtra: if it is a PostgreSQL address, and its client is not installed.
         StoreUnavailable: if the file cannot be used.
     """
-    if not is_address(place):
+    if not is_shared(place):
         return SqliteKnowledge(place, embed)
     try:
         from coterie.memory.postgres import PostgresKnowledge
     except ModuleNotFoundError as error:
         raise MissingExtra.of("postgres", "memory in PostgreSQL") from error
     return PostgresKnowledge(str(place), embed)
-
-
-def is_address(place: str | Path) -> bool:
-    """Whether `place` is the address of a server rather than a file."""
-    return str(place).startswith(("postgresql://", "postgres://"))

@@ -10,6 +10,7 @@ from coterie.errors import BadInput, MissingExtra
 from coterie.stores.leases import LEASE
 from coterie.stores.ledgers import SqliteLedgers
 from coterie.stores.sqlite import SqliteStore
+from coterie.words.place import is_shared
 
 if TYPE_CHECKING:
     from coterie.stores.pgledgers import PostgresLedgers
@@ -67,11 +68,6 @@ def file_of(place: str | Path, tenant: str) -> Path:
         raise BadInput(f"{tenant!r} cannot name a tenant: small letters, digits and hyphens, at most 63")
     path = Path(place)
     return path if tenant == DEFAULT else path.parent / "tenants" / tenant / path.name
-
-
-def is_shared(place: str | Path) -> bool:
-    """Whether `place` is the address of a server rather than a file."""
-    return str(place).startswith(("postgresql://", "postgres://"))
 
 
 def home_of(place: str | Path) -> Path:

@@ -13,7 +13,8 @@ import click
 
 from coterie.doors.cli.store import store_option
 from coterie.errors import BadInput, StoreError
-from coterie.stores.places import is_shared, tenants_at
+from coterie.stores.places import tenants_at
+from coterie.words.place import is_shared
 
 BESIDE = ("keys.db", "memory.db", "ledgers.db", "push.db")
 """Databases of a service that are no journals."""

@@ -16,8 +16,9 @@ from coterie.doors.cli.worker import engine_option
 from coterie.engines.places import engine_at
 from coterie.errors import BadInput
 from coterie.ports import Surveyed
-from coterie.stores.places import DEFAULT, file_of, is_shared, store_at
+from coterie.stores.places import DEFAULT, file_of, store_at
 from coterie.words.cluster import Cluster, Hand, Queue, cluster_of
+from coterie.words.place import is_shared
 from coterie.words.which import UNFINISHED
 
 

@@ -17,9 +17,9 @@ from coterie.doors.letters import cropped, harmless
 from coterie.errors import BadInput
 from coterie.kernel.values import to_plain
 from coterie.memory import Memory
-from coterie.memory.places import is_address
 from coterie.recall import HOW_MANY
 from coterie.words.memory import By, Recalled
+from coterie.words.place import is_shared
 from coterie.words.principal import Principal
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ def opened_memory(place: str, who: str = "local", *, new: bool = True, words: bo
     Raises:
         BadInput: if there is none, or `who` cannot name anybody.
     """
-    if not new and not is_address(place) and not Path(place).is_file():
+    if not new and not is_shared(place) and not Path(place).is_file():
         raise BadInput(
             f"there is no memory {place!r}: nothing was remembered here yet, or name it with --memory"
         )

@@ -22,8 +22,9 @@ from coterie.doors.cli.store import store_option
 from coterie.doors.cli.worker import engine_option
 from coterie.doors.teams import tools_called
 from coterie.errors import BadInput, MissingExtra
-from coterie.stores.places import home_of, is_shared, ledgers_at, store_at, tenants_at
+from coterie.stores.places import home_of, ledgers_at, store_at, tenants_at
 from coterie.words.doubt import NO_RULES, Doubt
+from coterie.words.place import is_shared
 from coterie.words.quota import Quota
 from coterie.words.retention import Retention
 

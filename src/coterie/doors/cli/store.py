@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from coterie.errors import BadInput
-from coterie.stores.places import DEFAULT, TENANT, KeptStore, file_of, is_shared, store_at
+from coterie.stores.places import DEFAULT, TENANT, KeptStore, file_of, store_at
+from coterie.words.place import is_shared
 
 _KEY = "coterie.tenant"
 store_option: Callable[[Any], Any] = click.option(

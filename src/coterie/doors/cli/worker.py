@@ -28,13 +28,14 @@ from coterie.shell.pausing import PARK
 from coterie.shell.retention import EVERY, Keeping
 from coterie.shell.worker import Worker
 from coterie.stores.leases import LEASE
-from coterie.stores.places import DEFAULT, KeptStore, is_shared, store_at, tenants_at
+from coterie.stores.places import DEFAULT, KeptStore, store_at, tenants_at
 from coterie.stores.sqlite import SqliteStore
 from coterie.teamfile.closed import Offered
 from coterie.teamfile.ready import ready
 from coterie.telemetry.lines import Lines
 from coterie.telemetry.observers import tracing
 from coterie.tool import tool_of
+from coterie.words.place import is_shared
 from coterie.words.principal import Principal
 from coterie.words.quota import Quota
 from coterie.words.retention import Retention

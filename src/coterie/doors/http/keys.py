@@ -18,7 +18,8 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from coterie.errors import BadInput
-from coterie.stores.places import TENANT, home_of, is_shared
+from coterie.stores.places import TENANT, home_of
+from coterie.words.place import is_shared
 from coterie.words.principal import ROLES, Principal, Role
 
 SCHEMA = """
