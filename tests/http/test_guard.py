@@ -7,9 +7,11 @@ import asyncio
 import psycopg
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import asdict
 
 from coterie.doors.cli.commands import coterie
-from coterie.doors.cli.serve import service_of
+from coterie.doors.cli.serve import serve
+from coterie.doors.cli.serving import Serving
 from coterie.doors.http.keys import KeyRing
 from coterie.doors.http.settings import Settings
 from coterie.errors import BadInput
@@ -152,13 +154,17 @@ def test_who_comes_too_often_waits(tmp_path):
 
 def test_the_command_says_how_often_a_caller_may_come(tmp_path):
     """`--rate`, which is what the guard counts by."""
-    service = service_of(str(tmp_path / "runs.db"), ("research",), rate=7)
-    assert (service.settings.rate, service_of(str(tmp_path / "b.db"), ("research",)).settings.rate) == (
-        7,
-        1_200,
-    )
-    said = CliRunner().invoke(coterie, ["serve", "--rate", "0", "--store", str(tmp_path / "runs.db")])
+    store = str(tmp_path / "runs.db")
+    rates = [Serving(store=store, rate=rate).settings().rate for rate in (7, None)]
+    assert rates == [7, 1_200]
+    said = CliRunner().invoke(coterie, ["serve", "--rate", "0", "--store", store])
     assert (said.exit_code, "--rate" in said.stderr) == (2, True)
+
+
+def test_what_the_command_says_is_one_value():
+    """Every option of `coterie serve` is a field, with the same default."""
+    said = serve.make_context("serve", ["--store", "runs.db"]).params
+    assert said == asdict(Serving(store="runs.db"))
 
 
 def test_no_path_leads_out(tmp_path):

@@ -48,7 +48,7 @@ COMMANDS = {
     "schedule": ("schedule", "Run teams again and again, by a cron expression."),
     "agents": ("agents", "Find agents that live elsewhere."),
     "card": ("agents", "Look at the card of an agent."),
-    "keys": ("serve", "Make, list and revoke the keys of a service."),
+    "keys": ("keys", "Make, list and revoke the keys of a service."),
     "backup": ("backup", "Copy a store while it is in use."),
     "restore": ("backup", "Put a copy where no store is."),
     "move": ("move", "Move the runs of a store to another: from a file to a server, or back."),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from coterie.doors.cli.serve import service_of
+from coterie.doors.cli.serving import Serving
 from coterie.doors.cli.store import store_option
 from coterie.errors import MissingExtra
 
@@ -30,7 +30,7 @@ def acp_editor(team: str, model: str | None, store: str) -> None:
         from coterie.doors.acp.editor import Editor
     except ModuleNotFoundError as error:
         raise MissingExtra.of("acp,server", "`coterie acp-editor`") from error
-    service = service_of(store, (team,), model=model)
+    service = Serving(store=store, teams=(team,), model=model).service()
     name = next(iter(service.library.offers))
     agent = Editor(service.host("default"), service.library, name)
     asyncio.run(_serve(service, acp.run_agent, agent))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from coterie.doors.cli.serve import service_of
+from coterie.doors.cli.serving import Serving
 from coterie.doors.cli.store import store_option
 from coterie.errors import MissingExtra
 
@@ -31,7 +31,7 @@ def mcp(teams: tuple[str, ...], model: str | None, store: str) -> None:
         from coterie.doors.mcp import mcp_server
     except ModuleNotFoundError as error:
         raise MissingExtra.of("mcp,server", "`coterie mcp`") from error
-    service = service_of(store, teams, model=model)
+    service = Serving(store=store, teams=teams, model=model).service()
     asyncio.run(_serve(service, mcp_server(service)))
 
 
