@@ -1,11 +1,18 @@
-"""What goes into one commit of PostgreSQL, and who waits for it."""
+"""Grouped commits on PostgreSQL: what is appended while a commit is under way is the next one."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
-from coterie.stores.held import Added
+import psycopg
+
+from coterie.errors import StoreError, StoreUnavailable
+from coterie.stores.held import Added, Held
+from coterie.stores.links import AGAIN, Links, unavailable
+from coterie.stores.statements import COMMIT
+from coterie.words.event import Record
 
 
 class Commit:
@@ -18,7 +25,7 @@ class Commit:
         """The runs whose lease was held: what they brought is written."""
 
     def values(self, tenant: str) -> dict[str, Any]:
-        """What the statement `tables.COMMIT` is told."""
+        """What the statement `COMMIT` is told."""
         pages = self.pages
         held = {page.held.key: page.held for page in pages}
         return {
@@ -34,3 +41,69 @@ class Commit:
             "names": [name for name, _ in self.blobs],
             "values": [body for _, body in self.blobs],
         }
+
+
+class Commits:
+    """Writes the pages of all runs of a process, over one connection and one commit at a time.
+
+    A server that is lost meanwhile is looked for again, for `patience` seconds.
+    """
+
+    def __init__(self, links: Links, tenant: str, patience: float) -> None:
+        self._links = links
+        self._tenant = tenant
+        self._patience = patience
+        self._group: Commit | None = None
+        self._writing: asyncio.Task[None] | None = None
+
+    async def add(self, held: Held, records: Sequence[Record]) -> bool:
+        """Write the next page of a run; whether its lease was held.
+
+        Raises:
+            Unstorable: if a value has no MessagePack shape.
+            StoreUnavailable: if the server was lost for too long.
+        """
+        group = self._group
+        if group is None:
+            group = self._group = Commit()
+        group.pages.append(held.add(records, group.blobs))
+        if self._writing is None:
+            self._writing = asyncio.get_running_loop().create_task(self._write())
+        return held.key in await group.done
+
+    async def flushed(self) -> None:
+        """Wait until everything that was added is written."""
+        while self._writing is not None:
+            await asyncio.shield(self._writing)
+
+    async def _write(self) -> None:
+        """Commit group after group, until nothing more has come meanwhile."""
+        try:
+            await asyncio.sleep(0)  # whoever else has something to write has a turn
+            while (group := self._group) is not None:
+                self._group = None
+                try:
+                    group.done.set_result(await self._written(group))
+                except (psycopg.Error, StoreError) as error:
+                    said = error if isinstance(error, StoreError) else unavailable(error)
+                    group.done.set_exception(said)
+        finally:
+            self._writing = None
+
+    async def _written(self, group: Commit) -> set[int]:
+        """Write a group; the runs whose lease was held."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._patience
+        while True:
+            try:
+                return await self._committed(group)
+            except (psycopg.OperationalError, StoreUnavailable):
+                if not self._links.lost or loop.time() > until:
+                    raise
+            await asyncio.sleep(AGAIN)
+
+    async def _committed(self, group: Commit) -> set[int]:
+        async with self._links.told():
+            pen = self._links.pen
+        cursor = await pen.execute(COMMIT, group.values(self._tenant), binary=True)
+        return {key for (key,) in await cursor.fetchall()}

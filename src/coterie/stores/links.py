@@ -13,13 +13,15 @@ from coterie.errors import StoreUnavailable
 from coterie.stores.tables import migrate
 
 Connection = psycopg.AsyncConnection[TupleRow]
+AGAIN = 0.25
+"""Seconds after which a server that was lost is looked for again."""
 
 
 class Links:
     """Connections to the database at `url`, opened when they are needed; `commit` is `synchronous_commit`."""
 
     def __init__(self, url: str, commit: str) -> None:
-        self._url = url
+        self.url = url
         self._commit = commit
         self._opening = asyncio.Lock()
         self._db: Connection | None = None
@@ -55,10 +57,10 @@ class Links:
     async def _open(self) -> Connection:
         """Open what is not open yet, or was lost."""
         if self._db is None or self._db.closed:
-            self._db = await psycopg.AsyncConnection.connect(self._url, autocommit=True)
+            self._db = await psycopg.AsyncConnection.connect(self.url, autocommit=True)
             await migrate(self._db)
         if self._pen is None or self._pen.closed:
-            pen = await psycopg.AsyncConnection.connect(self._url, autocommit=True)
+            pen = await psycopg.AsyncConnection.connect(self.url, autocommit=True)
             await pen.execute("select set_config('synchronous_commit', %s, false)", (self._commit,))
             self._pen = pen
         return self._db
