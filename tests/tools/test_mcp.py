@@ -257,6 +257,18 @@ def test_the_reference_server_asks_in_the_middle_of_an_older_session() -> None:
     assert "User declined to open the URL" in link
 
 
+def test_an_older_session_that_asks_about_one_call_as_another_ends_has_both_answered() -> None:
+    """Such a session does not say which call a question is about: no question waits behind another's."""
+    calls = [ToolCall(thing, "paint", {"thing": thing}) for thing in ("fence", "door")]
+
+    async def answer(path: str, ask: Any) -> Any:
+        return "red" if "fence" in ask.question else "blue"
+
+    with mcp([sys.executable, str(Path(__file__).with_name("older_server.py"))]) as own:
+        result = asyncio.run(Agent("a", tools=own).run("go", model=once(*calls), ask=answer))
+    assert result.text == "fence: red | door: blue"
+
+
 def test_a_question_waits_in_the_store_and_its_call_begins_anew(tools, log: Path) -> None:
     """The run parks with the server's question. Its call cannot wait as long: a person is asked about that, too."""
     store, model = MemoryStore(), once(ToolCall("1", "small_paint", {"thing": "fence"}))

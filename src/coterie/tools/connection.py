@@ -68,6 +68,7 @@ class _Call:
     def __init__(self) -> None:
         self.work: asyncio.Task[CallToolResult] | None = None
         self.asked: asyncio.Queue[tuple[Question, asyncio.Future[ElicitResult]]] = asyncio.Queue()
+        self.open = 0
         self.waiting: asyncio.Future[ElicitResult] | None = None
 
 
@@ -310,10 +311,13 @@ class Connection:
         asked = asyncio.ensure_future(call.asked.get())
         try:
             await asyncio.wait([call.work, asked], return_when=asyncio.FIRST_COMPLETED)
-            if asked.done() and not call.work.done():
-                question, call.waiting = asked.result()
-                return Outcome(question=question, ticket=ticket)
-            del self._calls[ticket]
+            if asked.done():
+                question, answer = asked.result()
+                if not call.work.done():
+                    call.waiting = answer
+                    return Outcome(question=question, ticket=ticket)
+                call.asked.put_nowait((question, answer))
+            self._over(ticket)
             return Outcome(plain(call.work.result()))
         except asyncio.CancelledError:
             self._dropped(ticket)
@@ -334,26 +338,41 @@ class Connection:
             raise InDoubt("the call that asked this is over: its server, or we, began anew", raw=SERVER)
         call.waiting.set_result(ElicitResult(**answer))
         call.waiting = None
+        call.open -= 1
         try:
             return await self._so_far(self._client, "a call that had asked", ticket, call)
         except ConnectionError as error:
             raise InDoubt("the server died under a call that had asked", raw=SERVER) from error
 
     async def _elicited(self, context: Any, params: ElicitRequestParams) -> ElicitResult:
-        """A server asks: the question goes to the call that it belongs to."""
-        open_ = [call for call in self._calls.values() if call.waiting is None]
-        call = _current.get() or (open_[0] if open_ else None)
-        if call is None:
-            from mcp_types import ElicitResult
-
-            return ElicitResult(action="cancel")
+        """What a person answers to a server that asks in the middle of a call."""
         answer: asyncio.Future[ElicitResult] = asyncio.get_running_loop().create_future()
         schema, url = getattr(params, "requested_schema", None), getattr(params, "url", "")
-        call.asked.put_nowait((Question(params.message, schema, url), answer))
+        self._ask(Question(params.message, schema, url), answer, _current.get())
         return await answer
 
-    def _dropped(self, ticket: int) -> None:
+    def _ask(
+        self, question: Question, answer: asyncio.Future[ElicitResult], call: _Call | None = None
+    ) -> None:
+        """Put a question to its call; older sessions don't say which: to one that has the fewest open."""
+        from mcp_types import ElicitResult
+
+        call = call or min(self._calls.values(), key=lambda call: call.open, default=None)
+        if call is not None:
+            call.open += 1
+            call.asked.put_nowait((question, answer))
+        elif not answer.done():
+            answer.set_result(ElicitResult(action="cancel"))
+
+    def _over(self, ticket: int) -> _Call | None:
+        """Take a call out that ends; what is still asked of it was another's, and goes to one that goes on."""
         call = self._calls.pop(ticket, None)
+        while call is not None and not call.asked.empty():
+            self._ask(*call.asked.get_nowait())
+        return call
+
+    def _dropped(self, ticket: int) -> None:
+        call = self._over(ticket)
         if call is not None and call.work is not None:
             call.work.cancel()
 
