@@ -6,12 +6,12 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from msgspec.structs import asdict
 
 from coterie import Agent
-from coterie.doors.cli.doubts import doubts_said
 from coterie.doors.cli.governance import policy_called
-from coterie.doors.cli.quotas import quotas_said
-from coterie.doors.cli.worker import Desk
+from coterie.doors.cli.hosts import Hosts
+from coterie.doors.cli.worker import Working, worker
 from coterie.engines.local import LocalEngine
 from coterie.errors import CoterieError, Denied, OverLimit
 from coterie.shell.host import Host
@@ -27,11 +27,13 @@ default: allow
 def test_a_worker_goes_by_the_policy_the_quotas_and_the_doubts_that_it_is_given(tmp_path: Path) -> None:
     """Whom the policy denies is told why; a tenant with a quota of its own has that, any other the common one."""
     (tmp_path / "policy.yaml").write_text(RULES)
-    rules = {
-        "policy": policy_called(str(tmp_path / "policy.yaml")),
-        "in_doubt": doubts_said(("pay*=ask",)),
-        "quotas": quotas_said(("runs=0", "acme:runs=1")),
-    }
+    place = str(tmp_path / "runs.db")
+    told = Working(
+        store=place,
+        policy=str(tmp_path / "policy.yaml"),
+        doubts=("pay*=ask",),
+        days=("runs=0", "acme:runs=1"),
+    )
 
     async def refused(host: Host, by: str) -> CoterieError | None:
         try:
@@ -42,10 +44,10 @@ def test_a_worker_goes_by_the_policy_the_quotas_and_the_doubts_that_it_is_given(
 
     async def scene() -> list[CoterieError | None]:
         engine = LocalEngine()
-        desk = Desk(str(tmp_path / "runs.db"), engine, None, rules)
-        common, own = desk.host_of("default"), desk.host_of("acme")
+        hosts = Hosts(place, engine, told.rules())
+        common, own = hosts.host_of("default"), hosts.host_of("acme")
         said = [await refused(common, "eve"), await refused(common, "ann"), await refused(own, "ann")]
-        await desk.close()
+        await hosts.close()
         await engine.close()
         return said
 
@@ -57,3 +59,9 @@ def test_a_worker_goes_by_the_policy_the_quotas_and_the_doubts_that_it_is_given(
     assert begun is None
     with pytest.raises(CoterieError, match="no policy can be read"):
         policy_called(str(tmp_path / "none.yaml"))
+
+
+def test_what_the_command_says_is_one_value() -> None:
+    """Every option of `coterie worker` is a field, with the same default."""
+    said = worker.make_context("worker", ["--store", "runs.db"]).params
+    assert said == asdict(Working(store="runs.db"))

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from coterie.client import AsyncClient
-from coterie.doors.cli.worker import Desk
+from coterie.doors.cli.hosts import Hosts, Rules
 from coterie.doors.http.keys import KeyRing
 from coterie.doors.http.library import Library
 from coterie.errors import BadInput, Busy, Changed, Denied
@@ -219,17 +219,17 @@ def test_a_worker_goes_on_with_what_was_written(tmp_path):
             agents = {"ada": {"tools": ["clock"], "memory": True}}
             begun = await client.start_pattern("pipeline", ["person", "ada"], "heron", agents=agents)
             run = await client.wait(begun.id)
-        rules = {
-            "offered": Offered(tools={"clock": tool_of(clock)}, models=None),
-            "knowledge": SqliteKnowledge(tmp_path / "memory.db", None),
-        }
-        desk = Desk(str(tmp_path / "runs.db"), None, None, rules)
-        host = desk.host_of("default")
+        rules = Rules(
+            offered=Offered(tools={"clock": tool_of(clock)}, models=None),
+            knowledge=SqliteKnowledge(tmp_path / "memory.db", None),
+        )
+        hosts = Hosts(str(tmp_path / "runs.db"), None, rules)
+        host = hosts.host_of("default")
         host._model = lambda _: scripted(tells)
         [asked] = await host.questions()
         await host.answer(asked.id, "yes")
         said = await host.wait(run.id)
-        await desk.close()
+        await hosts.close()
         return run.status, said.status, said.text
 
     before, status, text = asyncio.run(asyncio.wait_for(performed(), 60))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
@@ -50,6 +50,6 @@ def quota_said(given: tuple[str, ...]) -> Quota | None:
     return quota_for(quotas_said(given), tenant_meant())
 
 
-def quota_for(quotas: dict[str, Quota], tenant: str) -> Quota | None:
+def quota_for(quotas: Mapping[str, Quota], tenant: str) -> Quota | None:
     """The quota of a tenant among those of all."""
     return quotas.get(tenant, quotas.get(EVERY))
