@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 
 import pytest
@@ -13,10 +14,13 @@ from coterie.models import scripted
 from coterie.shell.host import Host
 from coterie.shell.worker import Worker
 from coterie.stores import SqliteStore
+from coterie.words.event import Settled
 from tests.stores.servers import nats, temporal
 
 ECHO = scripted(lambda think: f"{think.actor}: {think.thread[-1].text}")
 DONE = Counter()
+GOING: list[str] = []
+MOST: list[int] = []
 
 
 async def _step(run: str, n: int) -> int:
@@ -50,6 +54,20 @@ async def _nap(task):
     return "awake"
 
 
+@tool(idempotent=True)
+async def busy(name: str) -> str:
+    """Something that takes a moment."""
+    GOING.append(name)
+    MOST.append(len(GOING))
+    await asyncio.sleep(0.05)
+    GOING.remove(name)
+    return name
+
+
+async def _busy(task):
+    return await do(busy, task.text)
+
+
 async def _starts(task):
     done = await gather(*(Start("steps", f"{task.text}-{n}") for n in range(3)))
     return " ".join(one.text for one in done)
@@ -61,6 +79,7 @@ TEAMS = {
     "slow": Team("slow", (), _slow),
     "nap": Team("nap", (), _nap),
     "starts": Team("starts", (), _starts),
+    "busy": Team("busy", (), _busy),
     "a": Agent("a"),
 }
 
@@ -230,6 +249,46 @@ def test_children_are_performed_wherever_a_worker_is_free(engines, tmp_path):
     assert text.count("done") == 3
     assert {count for (run, _), count in DONE.items() if run.startswith(str(tmp_path))} == {1}
     assert min(counts) > 0
+
+
+def test_a_run_that_is_begun_for_later_is_a_row_until_then(engines, tmp_path):
+    """No engine knows of it before whoever looks finds that it is due."""
+
+    async def scene():
+        desk, hand = (Site(tmp_path / "runs.db", engines()) for _ in range(2))
+        hand.work()
+        at = time.time() + 0.5
+        run = await desk.host.begin(TEAMS["steps"], str(tmp_path), at=at)
+        early = await desk.host.result(run)
+        while not await desk.host.ring():
+            await asyncio.sleep(0.02)
+        result = await desk.host.wait(run)
+        first = next(one.time for one in await desk.store.read(run) if isinstance(one.event, Settled))
+        await hand.stop()
+        await desk.stop()
+        return early.status, result.status, first >= at
+
+    assert asyncio.run(scene()) == ("running", "succeeded", True)
+
+
+@pytest.mark.parametrize("limit", ["per_tenant", "per_team"])
+def test_a_worker_has_so_many_runs_of_one_tenant_or_team_at_once(engines, limit, tmp_path):
+    """The others wait for room, and all of them end."""
+    GOING.clear()
+    MOST.clear()
+
+    async def scene():
+        site = Site(tmp_path / "runs.db", engines(), **{limit: 2})
+        site.work()
+        runs = [await site.host.begin(TEAMS["busy"], f"run-{n}") for n in range(6)]
+        while not all([(await site.host.result(run)).status == "succeeded" for run in runs]):
+            for run in await site.store.due(site.host.clock() + 5):  # so long, nobody here waits
+                await site.host.wake(run)
+            await asyncio.sleep(0.01)
+        await site.stop()
+
+    asyncio.run(scene())
+    assert max(MOST) == 2
 
 
 def test_the_urgent_come_first_and_only_who_is_able(engines, request):

@@ -9,18 +9,20 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from coterie import Agent, Team, do, tool
+from coterie import Agent
 from coterie.doors.cli.commands import coterie
 from coterie.engines import nats as nats_engine
 from coterie.engines.local import LocalEngine
 from coterie.engines.nats import NatsEngine
+from coterie.engines.places import engine_at
+from coterie.engines.temporal import TemporalEngine
 from coterie.models import Gate, scripted
 from coterie.shell.host import Host
 from coterie.shell.worker import Worker
 from coterie.stores import MemoryStore
 from coterie.testing import EnginePromises
 from tests.http.serving import TOKEN
-from tests.stores.servers import nats
+from tests.stores.servers import nats, temporal
 
 _queues = itertools.count()
 
@@ -28,6 +30,12 @@ _queues = itertools.count()
 @pytest.fixture(scope="module")
 def broker():
     with nats() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def workflows():
+    with temporal() as server:
         yield server
 
 
@@ -49,6 +57,15 @@ class TestNatsEngine(EnginePromises):
 
     def engine(self):
         return NatsEngine(self._url, queue=self._queue, given=self.GIVEN)
+
+
+class TestTemporalEngine(EnginePromises):
+    @pytest.fixture(autouse=True)
+    def _cluster(self, workflows):
+        self._url, self._queue = workflows.url, f"promises{next(_queues)}"
+
+    def engine(self):
+        return TemporalEngine(self._url, queue=self._queue, given=self.GIVEN)
 
 
 def test_what_was_given_too_often_is_put_aside(broker, monkeypatch):
@@ -121,64 +138,26 @@ def test_p18_one_host_that_is_told_too_many_stops_all(broker):
     assert [4 < one <= 5 for one in asyncio.run(scene())] == [True, True]
 
 
-GOING: list[str] = []
-MOST: list[int] = []
-
-
-@tool(idempotent=True)
-async def busy(name: str) -> str:
-    """Something that takes a moment."""
-    GOING.append(name)
-    MOST.append(len(GOING))
-    await asyncio.sleep(0.05)
-    GOING.remove(name)
-    return name
-
-
-async def _busy(task):
-    return await do(busy, task.text)
-
-
-@pytest.mark.parametrize("limit", ["per_tenant", "per_team"])
-def test_a_worker_has_so_many_runs_of_one_tenant_or_team_at_once(limit):
-    """The others wait for room, and all of them end."""
-    GOING.clear()
-    MOST.clear()
-    team = Team("busy", (), _busy)
-
-    async def scene():
-        engine, store = LocalEngine(), MemoryStore()
-        host = Host(store, actor_of=lambda _: team, engine=engine)
-        worker = Worker(engine, lambda _: host, **{limit: 2})
-        working = asyncio.create_task(worker.work())
-        runs = [await host.begin(team, f"run-{n}") for n in range(6)]
-        while not all([(await host.result(run)).status == "succeeded" for run in runs]):
-            await store.due(0)  # nothing is due before its time
-            for run in await store.due(host.clock() + 5):
-                await host.wake(run)
-            await asyncio.sleep(0.01)
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
-
-    asyncio.run(scene())
-    assert max(MOST) == 2
-
-
-def test_the_cluster_at_the_command_line(broker, tmp_path):
-    """What waits, who works, and how runs stand: for people, and as JSON."""
-    store = str(tmp_path / "runs.db")
+@pytest.mark.parametrize(("kind", "seconds"), [("broker", "0.5"), ("workflows", "10")])
+def test_the_cluster_at_the_command_line(request, kind, seconds, tmp_path):
+    """What waits, who works, and how runs stand: for people, and as JSON. Of Temporal it is known when all have said."""
+    store, url = str(tmp_path / "runs.db"), request.getfixturevalue(kind).url
 
     def said(*words):
         done = CliRunner().invoke(
-            coterie, ["cluster", "--engine", broker.url, "--queue", "seen", "--store", store, *words]
+            coterie,
+            ["cluster", "--engine", url, "--queue", "seen", "--store", store, "--seconds", seconds, *words],
         )
         return done.exit_code, done.stdout
 
     async def scene():
-        engine = NatsEngine(broker.url, queue="seen", given=0.5)
+        engine = engine_at(url, "seen")
         await engine.dispatch("r", tenant="t", needs=["gpu"])
         worker = Worker(engine, lambda _: None, has=["eu"])
         await engine.answer(worker.hand)
+        async with asyncio.timeout(20):
+            while not (await engine.queues() and await engine.workers()):
+                pass  # the server has not taken note of it yet
         seen = [await asyncio.to_thread(said, *words) for words in ((), ("--json",))]
         await engine.close()
         return seen

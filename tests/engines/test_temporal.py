@@ -103,8 +103,8 @@ def test_a_server_that_is_lost_delays_and_loses_nothing(server):
 
 
 def test_a_run_that_kills_its_workers_is_given_to_nobody_in_the_end(server, monkeypatch):
-    """Its workflow has failed, where Temporal shows it; a wake-up begins anew."""
-    monkeypatch.setattr("coterie.engines.temporal.DEATHS", 1)
+    """Its workflow has failed, where Temporal shows it, and is counted; a wake-up begins anew."""
+    monkeypatch.setattr("coterie.engines.temporal.DEATHS", 2)
 
     async def scene():
         engine = TemporalEngine(server.url, queue="deadly", given=0.3)
@@ -112,9 +112,12 @@ def test_a_run_that_kills_its_workers_is_given_to_nobody_in_the_end(server, monk
         work = engine.work()
         given = [await anext(work), await anext(work)]  # no sign of life comes from either
         client = await engine._opened()
-        handle = client.get_workflow_handle("coterie/deadly/t/run")
+        handle = client.get_workflow_handle("coterie/deadly/any/3/t/run")
         while (await handle.describe()).status.name != "FAILED":
             await asyncio.sleep(0.05)
+        async with asyncio.timeout(20):
+            while [(one.depth, one.dead) for one in await engine.queues()] != [(0, 1)]:
+                await asyncio.sleep(0.05)
         await engine.dispatch("run", tenant="t")
         given.append(await anext(work))
         await given[-1].done()
@@ -138,7 +141,7 @@ def test_a_wake_up_during_a_burst_is_followed_by_another(server):
         second = await anext(work)
         await second.done()
         client = await engine._opened()
-        await client.get_workflow_handle("coterie/woken/t/run").result()
+        await client.get_workflow_handle("coterie/woken/any/3/t/run").result()
         await engine.close()
         return [first.run, second.run]
 

@@ -144,6 +144,8 @@ class Temporal(Nats):
             "--headless",
             "--log-level",
             "error",
+            "--dynamic-config-value",  # what waits is counted when it is asked for
+            'matching.TaskQueueInfoByBuildIdTTL="0s"',
             *([] if folder is None else ["--db-filename", f"{folder}/temporal.db"]),
         ]
         self._process = None

@@ -17,8 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
-from itertools import combinations
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from typing import Any
 
 import msgspec
@@ -31,6 +30,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy, StreamConfig
 from nats.js.client import JetStreamContext
 from nats.js.errors import BadRequestError, NotFoundError
 
+from coterie.engines.needs import fitting, named, needed
 from coterie.engines.paces import NatsPaces
 from coterie.errors import BadInput, EngineUnavailable
 from coterie.words.cluster import Hand, Queue
@@ -44,13 +44,7 @@ TRIES = 100
 LOOK = 0.2
 """Seconds that one look into a subject takes where there is nothing."""
 PRIORITIES = (3, 2, 1, 0)
-FEW = 4
-"""Capabilities of which a worker looks for every combination."""
 STREAM = "COTERIE"
-ANY = "any"
-"""What a run needs that needs nothing."""
-
-
 DEAD = "dead"
 """Where what was given up is put."""
 
@@ -177,10 +171,13 @@ class NatsEngine:
         with contextlib.suppress(NotFoundError):  # all of it is under way
             first = await stream.get_msg(STREAM, seq=after + 1, subject=subject, next=True)
             age = time.time() - msgspec.json.decode(first.data or b"", type=_Sent).at
-        needed = () if needs == ANY else tuple(needs.split("+"))
         depth = max(0, count - under_way)
         return Queue(
-            needs=needed, priority=int(priority), depth=depth, age=age if depth else 0.0, under_way=under_way
+            needs=needed(needs),
+            priority=int(priority),
+            depth=depth,
+            age=age if depth else 0.0,
+            under_way=under_way,
         )
 
     async def _given_up(self, message: Msg) -> bool:
@@ -216,15 +213,14 @@ class NatsEngine:
             await asyncio.sleep(0)  # its transport is closed in the next turn of the loop
 
     def _subject(self, priority: int, needs: Sequence[str]) -> str:
-        return f"coterie.{self._queue}.{_needing(needs)}.{min(3, max(0, priority))}"
+        return f"coterie.{self._queue}.{named(needs)}.{min(3, max(0, priority))}"
 
     async def _looks(self, has: Sequence[str]) -> list[Any]:
         """Subscriptions to all that a worker can do, the urgent first."""
         stream = await self._opened()
-        able = [ANY, *(_needing(some) for some in _subsets(has))]
         found: list[Any] = []
         for priority in PRIORITIES:
-            for needs in able:
+            for needs in fitting(has):
                 name = f"{self._queue}-{needs}-{priority}"
                 config = ConsumerConfig(
                     durable_name=name,
@@ -289,18 +285,6 @@ async def _next(looks: Sequence[Any]) -> Msg | None:
         got: Msg = message
         return got
     return None
-
-
-def _needing(needs: Sequence[str]) -> str:
-    return "+".join(sorted(needs)) if needs else ANY
-
-
-def _subsets(has: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Whatever a run may need of what a worker has; of more than `FEW`, each alone, pairs, and all together."""
-    one = sorted(set(has))
-    sizes = range(1, len(one) + 1) if len(one) <= FEW else (1, 2, len(one))
-    for size in sizes:
-        yield from combinations(one, size)
 
 
 async def _quiet(_: Exception) -> None:

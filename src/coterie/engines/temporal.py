@@ -3,46 +3,42 @@
 Theory of operation
 ===================
 
-1. A run has one workflow at most, named after its queue, tenant and run; to dispatch is to wake it, or to start it.
-   It has no other state than whether it was woken since its last burst. The journal is the truth.
+1. A run has one workflow at most, named after its line (the queue, what it needs and its priority), its tenant and
+   itself; to dispatch is to wake it, or to start it. It has no other state than whether it was woken since its last
+   burst. The journal is the truth.
 2. A burst, everything that a run does between two waits, is one activity that says that it lives. A worker that dies
-   does not, and the workflow has another worker do it.
+   does not, and Temporal gives the burst to another.
 3. A worker asks Temporal for a burst only when somebody asks it for work; one that nobody took within `given`
    seconds it gives back.
-4. What a run needs names the queue that its bursts wait on. The workflows themselves go to whoever works on the queue.
-5. A burst that `DEATHS` workers died of ends the workflow as failed, which is where Temporal shows it.
+4. What a run needs names the queue on which its workflow and its bursts wait, so nobody has a part of it who is not
+   able. Nobody keeps a workflow between two of its moves: what is kept would have to be missed first.
+5. A burst that `DEATHS` workers died of ends the workflow as failed, which is where Temporal shows it, and is counted.
+6. What waits is what Temporal counts on its queues. A worker answers whoever asks by a query of a workflow of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from contextlib import AsyncExitStack, suppress
-from contextvars import copy_context
-from dataclasses import dataclass
 from datetime import timedelta
-from itertools import combinations
 from urllib.parse import urlsplit
 
-from temporalio import activity, workflow
+from temporalio import workflow
 from temporalio.client import Client
 from temporalio.common import Priority, RetryPolicy, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.envconfig import ClientConfig
-from temporalio.exceptions import ActivityError
 from temporalio.service import RPCError
-from temporalio.worker import (
-    CustomSlotSupplier,
-    FixedSizeSlotSupplier,
-    SlotMarkUsedContext,
-    SlotPermit,
-    SlotReleaseContext,
-    SlotReserveContext,
-    Worker,
-    WorkerTuner,
-)
+from temporalio.worker import Worker
 
+from coterie.engines.desk import BURST, Desk, Given, TemporalWork, tuned
+from coterie.engines.hands import asked, telling
+from coterie.engines.lines import RUN, lines_of, queue_of, urgency_of
+from coterie.engines.needs import fitting, named
 from coterie.errors import BadInput, EngineUnavailable
+from coterie.stores.holder import holder
+from coterie.words.cluster import Hand, Queue
 
 GIVEN = 2.0
 """Seconds for which a worker has a burst unless it says that it still works on it."""
@@ -50,25 +46,11 @@ DEATHS = 20
 """Workers that may die while they have a burst, one after the other, before it is given to nobody any more."""
 FOR_EVER = timedelta(days=3650)
 """A burst may last as long as it likes: what bounds a run are its own limits."""
-SOON = 0.01
-"""Seconds after which what was given back at once is given to somebody."""
+AGAIN = timedelta(seconds=0.1)
+"""After how long the burst of a worker that died is given to another."""
 LOOK = 0.2
 """Seconds after which a server that cannot be reached is looked for again."""
 PATIENCE = timedelta(seconds=5)
-BURST = "coterie-burst"
-RUN = "coterie-run"
-
-
-@dataclass(frozen=True)
-class Given:
-    """What the workflow of a run is told: whose it is, where its bursts wait, how urgent, and who died of it."""
-
-    run: str
-    tenant: str
-    where: str
-    urgency: int
-    given: float
-    deaths: int = 0
 
 
 @workflow.defn(name=RUN, sandboxed=False)
@@ -86,35 +68,26 @@ class RunWorkflow:
     @workflow.run
     async def bursts(self, given: Given) -> None:
         """Have bursts done until there is nothing more to do."""
-        deaths = given.deaths
         while True:
             woken = self._woken
-            try:
-                later = await self._burst(given)
-                deaths = 0
-            except ActivityError:
-                deaths, later = deaths + 1, 0.1
-                if deaths > DEATHS:
-                    raise
+            later = await self._burst(given)
             if later is not None:
                 await self._rest(woken, later)
             elif woken == self._woken:
                 return
             if workflow.info().is_continue_as_new_suggested():
-                workflow.continue_as_new(
-                    Given(given.run, given.tenant, given.where, given.urgency, given.given, deaths)
-                )
+                workflow.continue_as_new(given)
 
     async def _burst(self, given: Given) -> float | None:
         """Seconds after which it is to be done once more; None if there is nothing more to do now."""
         later: float | None = await workflow.execute_activity(
             BURST,
             given,
-            task_queue=given.where,
             start_to_close_timeout=FOR_EVER,
             heartbeat_timeout=timedelta(seconds=given.given),
-            retry_policy=RetryPolicy(maximum_attempts=1),
-            priority=Priority(priority_key=given.urgency),
+            retry_policy=RetryPolicy(
+                initial_interval=AGAIN, backoff_coefficient=1.0, maximum_attempts=DEATHS
+            ),
         )
         return later
 
@@ -148,25 +121,21 @@ class TemporalEngine:
         Raises:
             EngineUnavailable: if Temporal cannot be reached.
         """
-        urgency = 4 - min(3, max(0, priority))
-        given = Given(run, tenant, self._where(needs), urgency, self._given)
-        try:
+        place, urgency = queue_of(self._queue, named(needs)), urgency_of(priority)
+        with self._told(f"told of run {run!r}"):
             client = await self._opened()
             await client.start_workflow(
                 RUN,
-                given,
-                id=f"coterie/{self._queue}/{tenant}/{run}",
-                task_queue=self._where(()),
+                Given(run, tenant, self._given),
+                id=f"{place}/{urgency}/{tenant}/{run}",
+                task_queue=place,
+                task_timeout=timedelta(seconds=max(1.0, self._given)),
                 start_signal="wake",
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 priority=Priority(priority_key=urgency),
                 rpc_timeout=PATIENCE,
             )
-        except (RPCError, RuntimeError) as error:
-            raise EngineUnavailable(
-                f"Temporal at {self.url} cannot be told of run {run!r}: {error}"
-            ) from error
 
     async def work(self, has: Sequence[str] = ()) -> AsyncIterator[TemporalWork]:
         """What is to be performed by a worker that has these capabilities, as it comes.
@@ -181,6 +150,31 @@ class TemporalEngine:
         finally:
             desk.shut()
 
+    async def queues(self) -> list[Queue]:
+        """What waits for a worker, as Temporal counts it: its figures may be five seconds old.
+
+        Raises:
+            EngineUnavailable: if Temporal cannot be reached.
+        """
+        with self._told("asked what waits"):
+            return await lines_of(await self._opened(), self._queue)
+
+    async def workers(self, seconds: float = 0.5) -> list[Hand]:
+        """Who works on the queue: all that say so within some seconds.
+
+        Raises:
+            EngineUnavailable: if Temporal cannot be reached.
+        """
+        with self._told("asked who works"):
+            return await asked(await self._opened(), self._queue, seconds)
+
+    async def answer(self, tell: Callable[[], Hand]) -> None:
+        """Have whoever asks be told of the worker in this process, as soon as Temporal can be reached."""
+        while True:
+            told = telling(await self._reached(), self._queue, tell)
+            with suppress(RPCError):
+                return await self._serving.enter_async_context(told)
+
     async def close(self) -> None:
         """Leave Temporal; what was given and is not done is given to others."""
         await self._serving.aclose()
@@ -189,18 +183,33 @@ class TemporalEngine:
     async def _open(self, desk: Desk, has: Sequence[str]) -> None:
         """Have all that a worker can do brought to `desk`, until the engine is closed."""
         client = await self._reached()
-        for needs in _subsets(has):
-            where = self._where(needs)
+        for needs in fitting(has):
+            place = queue_of(self._queue, needs)
             worker = Worker(
                 client,
-                task_queue=where,
-                workflows=() if needs else (RunWorkflow,),
+                task_queue=place,
+                workflows=(RunWorkflow,),
                 activities=[desk.burst],
-                tuner=_tuned(desk.serve(where)),
+                tuner=tuned(desk.serve(place)),
+                max_cached_workflows=0,
+                max_concurrent_workflow_task_polls=1,
                 max_concurrent_activity_task_polls=1,
+                max_heartbeat_throttle_interval=timedelta(seconds=self._given / 3),
                 disable_eager_activity_execution=True,
             )
             await self._serving.enter_async_context(worker)
+
+    @contextlib.contextmanager
+    def _told(self, what: str) -> Generator[None]:
+        """Say which Temporal cannot be reached.
+
+        Raises:
+            EngineUnavailable: for whatever its client raises.
+        """
+        try:
+            yield
+        except (RPCError, RuntimeError) as error:
+            raise EngineUnavailable(f"Temporal at {self.url} cannot be {what}: {error}") from error
 
     async def _reached(self) -> Client:
         """A connection of a desk's own: one that is shared may have one worker a queue."""
@@ -223,130 +232,4 @@ class TemporalEngine:
         options["namespace"] = place.path.strip("/") or options.get("namespace", "default")
         if place.scheme == "temporals":
             options.setdefault("tls", True)
-        return await Client.connect(**options)
-
-    def _where(self, needs: Sequence[str]) -> str:
-        return "/".join(["coterie", self._queue, *sorted(needs)])
-
-
-class Desk:
-    """Where the workers of Temporal bring bursts, and somebody takes them one by one."""
-
-    def __init__(self, given: float) -> None:
-        self._given = given
-        self._brought: asyncio.Queue[TemporalWork] = asyncio.Queue()
-        self._asked: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
-        self._open = True
-
-    async def take(self) -> TemporalWork:
-        """The next burst; it is asked for only now."""
-        while True:
-            if self._brought.empty():
-                self._ask()
-            work = await self._brought.get()
-            if work.took():
-                return work
-
-    def _ask(self) -> None:
-        for event in self._asked.values():
-            event.set()
-
-    def serve(self, where: str) -> Demand:
-        """What lets a worker of Temporal ask on the queue `where`."""
-        self._asked[where].clear()
-        return Demand(self, where)
-
-    async def asked(self, where: str) -> None:
-        """Back when a burst may be asked for on the queue `where`."""
-        event = self._asked[where]
-        await event.wait()
-        event.clear()
-
-    def shut(self) -> None:
-        """Take nothing more: what is brought from now on is given back at once."""
-        self._open = False
-
-    @activity.defn(name=BURST)
-    async def burst(self, given: Given) -> float | None:
-        """Have somebody perform the run; back with the seconds after which it is to be done once more, if any."""
-        work = TemporalWork(given.run, given.tenant)
-        if not self._open:
-            return SOON
-        self._brought.put_nowait(work)
-        # What nobody takes in time, others may.
-        asyncio.get_running_loop().call_later(self._given / 2, work.untaken)
-        return await work.outcome
-
-
-class Demand(CustomSlotSupplier):
-    """Lets a worker of Temporal ask for a burst when somebody waits for one."""
-
-    def __init__(self, desk: Desk, where: str) -> None:
-        self._desk = desk
-        self._where = where
-
-    async def reserve_slot(self, ctx: SlotReserveContext) -> SlotPermit:
-        """Wait for somebody who takes one."""
-        await self._desk.asked(self._where)
-        return SlotPermit()
-
-    def try_reserve_slot(self, ctx: SlotReserveContext) -> None:
-        """Nothing comes unasked."""
-
-    def mark_slot_used(self, ctx: SlotMarkUsedContext) -> None:
-        """What was asked for is counted when it is asked for."""
-
-    def release_slot(self, ctx: SlotReleaseContext) -> None:
-        """Who is done asks for more."""
-
-
-class TemporalWork:
-    """One run that this worker was given."""
-
-    def __init__(self, run: str, tenant: str) -> None:
-        self.run = run
-        self.tenant = tenant
-        self.outcome: asyncio.Future[float | None] = asyncio.get_running_loop().create_future()
-        self._burst = copy_context()  # Temporal knows by it whose sign of life it is
-        self._taken = False
-
-    def took(self) -> bool:
-        """Whether it can be performed now: it was not given back meanwhile."""
-        self._taken = not self.outcome.done()
-        return self._taken
-
-    def untaken(self) -> None:
-        """Give it back unless somebody took it."""
-        if not self._taken:
-            self._settle(SOON)
-
-    async def beat(self) -> None:
-        """Have it for a while longer."""
-        if not self.outcome.done():
-            self._burst.run(activity.heartbeat)
-
-    async def done(self) -> None:
-        """Let its workflow end, unless it was woken meanwhile."""
-        self._settle(None)
-
-    async def again(self, seconds: float = 0.0) -> None:
-        """Have it given to somebody in `seconds`."""
-        self._settle(max(seconds, SOON))
-
-    def _settle(self, later: float | None) -> None:
-        if not self.outcome.done():
-            self.outcome.set_result(later)
-
-
-def _subsets(has: Sequence[str]) -> Iterator[Sequence[str]]:
-    """All that a worker with these capabilities can do: what needs none of them, some, or all."""
-    able = sorted(set(has))
-    for many in range(len(able) + 1):
-        yield from combinations(able, many)
-
-
-def _tuned(demand: Demand) -> WorkerTuner:
-    many = FixedSizeSlotSupplier(100)
-    return WorkerTuner.create_composite(
-        workflow_supplier=many, activity_supplier=demand, local_activity_supplier=many, nexus_supplier=many
-    )
+        return await Client.connect(identity=holder(), **options)

@@ -62,6 +62,13 @@ async def nothing(given: AsyncIterator[Work], seconds: float = 0.5) -> bool:
     return False
 
 
+async def depth(desk: Surveyed, waiting: int) -> None:
+    """Wait until so many wait."""
+    async with asyncio.timeout(PATIENCE):
+        while sum(one.depth for one in await desk.queues()) != waiting:
+            await asyncio.sleep(0.01)
+
+
 class EnginePromises:
     """An engine has runs performed by whoever works: each that is dispatched is given to somebody at least once."""
 
@@ -161,24 +168,45 @@ class EnginePromises:
     @in_loop
     async def test_a_survey_says_what_waits_and_who_works(self) -> None:
         """Where an engine can be asked: what waits, how urgent, for how long, and the workers that answer."""
-        desk = self.another()
+        desk, needs = self.another(), ["a.b/c d'e+"]
         if not isinstance(desk, Surveyed):
             return
-        await desk.dispatch("r", tenant="t", priority=2, needs=["gpu"])
-        await desk.dispatch("s", tenant="t", priority=2, needs=["gpu"])
+        await desk.dispatch("r", tenant="t", priority=2, needs=needs)
+        await desk.dispatch("s", tenant="t", priority=2, needs=needs)
+        await depth(desk, 2)
         [one] = await desk.queues()
-        assert (one.needs, one.priority, one.depth, one.age >= 0) == (("gpu",), 2, 2, True)
+        assert (one.needs, one.priority, one.depth, one.age >= 0) == (tuple(needs), 2, 2, True)
         hand = self.another()
         assert isinstance(hand, Surveyed)
         await hand.answer(lambda: Hand(worker="w", version="1", has=("gpu",)))
         async with asyncio.timeout(PATIENCE):
             while [one.worker for one in await desk.workers(0.2)] != ["w"]:
                 pass
-        given = hand.work(["gpu"])
+        given = hand.work(needs)
         for left in (1, 0):
             await (await soon(given)).done()
-            async with asyncio.timeout(PATIENCE):
-                while True:
-                    if sum(one.depth for one in await desk.queues()) == left:
-                        break
-                    await asyncio.sleep(0.01)
+            await depth(desk, left)
+
+    @in_loop
+    async def test_what_is_dispatched_while_it_is_worked_on_is_given_once_more(self) -> None:
+        """What is said of a run between the last look of its worker and the end of it is not lost."""
+        desk, hand, other = self.another(), self.another(), self.another()
+        await desk.dispatch("r", tenant="t")
+        first = await soon(hand.work())
+        await desk.dispatch("r", tenant="t")
+        await first.done()
+        second = await soon(other.work())
+        assert second.run == "r"
+        await second.done()
+
+    @in_loop
+    async def test_runs_of_one_name_are_of_different_tenants(self) -> None:
+        """Each is given for itself."""
+        desk, hand = self.another(), self.another()
+        for tenant in ("t", "u"):
+            await desk.dispatch("r", tenant=tenant)
+        given = hand.work()
+        works = [await soon(given), await soon(given)]
+        assert {(one.run, one.tenant) for one in works} == {("r", "t"), ("r", "u")}
+        for one in works:
+            await one.done()
