@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from contextlib import AsyncExitStack
+from inspect import signature
 
 import pytest
 
@@ -195,6 +196,15 @@ def test_the_synchronous_client_does_the_same(tmp_path):
     finally:
         done.set()
         server.join()
+
+
+def test_the_synchronous_client_has_every_method():
+    """With the parameters and the words of the asynchronous one."""
+    methods = [name for name in dir(AsyncClient) if not name.startswith("_")]
+    assert [name for name in methods if not hasattr(Client, name)] == []
+    for name in methods:
+        ours, theirs = getattr(Client, name), getattr(AsyncClient, name)
+        assert (signature(ours), ours.__doc__) == (signature(theirs), theirs.__doc__)
 
 
 def test_server_sent_events_are_read_as_the_standard_says():

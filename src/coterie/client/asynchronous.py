@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any
 
 import msgspec
 
 from coterie.client.kept import Keeping
-from coterie.client.problem import error_of
-from coterie.client.seen import Happened, ServerSent, happened, lines_of, sent
-from coterie.client.trial import Trial
+from coterie.client.seen import Happened, happened
 from coterie.doors.http.api.shapes import (
     Caps,
     Health,
@@ -24,29 +21,11 @@ from coterie.doors.http.api.shapes import (
     TeamShown,
     Verified,
 )
-from coterie.errors import BadInput, MissingExtra
+from coterie.errors import BadInput
 from coterie.kernel.audit import Report
 from coterie.kernel.difference import Difference
 from coterie.kernel.story import Branch, Line
 from coterie.kernel.totals import Used
-
-try:
-    import httpx
-except ModuleNotFoundError as missing:
-    raise MissingExtra.of("client", "a client of a service") from missing
-
-T = TypeVar("T")
-PATIENCE = 60.0
-"""Seconds for which a service may be gone before a client gives up on what can be asked again."""
-CONNECTIONS = 1_000
-"""Connections at once: every stream that is watched has one."""
-IDLE = 20
-"""Connections that are kept while nobody uses them. Its pool looks at each of them for each request and for each other
-one, so that a thousand of them would take longer than all that is asked."""
-PAGE = 500
-"""What one page of a list has at most."""
-RETRIED = (502, 503, 504)
-"""Answers of a service that is about to be there again."""
 
 
 class AsyncClient(Keeping):
@@ -55,34 +34,6 @@ class AsyncClient(Keeping):
     What only reads, and what has a key of its own, is asked again while the service is away for at most
     `patience` seconds. Everything raises the errors that the same thing raises at home, and `ServiceFailed`.
     """
-
-    def __init__(
-        self, url: str, token: str = "", *, patience: float = PATIENCE, verify: bool | str = True
-    ) -> None:
-        if not url.startswith(("http://", "https://")):
-            raise BadInput(f"the address of a service begins with http:// or https://, not {url!r}")
-        self.url = url.rstrip("/")
-        self.patience = patience
-        headers = {"authorization": f"Bearer {token}"} if token else {}
-        self._http = httpx.AsyncClient(
-            base_url=self.url,
-            headers=headers,
-            timeout=httpx.Timeout(30, read=None),
-            limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=IDLE),
-            verify=verify,
-        )
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Close every connection; runs go on."""
-        await self._http.aclose()
 
     async def start(
         self,
@@ -146,53 +97,18 @@ class AsyncClient(Keeping):
             UnknownRun: if there is none.
             ServiceFailed: if the service is away for longer than `patience`.
         """
-        trial = Trial(self.patience)
-        while to is None or after < to:
-            try:
-                ends = False
-                async with aclosing(self._events(id, after)) as stream:
-                    async for one in stream:
-                        trial.works()
-                        after, ends = one.seq, one.type == "closed"
-                        yield one
-                        if after == to:
-                            return
-                if ends or await self._over(id, after):
-                    return
-            except httpx.TransportError as error:
-                await trial.failed(error)
-
-    async def _events(self, id: str, after: int) -> AsyncGenerator[Happened, None]:
-        """One connection's worth of events."""
-        async with aclosing(self._sent(f"/v1/runs/{id}/events", after)) as stream:
+        if to is not None and after >= to:
+            return
+        path, over = f"/v1/runs/{id}/events", lambda: self._over(id, after)
+        async with aclosing(self._stream(path, after, over)) as stream:
             async for one in stream:
                 seen = happened(one)
-                if seen is not None and seen.seq > after:
-                    yield seen
-
-    async def _sent(self, path: str, after: int) -> AsyncGenerator[ServerSent, None]:
-        """What one connection to an event stream gives, from after a number on."""
-        headers = {"last-event-id": str(after), "accept": "text/event-stream"}
-        async with self._http.stream("GET", path, headers=headers) as answer:
-            if answer.status_code in RETRIED:
-                raise httpx.ReadError(f"the service answered {answer.status_code}")
-            if answer.status_code != 200:
-                raise error_of(answer.status_code, await answer.aread())
-            async for one in sent(lines_of(answer.aiter_bytes())):
-                yield one
-
-    async def _stream(self, path: str, after: int) -> AsyncGenerator[ServerSent, None]:
-        """What an event stream without an end gives, each once and in order, over any number of connections."""
-        trial = Trial(self.patience)
-        while True:
-            try:
-                async with aclosing(self._sent(path, after)) as stream:
-                    async for one in stream:
-                        trial.works()
-                        after = after if one.id is None else int(one.id)
-                        yield one
-            except httpx.TransportError as error:
-                await trial.failed(error)
+                if seen is None or seen.seq <= after:
+                    continue
+                after = seen.seq
+                yield seen
+                if after == to or seen.type == "closed":
+                    return
 
     async def _over(self, id: str, after: int) -> bool:
         """Whether a stream that ended quietly has given all there is."""
@@ -225,7 +141,7 @@ class AsyncClient(Keeping):
         """
         return await self._ask("POST", f"/v1/runs/{id}/resume", RunShown, body={"limits": _caps(limits)})
 
-    async def fork(self, id: str, *, at: int | None = None, **change: Any) -> RunShown:
+    async def fork(self, /, id: str, *, at: int | None = None, **change: Any) -> RunShown:
         """Begin a run again from event `at` on, with another `task`, or with `value` as what that event comes to."""
         if set(change) - {"task", "value"} or len(change) > 1:
             raise BadInput(f"a fork changes its task or one value, not {sorted(change)}")
@@ -303,16 +219,6 @@ class AsyncClient(Keeping):
         """The teams that are offered, and those that were written there."""
         return await self._all("/v1/teams", list[TeamShown], lambda one: one.name)
 
-    async def _all(self, path: str, gives: type[list[T]], name: Callable[[T], str]) -> list[T]:
-        """Everything in a list, page after page; `name` says after what the next one begins."""
-        found: list[T] = []
-        while True:
-            query = {"limit": PAGE, "after": name(found[-1]) if found else None}
-            page: list[T] = await self._ask("GET", path, gives, query=query)
-            found += page
-            if len(page) < PAGE:
-                return found
-
     async def usage(
         self, by: str = "team", *, since: float | None = None, team: str | None = None
     ) -> list[Used]:
@@ -322,44 +228,6 @@ class AsyncClient(Keeping):
     async def health(self) -> Health:
         """Whether the service lives."""
         return await self._ask("GET", "/healthz", Health)
-
-    async def _ask(
-        self,
-        method: str,
-        path: str,
-        gives: type[T] | Any,
-        *,
-        query: Mapping[str, Any] | None = None,
-        body: Any = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> T:
-        """Ask once, or again and again where asking twice does no harm."""
-        again = method == "GET" or "idempotency-key" in (headers or {})
-        trial = Trial(self.patience if again else 0)
-        asked = {name: value for name, value in (query or {}).items() if value is not None}
-        content = None if body is None else msgspec.json.encode(body)
-        while True:
-            try:
-                answer = await self._http.request(
-                    method, path, params=asked, content=content, headers=dict(headers or {})
-                )
-            except httpx.TransportError as error:
-                await trial.failed(error)
-                continue
-            if answer.status_code in RETRIED and again and trial.left:
-                await trial.failed(httpx.ReadError(f"the service answered {answer.status_code}"))
-                continue
-            if answer.is_error:
-                raise error_of(answer.status_code, answer.content)
-            given: T = _given(answer.content, gives)
-            return given
-
-
-def _given(content: bytes, gives: Any) -> Any:
-    """What an answer says, as what it is declared to be."""
-    if gives is None or gives is bytes:
-        return None if gives is None else content
-    return msgspec.json.decode(content, type=gives)
 
 
 def _caps(limits: Mapping[str, Any] | None) -> Any:
@@ -372,8 +240,3 @@ def _caps(limits: Mapping[str, Any] | None) -> Any:
         return msgspec.to_builtins(msgspec.convert(dict(limits or {}), Caps, strict=False))
     except msgspec.ValidationError as error:
         raise BadInput(f"the limits do not fit: {error}") from error
-
-
-async def collected(stream: AsyncIterator[Happened]) -> list[Happened]:
-    """Everything of a stream, where it ends."""
-    return [one async for one in stream]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
-from coterie.client.seen import ServerSent
+from coterie.client.connection import Connection
 from coterie.doors.checked import Report
 from coterie.doors.http.api.kept import (
     AgentPage,
@@ -32,28 +32,11 @@ from coterie.shell.feeds import Posted
 from coterie.words.memory import By
 from coterie.words.standing import Doing, Letter
 
-T = TypeVar("T")
 
+class Keeping(Connection):
+    """The part of a client that works with what is kept beside runs."""
 
-class Keeping:
-    """The part of a client that works with what is kept beside runs; whoever has it can ask."""
-
-    async def _ask(
-        self,
-        method: str,
-        path: str,
-        gives: type[T] | Any,
-        *,
-        query: Mapping[str, Any] | None = None,
-        body: Any = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> T:
-        raise NotImplementedError
-
-    def _stream(self, path: str, after: int) -> AsyncGenerator[ServerSent, None]:
-        raise NotImplementedError
-
-    async def create_agent(self, name: str, instructions: str = "", **options: Any) -> AgentShown:
+    async def create_agent(self, /, name: str, instructions: str = "", **options: Any) -> AgentShown:
         """Keep an agent; `options` are those of the API: description, model, tools, memory, limits, busy, topics ...
 
         Raises:
@@ -75,7 +58,7 @@ class Keeping:
         """
         return await self._ask("GET", f"/v1/agents/{name}", AgentShown)
 
-    async def change_agent(self, name: str, version: int, **changes: Any) -> AgentShown:
+    async def change_agent(self, /, name: str, version: int, **changes: Any) -> AgentShown:
         """Change an agent, if it is still in that version.
 
         Raises:
@@ -185,7 +168,7 @@ class Keeping:
         """A team drawn: as text, as a Mermaid flowchart and as an SVG."""
         return await self._ask("GET", f"/v1/teams/{name}/graph", Drawn)
 
-    async def remember(self, text: str, **options: Any) -> str:
+    async def remember(self, /, text: str, **options: Any) -> str:
         """Remember something; its key. `options` are key, tags, source, shared and data."""
         body = {"text": text, **options}
         kept: MemoryKept = await self._ask("POST", "/v1/memory", MemoryKept, body=body)
@@ -208,7 +191,7 @@ class Keeping:
         query |= {"by": by, "of": of, "after": after, "limit": limit}
         return await self._ask("GET", "/v1/memory", MemoryPage, query=query)
 
-    async def forget(self, *keys: str, **options: Any) -> int:
+    async def forget(self, /, *keys: str, **options: Any) -> int:
         """Forget what is one's own and has one of `keys`; `options` are tags, source, everything and of."""
         body = {"keys": list(keys), **options}
         gone: Count = await self._ask("POST", "/v1/memory/forget", Count, body=body)

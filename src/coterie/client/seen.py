@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import msgspec
@@ -85,21 +85,21 @@ async def lines_of(chunks: AsyncIterator[bytes]) -> AsyncIterator[str]:
 
 async def sent(lines: AsyncIterator[str]) -> AsyncIterator[ServerSent]:
     """The events in the lines of a stream; comments are signs of life and say nothing."""
-    event, data, id = "message", list[str](), None
+    fields: dict[str, list[str]] = {}
     async for line in lines:
-        if not line:
-            if data:
-                yield ServerSent("\n".join(data), event, id)
-            event, data, id = "message", [], None
+        if line:
+            name, _, value = line.partition(":")
+            fields.setdefault(name, []).append(value.removeprefix(" "))
             continue
-        name, _, value = line.partition(":")
-        value = value.removeprefix(" ")
-        if name == "data":
-            data.append(value)
-        elif name == "event":
-            event = value
-        elif name == "id":
-            id = value
+        if "data" in fields:
+            yield _event(fields)
+        fields = {}
+
+
+def _event(fields: Mapping[str, list[str]]) -> ServerSent:
+    """The event of some fields: all of its data, and the last of whatever else was said again."""
+    event, id = fields.get("event", ["message"]), fields.get("id", [None])
+    return ServerSent("\n".join(fields["data"]), event[-1], id[-1])
 
 
 def happened(one: ServerSent) -> Happened | None:
