@@ -181,6 +181,28 @@ def test_mistakes_are_one_clear_message(say, words, message):
     assert message in result.stderr
 
 
+def test_schedules_are_kept_by_a_service(say):
+    """Added, listed, paused, resumed, begun at once and removed, as at home."""
+    added = say("schedule", "add", "news", "0 3 * * *", "panel", "Rust?", "--zone", "Europe/Berlin")
+    assert added.exit_code == 0, added.stderr
+    again = say("schedule", "add", "news", "@daily", "panel")
+    assert (again.exit_code, "there is a schedule 'news' already" in again.stderr) == (1, True)
+    assert "news  0 3 * * *  Europe/Berlin  " in say("schedule", "list").stdout
+    assert say("schedule", "pause", "news").exit_code == 0
+    seen = json.loads(say("schedule", "list", "--json").stdout)
+    assert (seen["status"], seen["schedule"]["team"], seen["by"]) == ("paused", "panel", "local")
+    assert say("schedule", "resume", "news").exit_code == 0
+    assert [line[11:16] for line in say("schedule", "times", "news", "--count", "2").stdout.splitlines()] == [
+        "03:00",
+        "03:00",
+    ]
+    run = say("schedule", "run", "news").stdout.strip()
+    assert say("show", run).exit_code == 0
+    assert say("schedule", "remove", "news").exit_code == 0
+    assert (say("schedule", "list").stdout, say("schedule", "pause", "news").exit_code) == ("", 2)
+    assert say("schedule", "list", "--tenant", "acme").exit_code == 2
+
+
 def test_standing_agents_are_kept_told_and_deleted(say):
     """What they reply is on stdout; what they were told is listed; without a service it is said which is lacking."""
     made = say(

@@ -26,6 +26,7 @@ def places(url):
     with furnisher(url) as client:
         furnish(client)
     views |= {"agent": "/agents/keeper", "memory": "/memory?text=flour"}
+    views["schedules"] = "/schedules"
     return {**views, **tabs, "settings": "/settings", "diff": f"/diff?a={run[6:]}&b={other[6:]}"}
 
 

@@ -109,7 +109,7 @@ class Held:
 
 
 def furnish(client):
-    """A standing agent that was told something, and a few things to remember, by somebody who may do all."""
+    """A standing agent that was told something, schedules, and things to remember, by somebody who may do all."""
     agent = {
         "name": "keeper",
         "description": "Keeps the ledger of the mill, and knows every bill of it.",
@@ -121,6 +121,10 @@ def furnish(client):
         message, once = {"text": text, "wait": 10}, {"idempotency-key": text}
         told = client.post("/v1/agents/keeper/messages", json=message, headers=once)
         assert told.status_code == 201, told.text
+    for name, cron, team in (("ledger", "30 7 * * mon-fri", "panel"), ("mill", "@weekly", "council")):
+        schedule = {"name": name, "cron": cron, "team": team, "task": f"What is new at the {name}?"}
+        assert client.post("/v1/schedules", json=schedule).status_code in (201, 409)
+    assert client.post("/v1/schedules/mill/pause").status_code == 200
     for key, text, tags in (
         ("mill", "The mill stands at the river, and its wheel was mended in May.", ["mill", "river"]),
         ("flour", "Flour is bought of Ada, at 12.5 a sack.", ["flour"]),

@@ -104,6 +104,7 @@ def test_every_view_can_be_used_by_everybody(tmp_path, browser, look):
             "/teams/workshop",
             "/agents",
             "/agents/keeper",
+            "/schedules",
             "/memory",
             "/memory?of=keeper",
             "/usage",
@@ -169,3 +170,17 @@ def test_the_page_is_whole_without_a_script(tmp_path, browser):
         assert "Event 2 of" in page.locator("#moment").inner_text()
         assert page.get_by_role("button", name="Go there").is_visible()
         context.close()
+
+
+def test_a_schedule_is_paused_and_resumed_by_keyboard(tmp_path, browser):
+    """Its buttons say whose they are, and what they did is seen where they stand."""
+    with standing(tmp_path) as url, window(browser, url) as page:
+        with furnisher(url) as client:
+            furnish(client)
+        page.goto("/schedules")
+        for deed, state in (("Pause", "paused"), ("Resume", "running")):
+            tabbed_to(page, f"document.activeElement.ariaLabel === '{deed}: ledger'")
+            page.keyboard.press("Enter")
+            page.locator("tr", has_text="What is new at the ledger?").get_by_text(
+                state, exact=True
+            ).wait_for()

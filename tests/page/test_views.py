@@ -430,3 +430,23 @@ def test_pages_keep_to_their_policy(stage):
         assert not re.search(
             r"<style|\sstyle=|\son\w+=|<script(?! src=\"/static/)|https?://(?!www\.w3\.org)", answer.text
         )
+
+
+def test_schedules_are_seen_paused_and_begun_at_once(stage):
+    """When each is due; a button pauses one, another begins it now; what is not there is a 404 that says so."""
+    schedule = {"name": "nightly", "cron": "0 3 * * *", "team": "panel", "task": CANARY}
+    assert stage.post("/v1/schedules", json=schedule).status_code == 201
+    seen = stage.get("/schedules")
+    assert "nightly running" in text_of(seen)
+    assert escape(CANARY[:20]) in seen.text
+    assert 'aria-label="Pause: nightly"' in seen.text
+    assert stage.post("/schedules/nightly/pause").headers["location"] == "/schedules"
+    seen = stage.get("/schedules")
+    assert "nightly paused –" in text_of(seen)
+    assert stage.post("/schedules/nightly/resume").headers["location"] == "/schedules"
+    run = stage.post("/schedules/nightly/run").headers["location"]
+    stage.get(f"/v1{run}/wait")
+    assert "succeeded" in text_of(stage.get(run))
+    missing = stage.post("/schedules/nobody/pause")
+    assert (missing.status_code, "there is no schedule" in missing.text) == (404, True)
+    assert stage.delete("/v1/schedules/nightly", headers={"if-match": "*"}).status_code == 204

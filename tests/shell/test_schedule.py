@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from coterie import Team
 from coterie.doors.cli.commands import coterie
 from coterie.doors.teams import team_of_run
-from coterie.errors import BadInput
+from coterie.errors import BadInput, Busy, Changed, UnknownRun
 from coterie.shell import schedule as kept
 from coterie.shell.host import Host
 from coterie.shell.schedule import SCHEDULE, Scheduled
@@ -111,7 +111,7 @@ def test_a_schedule_is_paused_resumed_and_removed(tmp_path):
         clock = [BEGAN]
         host = hosted(tmp_path / "runs.db", clock)
         await kept.add(host, what())
-        with pytest.raises(BadInput, match="already"):
+        with pytest.raises(Busy, match="already"):
             await kept.add(host, what())
         await rung(host)
         await kept.pause(host, "t")
@@ -134,6 +134,58 @@ def test_a_schedule_is_paused_resumed_and_removed(tmp_path):
     paused, again, gone, after = asyncio.run(scene())
     assert paused == (["paused"], [])
     assert (again, gone, after) == (["t-20270115T0815Z"], [], ["@daily"])
+
+
+def test_a_schedule_is_changed_in_versions(tmp_path):
+    """From then on it is as it is now; one that is paused stays so, and one of another version stays as it was."""
+
+    async def scene():
+        clock = [BEGAN]
+        host = hosted(tmp_path / "runs.db", clock)
+        first = await kept.add(host, what())
+        second = await kept.change(host, what(cron="@hourly"), first.version)
+        with pytest.raises(Changed):
+            await kept.change(host, what(cron="@daily"), first.version)
+        with pytest.raises(UnknownRun):
+            await kept.change(host, what(name="u"), 1)
+        await rung(host)
+        clock[0] += 60 * MINUTE
+        await rung(host)
+        begun = await ticks(host)
+        await kept.pause(host, "t")
+        third = await kept.change(host, what(cron="* * * * *", task="went"), second.version)
+        clock[0] += 5 * MINUTE
+        await rung(host)
+        still = await ticks(host)
+        now = await kept.begin(host, "t", id="now")
+        said = (await host.wait(now)).text
+        await kept.remove(host, "t")
+        fourth = await kept.add(host, what())
+        await host.close()
+        await host.store.close()
+        return [one.version for one in (first, second, third, fourth)], begun, third.status, still, said
+
+    versions, begun, status, still, said = asyncio.run(scene())
+    assert (versions, status, said) == ([1, 2, 3, 4], "paused", "went done")
+    assert begun == still == ["t-20270115T0900Z"]
+
+
+def test_a_version_whose_end_somebody_died_over_is_ended(tmp_path):
+    """Who was killed between the two halves of a change leaves both; the newest counts, and the other is ended."""
+
+    async def scene():
+        clock = [BEGAN]
+        host = hosted(tmp_path / "runs.db", clock)
+        await kept.add(host, what())
+        await kept._begun(host, what(cron="@daily"), 2, None)
+        seen = [one.version for one in await kept.schedules(host)]
+        await kept.pause(host, "t")
+        states = {one.id: one.status for one in await host.runs(Which(team="schedule"))}
+        await host.close()
+        await host.store.close()
+        return seen, states
+
+    assert asyncio.run(scene()) == ([2], {"schedule-t.1": "cancelled", "schedule-t.2": "paused"})
 
 
 def test_a_schedule_begins_a_fresh_journal_once_in_a_while(tmp_path, monkeypatch):
@@ -198,6 +250,12 @@ def test_schedules_at_the_command_line(tmp_path):
     assert said("pause", "nightly")[0] == 0
     assert "paused" in said("list")[1]
     assert said("resume", "nightly")[0] == 0
+    clocks = said("times", "nightly", "--count", "3")[1].splitlines()
+    assert [clock[11:16] for clock in clocks] == ["03:00"] * 3
+    run = said("run", "nightly")[1].strip()
+    shown = CliRunner().invoke(coterie, ["runs", "--store", store])
+    assert run.startswith("nightly-")
+    assert run in shown.stdout
     assert said("remove", "nightly")[0] == 0
     assert said("list") == (0, "")
     assert said("add", "x", "nonsense", team)[0] == 2

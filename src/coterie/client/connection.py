@@ -27,6 +27,9 @@ CONNECTIONS = 1_000
 IDLE = 20
 """Connections that are kept while nobody uses them. Its pool looks at each of them for each request and for each other
 one, so that a thousand of them would take longer than all that is asked."""
+IDLES = 2.0
+"""Seconds for which an unused connection is kept: well below the five after which a service closes it, perhaps at the
+moment in which something is asked over it."""
 PAGE = 500
 """What one page of a list has at most."""
 RETRIED = (502, 503, 504)
@@ -53,7 +56,9 @@ class Connection:
             base_url=self.url,
             headers=headers,
             timeout=httpx.Timeout(30, read=None),
-            limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=IDLE),
+            limits=httpx.Limits(
+                max_connections=CONNECTIONS, max_keepalive_connections=IDLE, keepalive_expiry=IDLES
+            ),
             verify=verify,
         )
 

@@ -1,4 +1,4 @@
-"""What a client does with what a service keeps beside runs: standing agents, teams, memory, topics, boards."""
+"""What a client does with what a service keeps: standing agents, teams, schedules, memory, topics, boards."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from coterie.doors.http.api.kept import (
     TopicPage,
 )
 from coterie.doors.http.api.shapes import RunShown
+from coterie.doors.http.api.timed import ScheduleShown, Times
 from coterie.shell.feeds import Posted
 from coterie.words.memory import By
 from coterie.words.standing import Doing, Letter
@@ -167,6 +168,68 @@ class Keeping(Connection):
     async def graph(self, name: str) -> Drawn:
         """A team drawn: as text, as a Mermaid flowchart and as an SVG."""
         return await self._ask("GET", f"/v1/teams/{name}/graph", Drawn)
+
+    async def create_schedule(
+        self, /, name: str, cron: str, team: str, task: str = "", **options: Any
+    ) -> ScheduleShown:
+        """Have a team run whenever `cron` says; `options` are those of the API: zone, missed, options, model, limits.
+
+        Raises:
+            BadInput: if it cannot be kept, or no such team is offered.
+            Busy: if the name is taken.
+        """
+        body = {"name": name, "cron": cron, "team": team, "task": task, **options}
+        return await self._ask("POST", "/v1/schedules", ScheduleShown, body=body)
+
+    async def schedules(self, *, after: str = "", limit: int = 50) -> list[ScheduleShown]:
+        """A page of the schedules, by name, from after a name on."""
+        query = {"after": after, "limit": limit}
+        return await self._ask("GET", "/v1/schedules", list[ScheduleShown], query=query)
+
+    async def schedule(self, name: str) -> ScheduleShown:
+        """One schedule.
+
+        Raises:
+            UnknownRun: if there is none.
+        """
+        return await self._ask("GET", f"/v1/schedules/{name}", ScheduleShown)
+
+    async def change_schedule(self, /, name: str, version: int, **changes: Any) -> ScheduleShown:
+        """Change a schedule from now on, if it is still in that version.
+
+        Raises:
+            Changed: if it is not; nothing was changed.
+        """
+        headers = {"if-match": f'"{version}"'}
+        return await self._ask("PATCH", f"/v1/schedules/{name}", ScheduleShown, body=changes, headers=headers)
+
+    async def pause_schedule(self, name: str) -> ScheduleShown:
+        """Begin nothing by a schedule until it is resumed."""
+        return await self._ask("POST", f"/v1/schedules/{name}/pause", ScheduleShown)
+
+    async def resume_schedule(self, name: str) -> ScheduleShown:
+        """Go on with a schedule that was paused."""
+        return await self._ask("POST", f"/v1/schedules/{name}/resume", ScheduleShown)
+
+    async def delete_schedule(self, name: str, version: int | None = None) -> None:
+        """End a schedule in that version (default: in any); what it has begun goes on.
+
+        Raises:
+            Changed: if it is in another one.
+        """
+        headers = {"if-match": "*" if version is None else f'"{version}"'}
+        await self._ask("DELETE", f"/v1/schedules/{name}", None, headers=headers)
+
+    async def schedule_times(self, name: str, *, count: int = 5, after: float | None = None) -> list[float]:
+        """The next times of a schedule after a moment (default: now), in seconds since the epoch."""
+        query = {"count": count, "after": after}
+        found: Times = await self._ask("GET", f"/v1/schedules/{name}/times", Times, query=query)
+        return found.times
+
+    async def run_schedule(self, name: str) -> RunShown:
+        """Begin what a schedule is for, now and once, however often the connection broke."""
+        headers = {"idempotency-key": uuid.uuid4().hex}
+        return await self._ask("POST", f"/v1/schedules/{name}/run", RunShown, headers=headers)
 
     async def remember(self, /, text: str, **options: Any) -> str:
         """Remember something; its key. `options` are key, tags, source, shared and data."""

@@ -9,19 +9,20 @@ Theory of operation
    is begun once; so it is one, however many services and workers there are.
 3. When it wakes long after its time, because nobody was there or it was paused, what it missed is skipped, or made
    up for by one run, as it says. Then it goes on from now.
+4. A run cannot be changed, so a schedule that is changed is another run: the next version of it. Runs are called after
+   name and version, and an id is given once; so of two who add or change one at the same time, one does.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Struct
 
 from coterie.actor import do
-from coterie.errors import BadInput
+from coterie.errors import BadInput, Busy, Changed, UnknownRun
 from coterie.kernel.story import opened
 from coterie.kernel.values import to_plain
 from coterie.shell.cron import cron, zone_of
@@ -30,6 +31,7 @@ from coterie.shell.job import new_id
 from coterie.team import Team
 from coterie.tool import tool
 from coterie.words.effect import Now, Sleep
+from coterie.words.event import Opened
 from coterie.words.limits import DEFAULT
 from coterie.words.principal import Principal
 from coterie.words.result import Overview
@@ -81,12 +83,14 @@ class Scheduled(Struct, frozen=True, kw_only=True):
 
 
 class Kept(Struct, frozen=True, kw_only=True):
-    """A schedule as it stands: which run it is, in which state, and when it is due next."""
+    """A schedule as it stands: which run it is, in which state, when it is due next, and who wrote this version."""
 
     run: str
     schedule: Scheduled
     status: str
     due: float | None
+    version: int = 0
+    by: str = ""
 
 
 @tool(idempotent=True, trusted=True)
@@ -120,73 +124,174 @@ def called(name: str, due: float) -> str:
     return f"{name}-{time.strftime('%Y%m%dT%H%MZ', time.gmtime(due))}"
 
 
+def times(what: Scheduled, after: float, count: int) -> list[float]:
+    """The next times of a schedule after a moment."""
+    expression, found = cron(what.cron), list[float]()
+    for _ in range(count):
+        found.append(expression.after(found[-1] if found else after, what.zone))
+    return found
+
+
 async def schedules(host: Host) -> list[Kept]:
     """The schedules of a host's store, by name."""
-    found = [await _kept(host, one) for one in await host.runs(Which(team=NAME, statuses=LEFT))]
-    return sorted(found, key=lambda one: one.schedule.name)
+    newest = {one.schedule.name: one for one in sorted(await _alive(host), key=lambda one: one.version)}
+    return sorted(newest.values(), key=lambda one: one.schedule.name)
+
+
+async def named(host: Host, name: str) -> Kept:
+    """The schedule of that name.
+
+    Raises:
+        UnknownRun: if there is none.
+    """
+    for one in await schedules(host):
+        if one.schedule.name == name:
+            return one
+    raise UnknownRun(f"there is no schedule {name!r}; `coterie schedule list` lists them")
 
 
 async def add(host: Host, what: Scheduled, by: Principal | None = None) -> Kept:
     """Begin a schedule.
 
     Raises:
-        BadInput: if it cannot be kept, or there is one of that name.
+        BadInput: if it cannot be kept.
+        Busy: if there is one of that name, or somebody else adds it now.
     """
     what.checked()
+    ever = [_version(one.id) for one in await host.runs(Which(team=NAME)) if _is_of(one.id, what.name)]
+    taken = f"there is a schedule {what.name!r} already: remove it first, or call this one otherwise"
     if any(one.schedule.name == what.name for one in await schedules(host)):
-        raise BadInput(
-            f"there is a schedule {what.name!r} already: remove it first, or call this one otherwise"
-        )
-    task = Task(f"{what.name}: {what.cron} ({what.zone}) {what.team}", data=to_plain(what))
-    run = await host.begin(
-        SCHEDULE, task, id=f"{NAME}-{what.name}-{new_id()}", origin=ORIGIN, by=by, at=host.clock()
-    )
-    return await named(host, what.name, run)
+        raise Busy(taken)
+    try:
+        return await _begun(host, what, 1 + max(ever, default=0), by)
+    except Busy as error:
+        raise Busy(taken) from error
 
 
-async def named(host: Host, name: str, run: str = "") -> Kept:
-    """The schedule of that name.
+async def change(host: Host, what: Scheduled, version: int, by: Principal | None = None) -> Kept:
+    """Have the schedule of that name be another from now on, if it is in that version; one that is paused stays so.
 
     Raises:
-        BadInput: if there is none.
+        BadInput: if it cannot be kept.
+        UnknownRun: if there is none of that name.
+        Changed: if it is in another version. Nothing was changed.
     """
-    for one in await schedules(host):
-        if one.schedule.name == name and run in ("", one.run):
-            return one
-    raise BadInput(f"there is no schedule {name!r}; `coterie schedule list` lists them")
+    what.checked()
+    old = await _only(host, what.name)
+    changed = f"schedule {what.name!r} is not in version {version} any more: read it again"
+    if old.version != version:
+        raise Changed(changed)
+    try:
+        new = await _begun(host, what, version + 1, by)
+    except Busy as error:
+        raise Changed(changed) from error
+    if old.status == "paused":
+        await host.pause(new.run, "paused")
+    await host.cancel(old.run, "changed")
+    return await named(host, what.name)
 
 
 async def pause(host: Host, name: str) -> None:
     """Begin nothing by a schedule until it is resumed.
 
     Raises:
-        BadInput: if there is none of that name.
+        UnknownRun: if there is none of that name.
     """
-    await host.pause((await named(host, name)).run, "paused")
+    await host.pause((await _only(host, name)).run, "paused")
 
 
 async def resume(host: Host, name: str) -> None:
     """Go on with a schedule that was paused; what it missed is as it says.
 
     Raises:
-        BadInput: if there is none of that name.
+        UnknownRun: if there is none of that name.
     """
-    kept = await named(host, name)
+    kept = await _only(host, name)
     if kept.status != "running":
         await host.resume(kept.run)
 
 
-async def remove(host: Host, name: str) -> None:
-    """End a schedule; what it has begun goes on.
+async def remove(host: Host, name: str, version: int | None = None) -> None:
+    """End a schedule, if it is in that version (default: in any); what it has begun goes on.
 
     Raises:
-        BadInput: if there is none of that name.
+        UnknownRun: if there is none of that name.
+        Changed: if it is in another version.
     """
-    await host.cancel((await named(host, name)).run, "removed")
+    kept = await _only(host, name)
+    if version not in (None, kept.version):
+        raise Changed(f"schedule {name!r} is not in version {version} any more: read it again")
+    await host.cancel(kept.run, "removed")
 
 
-async def _kept(host: Host, seen: Overview) -> Kept:
-    data: Mapping[str, Any] = opened(await host.journal(seen.id)).data
-    what = msgspec.convert(data, Scheduled)
+async def begin(
+    host: Host, name: str, by: Principal | None = None, *, id: str | None = None, at: float | None = None
+) -> str:
+    """Begin what a schedule is for, now, or `at` a time if somebody rings; the id of the run.
+
+    Raises:
+        UnknownRun: if there is none of that name.
+        Denied: if the policy does not let `by` run it.
+        Busy: if there is a run of that id.
+    """
+    what = (await named(host, name)).schedule
+    actor = host.found(Opened(run="", actor=what.team, task=what.task, origin=what.origin))
+    origin = what.origin if by is None else {**what.origin, "by": by.name}
+    limits = DEFAULT.raised(what.limits)
+    id = id or f"{name}-{new_id()}"
+    return await host.begin(actor, what.task, id=id, origin=origin, limits=limits, by=by, at=at)
+
+
+async def _begun(host: Host, what: Scheduled, version: int, by: Principal | None) -> Kept:
+    """Begin a version of a schedule.
+
+    Raises:
+        Busy: if there is one.
+    """
+    task = Task(f"{what.name}: {what.cron} ({what.zone}) {what.team}", data=to_plain(what))
+    origin = ORIGIN if by is None else {**ORIGIN, "by": by.name}
+    id = f"{NAME}-{what.name}.{version}"
+    await host.begin(SCHEDULE, task, id=id, origin=origin, by=by, at=host.clock())
+    [seen] = await host.runs(Which(id=id))
+    return _kept(host, seen, opened(await host.journal(id)))
+
+
+async def _only(host: Host, name: str) -> Kept:
+    """The schedule of that name; a version that it is no more, whose end somebody died over, is ended.
+
+    Raises:
+        UnknownRun: if there is none.
+    """
+    newest = await named(host, name)
+    for one in await _alive(host):
+        if one.schedule.name == name and one.version < newest.version:
+            await host.cancel(one.run, "changed")
+    return newest
+
+
+async def _alive(host: Host) -> list[Kept]:
+    """Every version of every schedule that was not ended."""
+    found: list[Kept] = []
+    for seen in await host.runs(Which(team=NAME, statuses=LEFT)):
+        began = opened(await host.journal(seen.id))
+        if began.origin.get("team") == ORIGIN["team"]:  # and not somebody's own team of that name
+            found.append(_kept(host, seen, began))
+    return found
+
+
+def _is_of(run: str, name: str) -> bool:
+    """Whether a run is a version of the schedule of that name."""
+    return run.startswith(f"{NAME}-{name}.")
+
+
+def _version(run: str) -> int:
+    """The version of a schedule that a run is, as its id says: `schedule-NAME.VERSION`, with `~2` if renewed."""
+    number = run.partition("~")[0].rpartition(".")[2]
+    return int(number) if number.isdigit() else 0
+
+
+def _kept(host: Host, seen: Overview, began: Opened) -> Kept:
+    what = msgspec.convert(began.data, Scheduled)
     due = cron(what.cron).after(host.clock(), what.zone) if seen.status == "running" else None
-    return Kept(run=seen.id, schedule=what, status=seen.status, due=due)
+    by = str(began.origin.get("by", ""))
+    return Kept(run=seen.id, schedule=what, status=seen.status, due=due, version=_version(seen.id), by=by)

@@ -1,19 +1,25 @@
-"""`coterie schedule`: teams that are run again and again, by a cron expression. Services and workers begin them."""
+"""`coterie schedule`: teams that are run again and again, by a cron expression. Services and workers begin them.
+
+With `--server` a service is asked for it; without, the store is told.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import click
 import msgspec
+from msgspec import Struct
 
+from coterie.doors.cli.remote import over, refuse, server_option
 from coterie.doors.cli.store import opened_store, store_option
-from coterie.doors.letters import cropped
+from coterie.doors.letters import cropped, harmless
 from coterie.doors.teams import origin_of, team_of, team_of_run
 from coterie.errors import BadInput
 from coterie.shell import schedule as kept
@@ -24,9 +30,44 @@ from coterie.stores.places import DEFAULT
 from coterie.words.limits import DEFAULT as LIMITS
 from coterie.words.limits import parsed
 
-tenant_option: Callable[[Any], Any] = click.option(
-    "--tenant", default=DEFAULT, show_default=True, help="Whose schedules."
-)
+if TYPE_CHECKING:
+    from coterie.client import AsyncClient
+    from coterie.doors.http.api.timed import ScheduleShown
+
+PAGE = 500
+"""Schedules that a service is asked for at once."""
+
+
+class Where(Struct, frozen=True):
+    """Where schedules are: at a service, or in the store for a tenant."""
+
+    server: str | None
+    store: str
+    tenant: str
+
+    def done(
+        self,
+        here: Callable[[Host], Awaitable[Any]],
+        there: Callable[[AsyncClient], Coroutine[Any, Any, Any]],
+        *,
+        new: bool = False,
+    ) -> Any:
+        """What is given by the host of the store, or else by a client of the service."""
+        if self.server is None:
+            return _done(self.store, self.tenant, here, new=new)
+        refuse(self.server, tenant=self.tenant != DEFAULT)
+        return over(self.server, self.store, there)
+
+
+def where_option(command: Any) -> Any:
+    """Add the options that say where schedules are, given to the command as `where`."""
+
+    @functools.wraps(command)
+    def told(*args: Any, server: str | None, store: str, tenant: str, **options: Any) -> Any:
+        return command(*args, where=Where(server, store, tenant), **options)
+
+    tenant = click.option("--tenant", default=DEFAULT, show_default=True, help="Whose schedules.")
+    return server_option(tenant(store_option(told)))
 
 
 @click.group()
@@ -58,8 +99,7 @@ def schedule() -> None:
     "--limit", "limits", multiple=True, metavar="NAME=VALUE", help="A limit of each run, as usd=0.5."
 )
 @click.option("--model", help="The model of agents that name none.")
-@tenant_option
-@store_option
+@where_option
 def add(
     name: str,
     expression: str,
@@ -70,70 +110,139 @@ def add(
     options: tuple[str, ...],
     limits: tuple[str, ...],
     model: str | None,
-    tenant: str,
-    store: str,
+    where: Where,
 ) -> None:
     """Have TEAM do TASK whenever CRON says, as NAME.
 
     CRON is five fields, as in '30 9 * * mon-fri', or @hourly, @daily, @weekly, @monthly, @yearly.
     """
-    told = dict(_pair(one) for one in options)
-    origin = origin_of(team, told, model)
-    actor = team_of(origin)
-    what = Scheduled(
-        name=name,
-        cron=expression,
-        team=actor.name,
-        task=task,
-        zone=zone,
-        missed=cast("Literal['skip', 'once']", missed),
-        origin={**origin, "name": team if "/" not in team else actor.name},
-        limits=_limits(limits),
-    )
-    made = _done(store, tenant, lambda host: kept.add(host, what), new=True)
+    told, caps = dict(_pair(one) for one in options), _limits(limits)
+
+    async def here(host: Host) -> Kept:
+        origin = origin_of(team, told, model)
+        actor = team_of(origin)
+        what = Scheduled(
+            name=name,
+            cron=expression,
+            team=actor.name,
+            task=task,
+            zone=zone,
+            missed=cast("Literal['skip', 'once']", missed),
+            origin={**origin, "name": team if "/" not in team else actor.name},
+            limits=caps,
+        )
+        return await kept.add(host, what)
+
+    async def there(client: AsyncClient) -> Kept:
+        more = {"zone": zone, "missed": missed, "options": told, "model": model, "limits": caps}
+        return _seen(await client.create_schedule(name, expression, team, task, **more))
+
+    made = where.done(here, there, new=True)
     click.echo(f"{name} is due {_when(made)}", err=True)
 
 
 @schedule.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Each as a line of JSON.")
-@tenant_option
-@store_option
-def list_(as_json: bool, tenant: str, store: str) -> None:
+@where_option
+def list_(as_json: bool, where: Where) -> None:
     """List the schedules, and when each is due."""
-    for one in _done(store, tenant, kept.schedules):
+    for one in where.done(kept.schedules, _all_at):
         if as_json:
             click.echo(msgspec.json.encode(one).decode())
         else:
             what = one.schedule
             task = f"  {cropped(what.task, 40)}" if what.task else ""
-            click.echo(f"{what.name}  {what.cron}  {what.zone}  {_when(one)}  {what.team}{task}")
+            click.echo(harmless(f"{what.name}  {what.cron}  {what.zone}  {_when(one)}  {what.team}{task}"))
 
 
 @schedule.command("pause")
 @click.argument("name")
-@tenant_option
-@store_option
-def pause(name: str, tenant: str, store: str) -> None:
+@where_option
+def pause(name: str, where: Where) -> None:
     """Begin nothing by NAME until it is resumed."""
-    _done(store, tenant, lambda host: kept.pause(host, name))
+    where.done(lambda host: kept.pause(host, name), lambda client: client.pause_schedule(name))
 
 
 @schedule.command("resume")
 @click.argument("name")
-@tenant_option
-@store_option
-def resume(name: str, tenant: str, store: str) -> None:
+@where_option
+def resume(name: str, where: Where) -> None:
     """Go on with NAME after a pause."""
-    _done(store, tenant, lambda host: kept.resume(host, name))
+    where.done(lambda host: kept.resume(host, name), lambda client: client.resume_schedule(name))
 
 
 @schedule.command("remove")
 @click.argument("name")
-@tenant_option
-@store_option
-def remove(name: str, tenant: str, store: str) -> None:
+@where_option
+def remove(name: str, where: Where) -> None:
     """End NAME; what it has begun goes on."""
-    _done(store, tenant, lambda host: kept.remove(host, name))
+    where.done(lambda host: kept.remove(host, name), lambda client: client.delete_schedule(name))
+
+
+@schedule.command("run")
+@click.argument("name")
+@where_option
+def run(name: str, where: Where) -> None:
+    """Begin what NAME is for now, beside its times, and print the id of the run."""
+
+    async def here(host: Host) -> str:
+        return await kept.begin(host, name, at=host.clock())
+
+    async def there(client: AsyncClient) -> str:
+        return (await client.run_schedule(name)).id
+
+    click.echo(where.done(here, there))
+
+
+@schedule.command("times")
+@click.argument("name")
+@click.option("--count", default=5, show_default=True, type=click.IntRange(1, 100), help="How many.")
+@where_option
+def times(name: str, count: int, where: Where) -> None:
+    """Print the next times of NAME, by the clocks of its zone."""
+
+    async def here(host: Host) -> tuple[Scheduled, list[float]]:
+        what = (await kept.named(host, name)).schedule
+        return what, kept.times(what, host.clock(), count)
+
+    async def there(client: AsyncClient) -> tuple[Scheduled, list[float]]:
+        shown = _seen(await client.schedule(name))
+        return shown.schedule, await client.schedule_times(name, count=count)
+
+    what, found = where.done(here, there)
+    for one in found:
+        click.echo(_clock(what, one))
+
+
+async def _all_at(client: AsyncClient) -> list[Kept]:
+    """The schedules of a service, as at home."""
+    found: list[ScheduleShown] = []
+    while True:
+        page = await client.schedules(after=found[-1].name if found else "", limit=PAGE)
+        found += page
+        if len(page) < PAGE:
+            return [_seen(one) for one in found]
+
+
+def _seen(shown: ScheduleShown) -> Kept:
+    """A schedule of a service, as at home."""
+    what = Scheduled(
+        name=shown.name,
+        cron=shown.cron,
+        team=shown.team,
+        task=shown.task,
+        zone=shown.zone,
+        missed=shown.missed,
+        limits=shown.limits,
+    )
+    return Kept(
+        run=shown.run,
+        schedule=what,
+        status=shown.status,
+        due=shown.due,
+        version=shown.version,
+        by=shown.by,
+    )
 
 
 def _done(store: str, tenant: str, work: Callable[[Host], Awaitable[Any]], *, new: bool = False) -> Any:
@@ -160,8 +269,11 @@ async def _hosted(store: str, tenant: str, *, new: bool) -> AsyncGenerator[Host,
 def _when(one: Kept) -> str:
     if one.due is None:
         return one.status
-    at = datetime.fromtimestamp(one.due, zone_of(one.schedule.zone))
-    return f"{at:%Y-%m-%d %H:%M %Z} (in {_span(one.due - time.time())})"
+    return f"{_clock(one.schedule, one.due)} (in {_span(one.due - time.time())})"
+
+
+def _clock(what: Scheduled, moment: float) -> str:
+    return f"{datetime.fromtimestamp(moment, zone_of(what.zone)):%Y-%m-%d %H:%M %Z}"
 
 
 def _span(seconds: float) -> str:

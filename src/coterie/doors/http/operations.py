@@ -62,10 +62,11 @@ class Operation(Struct, frozen=True, kw_only=True):
 
 
 class Tagged(Struct, frozen=True):
-    """What an operation gives, and the number of its version."""
+    """What an operation gives, and the number of its version; what `moves` changes between two versions, too."""
 
     value: Any
     version: int
+    moves: bool = False
 
 
 class Some(Struct, frozen=True):
@@ -119,7 +120,7 @@ class Call:
             raise Problem(428, "say which version you have read: its ETag as If-Match")
         if said == "*":
             return None
-        number = said.removeprefix("W/").strip('"')
+        number = said.removeprefix("W/").strip('"').partition(".")[0]
         if not number.isascii() or not number.isdigit():
             raise Problem(412, f"{said!r} is no version of this: read it again")
         return int(number[:18])
@@ -197,13 +198,21 @@ def _response(call: Call, operation: Operation, value: Any) -> Response:
         if value.next is not None:
             headers["link"] = f'<{call.request.url.include_query_params(after=value.next)}>; rel="next"'
         value = value.items
-    version = value.version if isinstance(value, Tagged) else None
-    body = msgspec.json.encode(to_plain(value.value if isinstance(value, Tagged) else value))
-    if version is not None or operation.tagged:
-        headers["etag"] = f'"{digest(body).hex()[:24] if version is None else version}"'
+    tagged = value if isinstance(value, Tagged) else None
+    body = msgspec.json.encode(to_plain(value if tagged is None else tagged.value))
+    if tagged is not None or operation.tagged:
+        headers["etag"] = _tag(tagged, body)
         if call.request.method in ("GET", "HEAD") and _has(call.request, headers["etag"]):
             return Response(status_code=304, headers=headers)
     return Response(body, operation.status, headers, "application/json")
+
+
+def _tag(tagged: Tagged | None, body: bytes) -> str:
+    """The tag of what is given: the number of its version, a digest of it, or both with a dot between."""
+    parts = [] if tagged is None else [str(tagged.version)]
+    if tagged is None or tagged.moves:
+        parts.append(digest(body).hex()[:24])
+    return f'"{".".join(parts)}"'
 
 
 def _has(request: Request, tag: str) -> bool:

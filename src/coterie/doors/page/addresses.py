@@ -20,6 +20,11 @@ def to_agent(name: str, part: str = "") -> str:
     return f"/agents/{quote(name, safe='')}{f'/{part}' if part else ''}"
 
 
+def to_schedule(name: str, part: str) -> str:
+    """The address of what is done with a schedule."""
+    return f"/schedules/{quote(name, safe='')}/{part}"
+
+
 def asked(**query: str | int | None) -> str:
     """What stands behind the `?`, without what is None or empty."""
     given = {name: value for name, value in query.items() if value is not None and value != ""}

@@ -14,6 +14,7 @@ PLACES = (
     ("/approvals", "Approvals"),
     ("/teams", "Teams"),
     ("/agents", "Agents"),
+    ("/schedules", "Schedules"),
     ("/memory", "Memory"),
     ("/usage", "Usage"),
     ("/settings", "Settings"),

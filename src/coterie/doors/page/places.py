@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from coterie.doors.page import schedules
 from coterie.doors.page.approvals import decide, inbox
 from coterie.doors.page.deeds import cancel, fork, pause, resume
 from coterie.doors.page.diff import compare
@@ -29,6 +30,10 @@ VIEWS: tuple[tuple[str, str, Role, View], ...] = (
     ("GET", "/agents", "viewer", list_agents),
     ("GET", "/agents/{id}", "viewer", show_agent),
     ("POST", "/agents/{id}/say", "operator", say),
+    ("GET", "/schedules", "viewer", schedules.list_schedules),
+    ("POST", "/schedules/{id}/pause", "operator", schedules.pause),
+    ("POST", "/schedules/{id}/resume", "operator", schedules.resume),
+    ("POST", "/schedules/{id}/run", "operator", schedules.run),
     ("GET", "/memory", "viewer", show_memory),
     ("POST", "/memory/forget", "operator", forget),
     ("GET", "/diff", "viewer", compare),

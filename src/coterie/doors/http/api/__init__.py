@@ -20,6 +20,7 @@ def table() -> list[Operation]:
         keys,
         memory,
         runs,
+        schedules,
         teams,
         tools,
         topics,
@@ -29,6 +30,7 @@ def table() -> list[Operation]:
     modules: list[Operations] = [
         teams.operations,
         runs.operations,
+        schedules.operations,
         agents.operations,
         memory.operations,
         topics.operations,

@@ -74,7 +74,7 @@ async def start_run(call: Call) -> Any:
     key = call.request.headers.get("idempotency-key", "")
     asked = hashlib.sha256(key.encode() + b"\n" + await call.request.body()).hexdigest()
     id = new.id or (f"key-{hashlib.sha256(key.encode()).hexdigest()[:24]}" if key else None)
-    origin = await _origin(call, new)
+    origin = await origin_for(call, new)
     origin |= {"by": call.by.name, "asked": asked}
     actor = call.service.library.actor(origin)
     try:
@@ -86,10 +86,10 @@ async def start_run(call: Call) -> Any:
             if new.id is not None:
                 raise
             raise Problem(409, "another run was asked for with this Idempotency-Key") from None
-    return await _shown(call, id)
+    return await run_shown(call, id)
 
 
-async def _origin(call: Call, new: NewRun) -> dict[str, Any]:
+async def origin_for(call: Call, new: NewRun) -> dict[str, Any]:
     """Where a run comes from: a team that is offered, one that was written here, or one written out for this run."""
     library, roster = call.service.library, call.service.roster(call.by.tenant)
     if (new.team is None) == (new.pattern is None):
@@ -129,7 +129,7 @@ async def show_run(call: Call) -> Any:
 async def wait_for_run(call: Call) -> RunShown:
     """One run, once it has ended or only people can move it."""
     await call.host.wait(call.path["id"])
-    return await _shown(call, call.path["id"])
+    return await run_shown(call, call.path["id"])
 
 
 @operations.add(
@@ -173,14 +173,14 @@ async def tree_of_run(call: Call) -> Branch:
 async def cancel_run(call: Call) -> RunShown:
     """Stop a run; what was finished stays, and it can be resumed."""
     await call.host.cancel(call.path["id"], call.body.reason)
-    return await _shown(call, call.path["id"])
+    return await run_shown(call, call.path["id"])
 
 
 @operations.add("POST", "/v1/runs/{id}/pause", needs="operator", body=Pause, gives=RunShown, problems=(404,))
 async def pause_run(call: Call) -> RunShown:
     """Begin nothing new in a run, and put it away when what is under way has settled; it can be resumed."""
     await call.host.pause(call.path["id"], call.body.reason, call.body.grace)
-    return await _shown(call, call.path["id"])
+    return await run_shown(call, call.path["id"])
 
 
 @operations.add(
@@ -189,7 +189,7 @@ async def pause_run(call: Call) -> RunShown:
 async def resume_run(call: Call) -> RunShown:
     """Go on with a run that was stopped, paused, failed or interrupted, with other limits if it is given some."""
     await call.host.resume(call.path["id"], limits=_given(call.body.limits))
-    return await _shown(call, call.path["id"])
+    return await run_shown(call, call.path["id"])
 
 
 @operations.add(
@@ -209,7 +209,7 @@ async def fork_run(call: Call) -> RunShown:
         origin["set"] = {**began.origin.get("set", {}), **fork.set}
         actor = call.service.library.of_run(replace(began, origin={**began.origin, **origin}))
     new = await call.host.fork(id, actor, at=fork.at, origin=origin, by=call.by, **change)
-    return await _shown(call, new)
+    return await run_shown(call, new)
 
 
 @operations.add(
@@ -225,7 +225,8 @@ async def _journal(call: Call, id: str) -> list[Record]:
     return await call.host.journal(id)
 
 
-async def _shown(call: Call, id: str) -> RunShown:
+async def run_shown(call: Call, id: str) -> RunShown:
+    """A run as a client sees it."""
     return _run(id, await _journal(call, id))
 
 
