@@ -23,7 +23,7 @@ from coterie.words.digest import digest
 from coterie.words.principal import Principal, Role
 
 if TYPE_CHECKING:
-    from coterie.doors.http.roster import Roster
+    from coterie.doors.http.roster import Kept, Roster
     from coterie.doors.http.service import Service
     from coterie.shell.host import Host
 
@@ -124,6 +124,15 @@ class Call:
         if not number.isascii() or not number.isdigit():
             raise Problem(412, f"{said!r} is no version of this: read it again")
         return int(number[:18])
+
+    def version_of(self, kept: Kept[Any]) -> int:
+        """The number of the version that `If-Match` names; if it names any, that of what is kept.
+
+        Raises:
+            Problem: 428 if it is not said, 412 if it can be none.
+        """
+        version = self.version
+        return kept.version if version is None else version
 
     def permitted(self, action: str, resource: str, **context: Any) -> None:
         """See that the policy of the service lets who asks do something, right now.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from coterie import errors
 
+T = TypeVar("T")
 MEDIA = "application/problem+json"
 STATUS: dict[type[Exception], int] = {
     errors.UnknownRun: 404,
@@ -58,6 +59,17 @@ class Problem(Exception):
             **self.more,
         }
         return Response(msgspec.json.encode(body), self.status, self.headers, MEDIA)
+
+
+def there(found: T | None, why: str) -> T:
+    """What was found.
+
+    Raises:
+        Problem: 404, if nothing was; `why` says what there is not.
+    """
+    if found is None:
+        raise Problem(404, why)
+    return found
 
 
 def problem_of(error: Exception) -> Problem:

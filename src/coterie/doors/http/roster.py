@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -36,10 +36,13 @@ class Team(Struct, frozen=True, kw_only=True):
     created: float = 0.0
 
 
-class Kept(Struct, frozen=True):
+T = TypeVar("T", bound=Standing | Team)
+
+
+class Kept(Struct, Generic[T], frozen=True):
     """What was written under a name, and the number of its version."""
 
-    value: Any
+    value: T
     version: int
 
 
@@ -54,7 +57,7 @@ class Roster:
         self.keeper = Keeper(host, ledgers, self.standing, self.made, spawn)
         self._library = library
 
-    async def agent(self, name: str) -> Kept | None:
+    async def agent(self, name: str) -> Kept[Standing] | None:
         """A standing agent; None if there is none."""
         return _kept(await self.ledgers.last(AGENTS + name), Standing)
 
@@ -63,21 +66,21 @@ class Roster:
         found = await self.agent(name)
         return None if found is None else found.value
 
-    async def team(self, name: str) -> Kept | None:
+    async def team(self, name: str) -> Kept[Team] | None:
         """A team; None if there is none."""
         return _kept(await self.ledgers.last(TEAMS + name), Team)
 
-    async def agents(self, after: str = "", limit: int | None = None) -> list[Kept]:
+    async def agents(self, after: str = "", limit: int | None = None) -> list[Kept[Standing]]:
         """The standing agents by name, from after a name on."""
         found = await self.ledgers.heads(AGENTS, AGENTS + after, limit)
         return [Kept(msgspec.convert(entry.body, Standing), entry.seq) for _, entry in found]
 
-    async def teams(self, after: str = "", limit: int | None = None) -> list[Kept]:
+    async def teams(self, after: str = "", limit: int | None = None) -> list[Kept[Team]]:
         """The teams by name, from after a name on."""
         found = await self.ledgers.heads(TEAMS, TEAMS + after, limit)
         return [Kept(msgspec.convert(entry.body, Team), entry.seq) for _, entry in found]
 
-    async def place(self, one: Standing | Team, version: int | None = None) -> Kept:
+    async def place(self, one: T, version: int | None = None) -> Kept[T]:
         """Keep what was written, in the place of a version of it or as something new.
 
         Raises:
@@ -225,7 +228,7 @@ def hears(patterns: tuple[str, ...], topic: str) -> bool:
     return any(matches(pattern.split("."), words) for pattern in patterns)
 
 
-def _kept(entry: Entry | None, kind: Any) -> Kept | None:
+def _kept(entry: Entry | None, kind: type[T]) -> Kept[T] | None:
     if entry is None or entry.body is None:
         return None
     return Kept(msgspec.convert(entry.body, kind), entry.seq)

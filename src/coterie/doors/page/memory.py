@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from coterie.doors.http.problems import Problem
+from coterie.doors.http.problems import Problem, there
 from coterie.doors.page.addresses import asked
 from coterie.doors.page.door import Visit, see
 from coterie.doors.page.elements import Child, Html, el
@@ -134,7 +134,5 @@ async def _memory(visit: Visit, of: str) -> tuple[Memory, str]:
     """
     if not of:
         return visit.service.memory(visit.who), visit.who.name
-    one = await visit.service.roster(visit.who.tenant).standing(of)
-    if one is None:
-        raise Problem(404, f"no agent is called {of!r}")
+    one = there(await visit.service.roster(visit.who.tenant).standing(of), f"no agent is called {of!r}")
     return visit.service.memory(Principal(one.owner, visit.who.tenant)), one.owner

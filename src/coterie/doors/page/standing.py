@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from coterie.doors.http.problems import Problem
+from coterie.doors.http.problems import there
 from coterie.doors.letters import cropped
 from coterie.doors.page.addresses import asked, to_agent, to_run
 from coterie.doors.page.door import Visit, see
@@ -152,7 +152,5 @@ async def _agent(visit: Visit) -> Standing:
     Raises:
         Problem: 404, if there is none.
     """
-    one = await visit.service.roster(visit.who.tenant).standing(visit.id)
-    if one is None:
-        raise Problem(404, f"no agent is called {visit.id!r}")
-    return one
+    found = await visit.service.roster(visit.who.tenant).standing(visit.id)
+    return there(found, f"no agent is called {visit.id!r}")

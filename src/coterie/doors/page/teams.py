@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from coterie.doors.drawing import calls, svg
 from coterie.doors.http.library import Offer, UnknownTeam
-from coterie.doors.http.problems import Problem
+from coterie.doors.http.problems import Problem, there
 from coterie.doors.page.addresses import to_run, to_team
 from coterie.doors.page.door import Visit, see
 from coterie.doors.page.elements import Child, Html, el
@@ -72,10 +72,7 @@ async def show_team(visit: Visit) -> Html:
 
 
 def _offer(visit: Visit) -> Offer:
-    offer = visit.service.library.offers.get(visit.id)
-    if offer is None:
-        raise Problem(404, f"no team is called {visit.id!r}")
-    return offer
+    return there(visit.service.library.offers.get(visit.id), f"no team is called {visit.id!r}")
 
 
 def _picture(offer: Offer, node: Node | None) -> Html:
@@ -107,9 +104,8 @@ def _picture(offer: Offer, node: Node | None) -> Html:
 
 async def draw_team(visit: Visit) -> Response:
     """The picture of a team."""
-    node = _surveyed(visit, _offer(visit))
-    if node is None:
-        raise Problem(404, f"team {visit.id!r} has no picture before it is told what it needs")
+    surveyed = _surveyed(visit, _offer(visit))
+    node = there(surveyed, f"team {visit.id!r} has no picture before it is told what it needs")
     return Response(svg(node), media_type="image/svg+xml", headers=DRAWN)
 
 

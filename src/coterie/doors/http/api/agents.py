@@ -20,7 +20,7 @@ from coterie.doors.http.api.kept import (
 )
 from coterie.doors.http.api.shapes import Caps
 from coterie.doors.http.operations import Call, Operations, Tagged
-from coterie.doors.http.problems import Problem
+from coterie.doors.http.problems import Problem, there
 from coterie.doors.http.roster import Kept
 from coterie.words.envelope import Priority
 from coterie.words.principal import Principal
@@ -75,8 +75,7 @@ async def change_agent(call: Call) -> Tagged:
     if "limits" in given:
         given["limits"] = _limits(given["limits"])
     one = msgspec.convert({**asdict(kept.value), **given}, Standing)
-    version = call.version
-    new = await call.roster.place(one, kept.version if version is None else version)
+    new = await call.roster.place(one, call.version_of(kept))
     await call.roster.subscribe(one, kept.value.topics)
     return Tagged(_shown(new), new.version)
 
@@ -86,9 +85,8 @@ async def change_agent(call: Call) -> Tagged:
 )
 async def delete_agent(call: Call) -> None:
     """Stop an agent, and delete it with its mailbox and its memory; its runs stay."""
-    kept, version = await _kept(call), call.version
-    roster = call.roster
-    await roster.remove(kept.value, kept.version if version is None else version)
+    kept, roster = await _kept(call), call.roster
+    await roster.remove(kept.value, call.version_of(kept))
     await roster.keeper.dismiss(kept.value)
     await call.service.memory(Principal(kept.value.owner, call.by.tenant)).forget(everything=True)
 
@@ -123,7 +121,7 @@ async def tell_agent(call: Call) -> Letter:
         key=call.request.headers.get("idempotency-key", "")[:500],
     )
     number = await keeper.say(one, said)
-    return _there(await keeper.letter(one, number, new.wait), str(number))
+    return await _letter(call, one, number, new.wait)
 
 
 @operations.add(
@@ -155,25 +153,22 @@ async def show_message(call: Call) -> Letter:
     """One message and what has become of it, at the latest `wait` seconds from now."""
     one, number = (await _kept(call)).value, call.path["number"]
     if not number.isascii() or not number.isdigit() or len(number) > 15:
-        return _there(None, number)
-    return _there(await call.roster.keeper.letter(one, int(number), call.query.wait), number)
-
-
-def _there(found: Letter | None, number: str) -> Letter:
-    if found is None:
         raise Problem(404, f"there is no message {number!r}")
-    return found
+    return await _letter(call, one, int(number), call.query.wait)
 
 
-async def _kept(call: Call) -> Kept:
+async def _letter(call: Call, one: Standing, number: int, wait: float) -> Letter:
+    """A message to an agent, with its reply if there is one within `wait` seconds."""
+    return there(await call.roster.keeper.letter(one, number, wait), f"there is no message {number}")
+
+
+async def _kept(call: Call) -> Kept[Standing]:
     """The agent that is asked for, and its version."""
-    kept = await call.roster.agent(call.path["name"])
-    if kept is None:
-        raise Problem(404, f"no agent is called {call.path['name']!r}")
-    return kept
+    name = call.path["name"]
+    return there(await call.roster.agent(name), f"no agent is called {name!r}")
 
 
-def _shown(kept: Kept) -> AgentShown:
+def _shown(kept: Kept[Standing]) -> AgentShown:
     known = {name: value for name, value in asdict(kept.value).items() if name != "born"}
     return AgentShown(version=kept.version, **known)
 

@@ -17,7 +17,7 @@ from coterie.doors.http.api.kept import (
     Since,
 )
 from coterie.doors.http.operations import Call, Operations, Tagged
-from coterie.doors.http.problems import Problem
+from coterie.doors.http.problems import Problem, there
 from coterie.doors.http.sse import EntryStream
 from coterie.errors import BadInput
 from coterie.shell.feeds import BOARDS, Posted, posted_of
@@ -133,10 +133,7 @@ async def watch_board(call: Call) -> EntryStream:
 async def _standing(call: Call) -> Posted:
     """What stands under the key that is asked for."""
     board, key = _board(call), _key(call)
-    found = (await call.roster.boards.entries(board)).get(key)
-    if found is None:
-        raise Problem(404, f"nothing stands under {key!r}")
-    return found
+    return there((await call.roster.boards.entries(board)).get(key), f"nothing stands under {key!r}")
 
 
 async def _put(call: Call, value: Any, *, gone: bool = False) -> Posted:

@@ -16,7 +16,7 @@ from coterie.doors.http.api.kept import (
     MemoryShown,
 )
 from coterie.doors.http.operations import Call, Operations
-from coterie.doors.http.problems import Problem
+from coterie.doors.http.problems import Problem, there
 from coterie.words.memory import Query
 from coterie.words.principal import Principal
 
@@ -87,7 +87,5 @@ async def _memory(call: Call, of: str | None) -> coterie.memory.Memory:
     """The memory of who asks, or of a standing agent."""
     if of is None:
         return call.service.memory(call.by)
-    one = await call.service.roster(call.by.tenant).standing(of)
-    if one is None:
-        raise Problem(404, f"no agent is called {of!r}")
+    one = there(await call.roster.standing(of), f"no agent is called {of!r}")
     return call.service.memory(Principal(one.owner, call.by.tenant))

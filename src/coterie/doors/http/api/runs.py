@@ -24,7 +24,7 @@ from coterie.doors.http.api.shapes import (
     Said,
 )
 from coterie.doors.http.operations import Call, Operations
-from coterie.doors.http.problems import Problem
+from coterie.doors.http.problems import Problem, there
 from coterie.doors.http.roster import by_pattern
 from coterie.doors.http.sse import EventStream
 from coterie.errors import BadInput, Busy
@@ -97,9 +97,8 @@ async def origin_for(call: Call, new: NewRun) -> dict[str, Any]:
     if new.team is not None and new.team in library.offers:
         return library.origin(new.team, new.options, new.model)
     if new.team is not None:
-        document, called = await roster.document(new.team), new.team
-        if document is None:
-            raise Problem(404, f"no team is called {new.team!r}")
+        called = new.team
+        document = there(await roster.document(called), f"no team is called {called!r}")
         if new.options:
             raise BadInput(f"{new.team!r} has no option {min(new.options)!r}: it says its own")
     else:

@@ -12,7 +12,7 @@ from coterie.doors.http.api.kept import After, Drawn, NewTeam, TeamDocument, Tea
 from coterie.doors.http.api.shapes import OptionShown, TeamShown
 from coterie.doors.http.library import Offer
 from coterie.doors.http.operations import Call, Operations, Some, Tagged
-from coterie.doors.http.problems import Problem
+from coterie.doors.http.problems import there
 from coterie.doors.http.roster import Kept, Team
 from coterie.doors.letters import Look
 from coterie.errors import BadInput
@@ -76,11 +76,11 @@ async def read_team(call: Call) -> Tagged:
 )
 async def change_team(call: Call) -> Tagged:
     """Write a team anew, if it is still the version that `If-Match` names; what runs already goes on as it was."""
-    kept, version = await _kept(call), call.version
+    kept = await _kept(call)
     team = Team(
         name=kept.value.name, document=call.body.document, by=call.by.name, created=kept.value.created
     )
-    return _tagged(await call.roster.place(team, kept.version if version is None else version))
+    return _tagged(await call.roster.place(team, call.version_of(kept)))
 
 
 @operations.add(
@@ -88,8 +88,8 @@ async def change_team(call: Call) -> Tagged:
 )
 async def delete_team(call: Call) -> None:
     """Delete a team that was written here; what runs already goes on."""
-    kept, version = await _kept(call), call.version
-    await call.roster.remove(kept.value, kept.version if version is None else version)
+    kept = await _kept(call)
+    await call.roster.remove(kept.value, call.version_of(kept))
 
 
 @operations.add("POST", "/v1/check", needs="viewer", body=TeamDocument, gives=Report)
@@ -105,9 +105,8 @@ async def draw_team(call: Call) -> Drawn:
     """A team drawn: who is in it, by which patterns, and how often each is called at most."""
     name = call.path["name"]
     if name in call.service.library.offers:
-        actor = call.service.library.built(name)
-        if actor is None:
-            raise Problem(404, f"the team {name!r} cannot be drawn before it is told its options")
+        built = call.service.library.built(name)
+        actor = there(built, f"the team {name!r} cannot be drawn before it is told its options")
     else:
         actor = await _actor(call, await _kept(call))
     root = survey(actor)
@@ -125,7 +124,7 @@ def _offered(call: Call, offer: Offer) -> TeamShown:
     return TeamShown(name=offer.name, options=options, members=members)
 
 
-async def _written(call: Call, kept: Kept) -> TeamShown:
+async def _written(call: Call, kept: Kept[Team]) -> TeamShown:
     try:
         members = [member.name for member in (await _actor(call, kept)).members]
     except BadInput:  # somebody it names is not there any more; `POST /v1/check` says who
@@ -133,7 +132,7 @@ async def _written(call: Call, kept: Kept) -> TeamShown:
     return TeamShown(name=kept.value.name, options=[], members=members, written=True, version=kept.version)
 
 
-async def _actor(call: Call, kept: Kept) -> Actor:
+async def _actor(call: Call, kept: Kept[Team]) -> Actor:
     """The actor of a team that was written here.
 
     Raises:
@@ -144,15 +143,14 @@ async def _actor(call: Call, kept: Kept) -> Actor:
     return call.service.library.read(written, team.name).actor
 
 
-async def _kept(call: Call) -> Kept:
-    kept = await call.roster.team(call.path["name"])
-    if kept is None:
-        raise Problem(404, f"no team is called {call.path['name']!r}")
-    return kept
+async def _kept(call: Call) -> Kept[Team]:
+    """The team that is asked for, and its version."""
+    name = call.path["name"]
+    return there(await call.roster.team(name), f"no team is called {name!r}")
 
 
-def _tagged(kept: Kept) -> Tagged:
-    team: Team = kept.value
+def _tagged(kept: Kept[Team]) -> Tagged:
+    team = kept.value
     shown = TeamKept(
         name=team.name, version=kept.version, document=team.document, by=team.by, created=team.created
     )
