@@ -34,7 +34,7 @@ from coterie.words.limits import Limits
 from coterie.words.message import File, Message
 from coterie.words.quota import Quota
 from coterie.words.result import Result
-from coterie.words.start import Begin, Renew, Start, Tell
+from coterie.words.start import Begin, Group, Renew, Start, Tell
 from coterie.words.task import Task
 from coterie.words.usage import Usage
 
@@ -49,7 +49,7 @@ __all__ = [
     "run", "run_sync", "start", "resume", "fork", "replay", "cancel",
     "do", "gather", "first", "race", "within", "fail_fast", "collect_all", "quorum", "best_effort",
     "Ask", "Claim", "Draw", "Get", "Hear", "Here", "Mark", "Now", "Put", "Release", "Send", "Sleep", "Watch",
-    "Start", "Begin", "Renew", "Tell",
+    "Start", "Begin", "Renew", "Tell", "Group",
 ]  # fmt: skip
 _LATER: dict[str, str] = dict.fromkeys(
     ("run", "run_sync", "start", "resume", "fork", "replay", "cancel"), "coterie.shell.run"

@@ -16,6 +16,7 @@ from coterie.doors.teams import team_of
 from coterie.engines.nats import NatsEngine
 from coterie.shell.host import Host
 from coterie.stores.places import store_at
+from coterie.words.event import Settled
 from tests.stores.servers import nats, postgres
 
 QUEUE = "processes"
@@ -131,3 +132,67 @@ def test_p04_workers_are_killed_and_every_run_ends_right(servers, tmp_path):
 def test_p04_again_and_again(servers, tmp_path, n):
     """Thirty clusters, one after the other, and each time every run ends right."""
     every_run_ended_right(tmp_path, *cluster(*servers, tmp_path))
+
+
+GROUP = """
+from coterie import Hear, Team
+
+async def _play(task):
+    heard = 0
+    while (await Hear("work", group="hands"))["body"] != "enough":
+        heard += 1
+    return str(heard)
+
+team = Team("member", (), _play)
+"""
+
+
+def test_a_group_loses_no_message_when_a_member_is_killed(servers, tmp_path):
+    """SIGKILL in the middle: what its journals have not, another hears; heard twice is at most what was under way."""
+    broker, url = servers
+    (tmp_path / "group.py").write_text(GROUP)
+    origin = {"team": f"{tmp_path / 'group.py'}:team"}
+    actor = team_of(origin)
+    workers = [worker(tmp_path, url, broker) for _ in range(2)]
+
+    async def heard(store, runs):
+        found = []
+        for run in runs:
+            events = [record.event for record in await store.read(run)]
+            found += [
+                event.value["body"]
+                for event in events
+                if isinstance(event, Settled) and isinstance(event.value, dict)
+            ]
+        return Counter(found)
+
+    async def scene():
+        store = store_at(url)
+        engine = NatsEngine(broker.url, queue=QUEUE)
+        groups = engine.groups_of("default")
+        host = Host(store, actor_of=lambda _: actor, engine=engine)
+        runs = [await host.begin(actor, f"member {n}", origin=origin) for n in range(4)]
+        for n in range(200):
+            await groups.tell("hands", "work", {"body": n}, f"test:{n}")
+            if n == 100:
+                workers[0].kill()
+        async with asyncio.timeout(2 * LIMIT):
+            while len(found := await heard(store, runs)) < 200:
+                await asyncio.sleep(0.1)
+            for n in runs:
+                await groups.tell("hands", "work", {"body": "enough"}, f"enough:{n}")
+            results = [await host.wait(run) for run in runs]
+        await engine.close()
+        await store.close()
+        return found, [one.status for one in results]
+
+    try:
+        found, statuses = asyncio.run(scene())
+    finally:
+        for process in workers:
+            process.kill()
+            process.wait()
+            process.stderr.close()
+    assert statuses == ["succeeded"] * 4
+    assert sorted(found) == list(range(200))
+    assert sum(found.values()) - 200 <= 4

@@ -30,6 +30,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy, StreamConfig
 from nats.js.client import JetStreamContext
 from nats.js.errors import BadRequestError, NotFoundError
 
+from coterie.engines.groups import NatsGroups
 from coterie.engines.needs import fitting, named, needed
 from coterie.engines.paces import NatsPaces
 from coterie.errors import BadInput, EngineUnavailable
@@ -71,6 +72,7 @@ class NatsEngine:
         self._nats: Client | None = None
         self._stream: JetStreamContext | None = None
         self._opening = asyncio.Lock()
+        self._groups: dict[str, NatsGroups] = {}
         self.paces = NatsPaces(self._opened)
         """The paces of providers' keys, which all hosts on this broker share."""
 
@@ -86,6 +88,12 @@ class NatsEngine:
         with self._told(f"told of run {run!r}"):
             stream = await self._opened()
             await stream.publish(self._subject(priority, needs), body, timeout=5)
+
+    def groups_of(self, tenant: str) -> NatsGroups:
+        """The groups of a tenant, which every host of the cluster shares."""
+        if tenant not in self._groups:
+            self._groups[tenant] = NatsGroups(self._connected, self._queue, tenant, 5 * self._given)
+        return self._groups[tenant]
 
     async def work(self, has: Sequence[str] = ()) -> AsyncIterator[NatsWork]:
         """What is to be performed by a worker that has these capabilities, as it comes.
@@ -207,6 +215,8 @@ class NatsEngine:
 
     async def close(self) -> None:
         """Leave the broker; what was given and is not done is given to others."""
+        for groups in self._groups.values():
+            await groups.close()
         if self._nats is not None:
             with contextlib.suppress(NatsError, OSError):
                 await self._nats.close()
@@ -231,6 +241,11 @@ class NatsEngine:
                 subject = f"coterie.{self._queue}.{needs}.{priority}"
                 found.append(await stream.pull_subscribe(subject, durable=name, stream=STREAM, config=config))
         return found
+
+    async def _connected(self) -> Any:
+        """The connection of this process; its subscriptions are not typed."""
+        await self._opened()
+        return self._nats
 
     async def _opened(self) -> JetStreamContext:
         async with self._opening:

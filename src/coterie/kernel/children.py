@@ -12,9 +12,9 @@ from coterie.errors import BadInput, CoterieError, Renewed
 from coterie.kernel.budget import Account, Amounts, Budget
 from coterie.kernel.frames import Strand
 from coterie.kernel.shared import PARKED, Shared
-from coterie.kernel.taint import STARTED, merged
+from coterie.kernel.taint import STARTED, line, merged
 from coterie.kernel.values import storable
-from coterie.words.effect import Effect
+from coterie.words.effect import Effect, Take
 from coterie.words.limits import COUNTED, Limits
 from coterie.words.start import Begin, Over, Renew, Start
 from coterie.words.task import Task, task_of
@@ -67,6 +67,12 @@ def renew(machine: Asking, strand: Strand, asked: Renew) -> Any:
     return machine.ask(strand, replace(asked, task=_told(asked.task, strand), unheard=unheard))
 
 
+def take(machine: Asking, strand: Strand, asked: Take) -> Any:
+    """Ask for what a group is told; whoever wrote it is no member of this run."""
+    strand.brings = (line(f"message to group {asked.group} on {asked.topic}"),)
+    return machine.ask(strand, asked)
+
+
 def over(machine: Asking, _: Strand, asked: Over) -> Any:
     """End a run that goes on as another."""
     machine.stop(Renewed(asked.run, asked.task))
@@ -109,6 +115,7 @@ CHILDREN: Final[dict[type[Effect[Any]], Callable[[Any, Strand, Any], Any]]] = {
     Start: start,
     Begin: begin,
     Renew: renew,
+    Take: take,
     Over: over,
 }
 """How a machine handles what has to do with other runs."""

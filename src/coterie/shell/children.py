@@ -22,11 +22,13 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from coterie.actor import Actor
+from coterie.carriers import Groups
 from coterie.errors import BadInput, Busy, Circular, CoterieError, OverLimit, Overloaded, RunError, UnknownRun
 from coterie.kernel.story import ENDED, under_way
 from coterie.kernel.taint import TAINT
 from coterie.kernel.values import to_plain
 from coterie.ports import DROPPED, Store
+from coterie.shell.given import groups_of
 from coterie.shell.job import PARENT, Job
 from coterie.team import actors
 from coterie.words.digest import digest_of
@@ -179,6 +181,9 @@ class Nested:
             await self.next.open(heard=renew.unheard)
         return self.next.id
 
+    def groups(self) -> Groups:
+        return groups_of(None, self._job.store, self._job.tenant)
+
     def _made(self, id: str, asked: Begins) -> Job:
         if isinstance(asked.actor, str):
             raise BadInput(f"nobody here finds a team by its name: start the actor {asked.actor!r} itself")
@@ -246,6 +251,9 @@ class Nursery:
         with contextlib.suppress(CoterieError):  # it is due in any case
             await self._stage.wake(after.id)
         return after.id
+
+    def groups(self) -> Groups:
+        return self._stage.groups
 
     async def _goes(self, id: str, path: str, start: Start) -> None:
         """See that a child is under way."""

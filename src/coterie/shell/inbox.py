@@ -9,7 +9,7 @@ from typing import Any
 from coterie.kernel.replay import STOPS
 from coterie.ports import DROPPED
 from coterie.shell.pausing import Pause
-from coterie.words.effect import Ask, Sleep
+from coterie.words.effect import Ask, Sleep, Take
 from coterie.words.event import Asked, Event, Signalled
 
 
@@ -49,7 +49,7 @@ class Inbox:
         elif self._alone is not None and type(event) is Signalled:
             if event.kind in STOPS:
                 self._break_off(DROPPED)
-            elif event.kind == "pause" and type(self._alone.effect) in (Sleep, Ask):
+            elif event.kind == "pause" and type(self._alone.effect) in (Sleep, Ask, Take):
                 self._break_off()
             elif event.kind == "pause":
                 self._pause.start(event.value, self._break_off)

@@ -17,7 +17,7 @@ import math
 from collections.abc import Callable, Collection
 from typing import Any
 
-from coterie.words.effect import Ask, Sleep
+from coterie.words.effect import Ask, Sleep, Take
 from coterie.words.event import Asked, Signalled
 from coterie.words.start import Start
 
@@ -37,7 +37,7 @@ def pause_of(reason: str, grace: float) -> Signalled:
 class Pause:
     """Whether a run is to be put away, and how long what is under way may still take."""
 
-    __slots__ = ("_idle", "_since", "_timer", "asked", "clock", "known", "over", "parks", "wake")
+    __slots__ = ("_hears", "_idle", "_since", "_timer", "asked", "clock", "known", "over", "parks", "wake")
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
@@ -51,6 +51,7 @@ class Pause:
         """No more is to be begun, nor written: whoever resumes the run is asked."""
         self.over = False
         """What is under way has had its time."""
+        self._hears: set[str] = set()
         self._idle: dict[str, float] = {}
         self._since: dict[str, float] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -62,6 +63,8 @@ class Pause:
             self._idle[ask.path] = (self.clock() if since is None else since) + effect.seconds
         elif isinstance(effect, Ask):
             self._idle[ask.path] = math.inf
+        elif isinstance(effect, Take):
+            self._hears.add(ask.path)
         elif isinstance(effect, Start):
             self._since[ask.path] = self.clock() if since is None else since
 
@@ -93,7 +96,7 @@ class Pause:
 
     def idle(self, paths: Collection[str]) -> list[str]:
         """Those of the steps under way that only wait."""
-        return [path for path in paths if path in self._idle]
+        return [path for path in paths if path in self._idle or path in self._hears]
 
     def start(self, grace: Any, late: Callable[[], object]) -> None:
         """Begin the grace; `late` is called when it is over."""

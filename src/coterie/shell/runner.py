@@ -81,6 +81,7 @@ class Runner(Answering):
         of the journal left the machine.
         """
         machine, store, lease, bursts = self.machine, self._store, self._lease, 0
+        given = self.world.given
         self._task = asyncio.current_task()
         self._watch_the_clock()
         asked = machine.wants() if standing is None else standing.asked
@@ -94,8 +95,7 @@ class Runner(Answering):
                 await self._write(store, events, asked)
                 self.begun()
             while not machine.done:
-                if dropped := machine.dropped():
-                    self._stop(dropped)
+                self._stop(machine.dropped())
                 if len(asked) == 1 and self._is_alone(asked[0]):
                     events = await self._by_itself(asked[0])
                 elif not (events := await self._perform(asked)):
@@ -110,6 +110,8 @@ class Runner(Answering):
                     await store.append(lease, records)
                     if self.watch is not None:
                         self.watch(records)
+                if given:
+                    await given.journaled(events)
                 bursts += 1
                 if bursts % BREATH == 0:
                     await asyncio.sleep(0)
@@ -125,6 +127,8 @@ class Runner(Answering):
         self._pause.stop()
         if self._jobs or self._stopped:
             await self._stop_all()
+        if self.world.given:
+            await self.world.given.leave()
         if self._gate is not None:
             await self._gate.close()
         if store is not None:
@@ -152,6 +156,8 @@ class Runner(Answering):
         if type(event) is Settled:
             if self._jobs:
                 self._jobs.pop(event.path, None)
+            if self.world.given and event.path not in self.machine.parked:
+                self.world.given.unheard(event.path)
             self.machine.settle(event)
         elif type(event) is Signalled:
             signal(self.machine, event)

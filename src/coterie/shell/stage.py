@@ -20,6 +20,7 @@ from typing import Any, Self
 from weakref import WeakValueDictionary
 
 from coterie.actor import Actor, Given
+from coterie.carriers import Groups
 from coterie.errors import Busy, CoterieError, Overloaded
 from coterie.kernel.replay import counted
 from coterie.kernel.story import closed, opened, paused, wakes
@@ -28,6 +29,7 @@ from coterie.reach.trace import HEADER, carried, parent_of, within
 from coterie.shell import run as shell
 from coterie.shell.alarm import Alarm
 from coterie.shell.children import Nursery, found
+from coterie.shell.given import groups_of
 from coterie.shell.handle import Run
 from coterie.shell.job import Job, may_run, new_id
 from coterie.shell.pausing import GRACE, PARK
@@ -111,6 +113,15 @@ class Stage(Watched):
         if self._alarm is not None:
             await self._alarm.close()
         await self.close()
+
+    @property
+    def groups(self) -> Groups:
+        """Who carries what groups of runs are told.
+
+        Raises:
+            BadInput: if nobody does.
+        """
+        return groups_of(self._engine, self.store, self.tenant)
 
     async def begin(
         self,

@@ -54,7 +54,9 @@ async def _one_by_one(machine: Machine, world: World, run: str) -> None:
     """Perform what a machine wants for as long as that is one thing at a time."""
     bursts, people = 0, world.ask is not None
     while (ask := machine.alone(people=people)) is not None:
-        machine.settle(await world.perform(ask, run))
+        machine.settle(settled := await world.perform(ask, run))
+        if world.given:
+            await world.given.journaled([settled])
         bursts += 1
         if bursts == BREATH:
             bursts = 0

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias
 from msgspec.msgpack import decode
 from msgspec.structs import replace
 
+from coterie.carriers import Groups
 from coterie.errors import (
     BadInput,
     ChildFailed,
@@ -28,16 +29,17 @@ from coterie.kernel.taint import AFTER
 from coterie.kernel.values import storable
 from coterie.models.find import find
 from coterie.ports import Memory, Model
+from coterie.shell.given import Given
 from coterie.shell.sayings import Sayings
 from coterie.tool import KEY, Tool
 from coterie.words.digest import encode
 from coterie.words.doubt import NO_RULES, Doubt, in_doubt
-from coterie.words.effect import Ask, Draw, Effect, Forget, Now, Recall, Remember, Sleep, Think, Use
+from coterie.words.effect import Ask, Draw, Effect, Forget, Now, Recall, Remember, Sleep, Take, Think, Use
 from coterie.words.event import Asked, Settled, Signalled
 from coterie.words.message import Message, ToolCall
 from coterie.words.permit import Permit
 from coterie.words.result import Result
-from coterie.words.start import Begin, Renew, Start, Tell
+from coterie.words.start import Begin, Group, Renew, Start, Tell
 from coterie.words.usage import NOTHING, ONE_REQUEST, ONE_TOOL_CALL
 
 Asker: TypeAlias = Callable[[str, Ask], Awaitable[Any]]
@@ -65,6 +67,10 @@ class Starter(Protocol):
         """Begin, once, what the run goes on as; its id."""
         ...
 
+    def groups(self) -> Groups:
+        """Who carries what groups of runs are told."""
+        ...
+
 
 def nothing(path: str) -> None:
     """Nobody wants to know."""
@@ -81,6 +87,7 @@ class World:
         "clock",
         "default",
         "doubts",
+        "given",
         "memory",
         "models",
         "random",
@@ -107,6 +114,8 @@ class World:
         self.clock = clock
         self.sayings: Sayings | None = None
         """Where models say what they are saying now; None while nobody watches."""
+        self.given = Given()
+        """What the run was given as a member of groups."""
         self.starter: Starter | None = None
         """Who begins other runs for this one."""
         self.rests: Callable[[str], None] = nothing
@@ -115,7 +124,9 @@ class World:
 
     def copy(self) -> World:
         """The same world, for another run."""
-        return copy.copy(self)
+        other = copy.copy(self)
+        other.given = Given()
+        return other
 
     def model(self, think: Think) -> Model:
         """Who answers `think`: the one named for it here, the agent's own, or the run's."""
@@ -184,8 +195,16 @@ class World:
 
     async def _tell(self, path: str, tell: Tell, run: str, doubt: float | None) -> Settled:
         said = {"body": storable(tell.body, path), "sender": run, "reply": tell.reply}
-        await self._starter().tell(tell.run, Signalled("message", tell.topic, said))
+        if isinstance(tell.run, Group):
+            await self._starter().groups().tell(tell.run.name, tell.topic, said, f"{run}:{path}")
+        else:
+            await self._starter().tell(tell.run, Signalled("message", tell.topic, said))
         return Settled(path)
+
+    async def _take(self, path: str, take: Take, run: str, doubt: float | None) -> Settled:
+        told = await self._starter().groups().take(take.group, take.topic)
+        self.given.keep(path, told)
+        return Settled(path, told.said)
 
     def _starter(self) -> Starter:
         if self.starter is None:
@@ -247,6 +266,7 @@ class World:
         Begin: _begin,
         Renew: _renew,
         Tell: _tell,
+        Take: _take,
     }
 
 

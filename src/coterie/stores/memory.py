@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import cached_property
 from itertools import islice
 
 from coterie.errors import Busy, Fenced
@@ -10,6 +11,7 @@ from coterie.kernel.story import closed, overview
 from coterie.ports import DUE, HANDED, Hear, Lease
 from coterie.stores.pruning import let_go, paged
 from coterie.stores.tally import MemoryTally
+from coterie.stores.told import SqliteGroups
 from coterie.wire.journal import Reader
 from coterie.wire.redaction import taken
 from coterie.words.event import Record, Signalled
@@ -29,6 +31,11 @@ class MemoryStore:
         self._wakes: dict[str, float] = {}
         self._pruned: list[Pruned] = []
         self.tally = MemoryTally()
+
+    @cached_property
+    def groups(self) -> SqliteGroups:
+        """What groups of runs are told, until the process ends."""
+        return SqliteGroups.in_memory()
 
     async def claim(self, run: str, /, hear: Hear | None = None) -> Lease:
         if run in self._held:

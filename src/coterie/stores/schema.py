@@ -7,7 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from coterie.errors import Corrupt, StoreUnavailable
+from coterie.errors import Corrupt, StoreError, StoreUnavailable
 
 VERSION = 5
 """The version of the tables, kept in `user_version`; a later one is refused."""
@@ -150,6 +150,17 @@ def told(path: Path) -> Generator[None]:
             ) from error
         advice = _ADVICE.get(code, "is the folder there and writable?")
         raise StoreUnavailable(f"the store {str(path)!r} failed: {error} ({code}); {advice}") from error
+
+
+def failed(error: BaseException, path: Path) -> StoreError:
+    """What went wrong, as an error that says which file."""
+    if not isinstance(error, (sqlite3.Error, OSError)):
+        return StoreError(f"the store {str(path)!r} failed: {error}")
+    try:
+        with told(path):
+            raise error
+    except StoreError as said:
+        return said
 
 
 _ADVICE = {

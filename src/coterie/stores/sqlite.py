@@ -46,8 +46,9 @@ from coterie.stores.leases import LEASE, Leases
 from coterie.stores.listing import page
 from coterie.stores.pruning import Pruner
 from coterie.stores.reading import Ends, Journals, tail_of
-from coterie.stores.schema import connect, told, transaction
+from coterie.stores.schema import connect, failed, told, transaction
 from coterie.stores.tally import SqliteTally
+from coterie.stores.told import SqliteGroups
 from coterie.stores.written import come
 from coterie.wire.export import Kept, kept
 from coterie.wire.journal import Reader
@@ -233,6 +234,11 @@ class SqliteStore:
         """What the runs of this file use up together."""
         return SqliteTally(self._db, self.path)
 
+    @cached_property
+    def groups(self) -> SqliteGroups:
+        """What groups of runs are told that use this file."""
+        return SqliteGroups(self._db, self.path)
+
     async def adopt(self, run: str, kept: Kept, /) -> None:
         """Keep a run as another store has kept it; nobody holds it then.
 
@@ -311,7 +317,7 @@ class SqliteStore:
         try:
             self._committer.commit(group, self._epochs)
         except (sqlite3.Error, OSError) as error:
-            return _said(error, self.path)
+            return failed(error, self.path)
         return None
 
     def _settle(self, group: Group, error: StoreError | None) -> None:
@@ -328,7 +334,7 @@ class SqliteStore:
     def _kept(self, group: Group, error: BaseException | None) -> None:
         """The disk has a group, or failed."""
         busy, self._busy = self._busy, None
-        self._settle(group, None if error is None else _said(error, self.path))
+        self._settle(group, None if error is None else failed(error, self.path))
         if self._group is not None:
             self._flush()
         if busy is not None and not busy.done():
@@ -386,14 +392,3 @@ class SqliteStore:
 
 def _misplaced(held: Held, record: Record) -> StoreError:
     return StoreError(f"run {held.run!r} has {held.seq} events; {record.seq} cannot come next")
-
-
-def _said(error: BaseException, path: Path) -> StoreError:
-    """What went wrong, as an error that says which file."""
-    if not isinstance(error, (sqlite3.Error, OSError)):
-        return StoreError(f"the store {str(path)!r} failed: {error}")
-    try:
-        with told(path):
-            raise error
-    except StoreError as said:
-        return said

@@ -2,6 +2,7 @@
 
 from coterie.testing.crash import crash_everywhere
 from coterie.testing.engines import EnginePromises
+from coterie.testing.groups import GroupPromises
 from coterie.testing.keepers import KeeperPromises
 from coterie.testing.knowledge import KnowledgePromises
 from coterie.testing.ledgers import LedgerPromises
@@ -16,6 +17,7 @@ from coterie.testing.tallies import TallyPromises
 __all__ = [
     "SILENT",
     "EnginePromises",
+    "GroupPromises",
     "KeeperPromises",
     "KnowledgePromises",
     "LedgerPromises",

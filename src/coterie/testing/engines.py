@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from functools import wraps
 from typing import Any, TypeVar
 
+from coterie.carriers import Carrying
 from coterie.ports import Engine, Surveyed, Work
 from coterie.words.cluster import Hand
 
@@ -164,6 +165,18 @@ class EnginePromises:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    @in_loop
+    async def test_what_a_group_is_told_is_given_to_one_member(self) -> None:
+        """Where an engine carries messages: on whatever host, and to another if the first is silent."""
+        desk, silent, hand = self.another(), self.another(), self.another()
+        if not (isinstance(desk, Carrying) and isinstance(silent, Carrying) and isinstance(hand, Carrying)):
+            return
+        await desk.groups_of("t").tell("g", "topic", "hello", "r:1")
+        async with asyncio.timeout(PATIENCE):
+            given = [await one.groups_of("t").take("g", "topic") for one in (silent, hand)]
+        await given[1].done()
+        assert [told.said for told in given] == ["hello", "hello"]
 
     @in_loop
     async def test_a_survey_says_what_waits_and_who_works(self) -> None:

@@ -183,11 +183,31 @@ class Send(Effect[None], frozen=True):
 class Hear(Effect[Any], frozen=True):
     """Wait for the most urgent, then oldest, message on a topic; each is heard once.
 
-    With `outside` the message may come from outside the run, so waiting is not being stuck.
+    With `outside` the message may come from outside the run, so waiting is not being stuck. With a `group` it is one
+    that runs tell that group, of which this run is a member now: `Take` says what is promised.
     """
 
     topic: str
     outside: bool = False
+    group: str = ""
+
+    def __await__(self) -> Generator[Effect[Any], Any, Any]:
+        return (yield Take(self.topic, self.group) if self.group else self)
+
+
+class Take(Effect[Any], frozen=True):
+    """Wait for the next message that runs tell a `group` on a topic; what a `Hear` with a group asks of the world.
+
+    Of all runs that wait for it, on whatever hosts, one is given each message. It is in the journal of that run before
+    anybody hears it. If the run dies before that, or nobody in it waits any more, another is given the message.
+    """
+
+    kind: ClassVar[str] = "take"
+    topic: str
+    group: str
+
+    def request(self) -> tuple[Any, ...]:
+        return (self.topic, self.group)
 
 
 class Inbox(Effect[None], frozen=True):

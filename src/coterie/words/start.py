@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any, ClassVar
 
+from msgspec import Struct
+
 from coterie.words.effect import Effect
 from coterie.words.grant import Grant
 from coterie.words.limits import Limits
@@ -118,18 +120,26 @@ class Over(Effect[Any], frozen=True):
     task: Any = ""
 
 
+class Group(Struct, frozen=True):
+    """Several runs under one name: of those that `Hear(topic, group=name)`, one gets each message it is told."""
+
+    name: str
+
+
 class Tell(Effect[Any], frozen=True):
     """Send a message on a topic of another run, wherever that is performed; it is in its journal before it is heard.
 
     It is told at least once: a crash of the sender at that very moment may tell it twice. What is sent carries
     `sender`, the run that sends, and where an answer is expected `reply`, the topic there that it is to be told on.
+    Told to a `Group`, it waits for a member of that for as long as it takes.
     """
 
     kind: ClassVar[str] = "tell"
-    run: str
+    run: str | Group
     topic: str
     body: Any = None
     reply: str = ""
 
     def request(self) -> tuple[Any, ...]:
-        return (self.run, self.topic, self.body, self.reply)
+        whom = self.run if isinstance(self.run, str) else ("group", self.run.name)
+        return (whom, self.topic, self.body, self.reply)
