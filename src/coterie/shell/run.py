@@ -371,5 +371,10 @@ async def journal(store: Store, id: str) -> list[Record]:
     """
     records = await store.read(id)
     if not records:
-        raise UnknownRun(f"no run {id!r} in this store; `coterie runs` lists them")
+        raise unknown(id)
     return records
+
+
+def unknown(id: str) -> UnknownRun:
+    """The error of who asks for a run that is not there."""
+    return UnknownRun(f"no run {id!r} in this store; `coterie runs` lists them")

@@ -1,7 +1,7 @@
 """Watching runs: whoever performs them, each record once and in order, to the end.
 
 Who watches a run gets its journal and then what is appended to it, by number, each record once. What another process
-performs is read from the store, again and again.
+performs is read from the store, again and again: what is new, if the store can tell (`growing.Growing`).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from msgspec.structs import replace
 
+from coterie.growing import Growing
 from coterie.kernel.inquiries import questions
 from coterie.kernel.replay import counted
 from coterie.kernel.story import ENDED, closed, result, state
@@ -25,6 +26,40 @@ from coterie.words.which import ALL, Which
 
 SOON = 0.02
 """Seconds between the first two; each that finds nothing doubles them."""
+
+
+class Journal:
+    """The journal of a run that another process performs, as far as it was read; no record is read twice."""
+
+    def __init__(self, store: Store, run: str, known: Sequence[Record] | None) -> None:
+        self.records = list(known or ())
+        self._store = store
+        self._run = run
+        self._new = bool(known)
+        self._growth = store.growth(run) if isinstance(store, Growing) else None
+
+    def known(self, records: Sequence[Record]) -> None:
+        """Take what this process knows of the journal, because it has written it."""
+        if len(records) > len(self.records):
+            self.records = list(records)
+
+    async def grew(self) -> bool:
+        """Whether there is more than at the last look.
+
+        Raises:
+            UnknownRun: if there is no such run.
+        """
+        if self._new:
+            self._new = False
+            return True
+        before = len(self.records)
+        if self._growth is None:
+            self.known(await shell.journal(self._store, self._run))
+        else:
+            self.records += [one for one in await self._growth.more() if one.seq >= len(self.records)]
+        if not self.records:
+            raise shell.unknown(self._run)
+        return len(self.records) > before
 
 
 class Watched:
@@ -97,7 +132,7 @@ class Watched:
         Raises:
             UnknownRun: if the store has no such run.
         """
-        pause = SOON
+        journal, pause = Journal(self.store, id, known), SOON
         while True:
             run = self._live(id)
             if run is not None:
@@ -105,17 +140,21 @@ class Watched:
                     after = max([after, *(seen.seq for seen in batch if isinstance(seen, Record))])
                     yield batch
                 await asyncio.sleep(0)  # whoever performed it takes it off the list
-                known = run.records
-            records = known or await self.journal(id)
-            known = None
-            if len(records) > after + 1:
-                yield [*records[after + 1 :]]
-                after, pause = len(records) - 1, SOON
-            if closed(records) is not None or (not on and state(records) in ("waiting", "paused")):
+                journal.known(run.records)
+            elif await journal.grew():
+                pause = SOON
+            records = journal.records
+            if new := records[after + 1 :]:
+                yield [*new]
+                after = len(records) - 1
+            if closed(records) is not None:
                 return
-            if self._live(id) is None:
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, LOOK)
+            if new or self._live(id) is not None:
+                continue  # more may have come meanwhile
+            if not on and state(records) in ("waiting", "paused"):
+                return
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LOOK)
 
     async def newest(self, id: str) -> str:
         """What a run is called now: it may have gone on as another, and that as a third."""

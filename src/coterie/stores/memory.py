@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 
@@ -76,6 +76,10 @@ class MemoryStore:
     async def read(self, run: str, /) -> list[Record]:
         return list(self._runs.get(run, ()))
 
+    def growth(self, run: str, /) -> MemoryGrowth:
+        """The journal of a run as it grows."""
+        return MemoryGrowth(self._runs, run)
+
     async def signal(self, run: str, signal: Signalled, /) -> None:
         hear = self._held.get(run)
         if hear is not None:
@@ -132,6 +136,20 @@ class MemoryStore:
 
 def _nowhere(_: bytes) -> None:
     """There are no contents outside of pages."""
+
+
+class MemoryGrowth:
+    """One journal as it grows."""
+
+    def __init__(self, runs: Mapping[str, list[Record]], run: str) -> None:
+        self._runs = runs
+        self._run = run
+        self._seq = 0
+
+    async def more(self) -> list[Record]:
+        found = self._runs.get(self._run, [])[self._seq :]
+        self._seq += len(found)
+        return found
 
 
 class NullStore(MemoryStore):

@@ -35,7 +35,7 @@ from coterie.stores.links import Connection, Links
 from coterie.stores.pgleases import Leases
 from coterie.stores.pgsignals import Signals
 from coterie.stores.pruning_rows import RowPruner
-from coterie.stores.rows import Listing, Rows, fetched
+from coterie.stores.rows import Listing, Rows, RowsGrowth, fetched
 from coterie.wire.export import Kept
 from coterie.wire.journal import Reader
 from coterie.wire.redaction import taken
@@ -113,6 +113,17 @@ class PostgresStore:
         async with self._links.told() as db:
             key = await Rows(db, self.tenant).key(run)
             return [] if key is None else await Rows(db, self.tenant).records(key)
+
+    def growth(self, run: str, /) -> RowsGrowth:
+        """The journal of a run as it grows, whoever writes it."""
+        return RowsGrowth(self._looking, self.tenant, run)
+
+    @asynccontextmanager
+    async def _looking(self) -> AsyncGenerator[Connection]:
+        """The connection to read by, when what was appended here is written."""
+        await self._commits.flushed()
+        async with self._links.told() as db:
+            yield db
 
     async def signal(self, run: str, signal: Signalled, /) -> None:
         await self._signals.say(run, signal)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from coterie.errors import Corrupt
+from coterie.stores.schema import told
 from coterie.wire.chain import broken
 from coterie.wire.journal import Reader
 from coterie.wire.pack import Page, pages_of, runs_in
@@ -188,3 +191,55 @@ class Journals:
     def _checked(self, name: bytes) -> bytes | None:
         body = self.blob(name)
         return body if body is not None and digest(body) == name else None
+
+
+class SqliteGrowth:
+    """One journal as it grows: at each look the packs are read that were written since the last one.
+
+    `rows` is how many were read by now. `flushed` has what this process appended be written.
+    """
+
+    def __init__(
+        self, db: sqlite3.Connection, file: Path, run: str, flushed: Callable[[], Awaitable[None]]
+    ) -> None:
+        self.rows = 0
+        self._db = db
+        self._file = file
+        self._run = run
+        self._flushed = flushed
+        self._reader = Reader(Journals(db, str(file)).blob)
+        self._key: int | None = None
+        self._looked = self._seq = 0
+
+    async def more(self) -> list[Record]:
+        await self._flushed()
+        with told(self._file):
+            pages = [page for page in self._pages() if page.seq >= self._seq]
+            found: list[Record] = []
+            for page in pages:
+                if page.seq != self._seq + len(found):
+                    raise Corrupt(f"events {self._seq + len(found)} to {page.seq - 1} are missing")
+                found += self._reader.page(page.seq, page.body, page.contents)
+        self._seq += len(found)
+        return found
+
+    def _pages(self) -> list[Page]:
+        """The pages of the run in packs that were not looked at yet; at the first look, all of them."""
+        last = newest(self._db)
+        if self._key is None:
+            pages = self._all()
+            self.rows += len(pages)
+        else:
+            query = "select places, body from packs where id > ? and id <= ? order by id"
+            packs = self._db.execute(query, (self._looked, last)).fetchall()
+            self.rows += len(packs)
+            pages = [page for places, body in packs for page in pages_of(self._key, places, body)]
+        self._looked = last
+        return pages
+
+    def _all(self) -> list[Page]:
+        row = self._db.execute("select id from runs where name = ?", (self._run,)).fetchone()
+        if row is None:
+            return []
+        self._key = int(row[0])
+        return Journals(self._db, str(self._file)).pages(self._key, tail_of(self._db, self._key))

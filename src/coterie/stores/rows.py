@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import psycopg
 from psycopg.rows import TupleRow
 
 from coterie.errors import Busy, Corrupt
+from coterie.stores.links import Connection
 from coterie.stores.listing import row, settled, standing, unpacked
 from coterie.wire.chain import broken
 from coterie.wire.export import Kept, kept
@@ -58,11 +61,11 @@ class Rows:
         row = await cursor.fetchone()
         return None if row is None else row[0]
 
-    async def pages(self, key: int) -> list[Page]:
-        """The pages of a run, the oldest first."""
+    async def pages(self, key: int, after: int = -1) -> list[Page]:
+        """The pages of a run whose first event is numbered above `after`, the oldest first."""
         cursor = await self._db.execute(
-            "select seq, count, hash, body, contents from pages where run = %s order by seq",
-            (key,),
+            "select seq, count, hash, body, contents from pages where run = %s and seq > %s order by seq",
+            (key, after),
             binary=True,
         )
         rows = await cursor.fetchall()
@@ -76,11 +79,18 @@ class Rows:
         Raises:
             Corrupt: if a page is missing, or cannot be read.
         """
-        reader = reader or Reader(fetched)
+        return await self.read(reader or Reader(fetched), await self.pages(key) if pages is None else pages)
+
+    async def read(self, reader: Reader, pages: Sequence[Page], seq: int = 0) -> list[Record]:
+        """What happened by some pages, the first of which begins with event `seq`.
+
+        Raises:
+            Corrupt: if a page is missing, or cannot be read.
+        """
         records: list[Record] = []
-        for page in await self.pages(key) if pages is None else pages:
-            if page.seq != len(records):
-                raise Corrupt(f"events {len(records)} to {page.seq - 1} are missing")
+        for page in pages:
+            if page.seq != seq + len(records):
+                raise Corrupt(f"events {seq + len(records)} to {page.seq - 1} are missing")
             while True:
                 try:
                     records += reader.page(page.seq, page.body, page.contents)
@@ -173,6 +183,35 @@ class Rows:
         except Corrupt as error:
             return [f"run {run!r}: {error.message}"]
         return []
+
+
+class RowsGrowth:
+    """One journal as it grows: at each look the pages are read that were written since the last one.
+
+    `rows` is how many were read by now. `told` gives a connection, when what this process appended is written.
+    """
+
+    def __init__(
+        self, told: Callable[[], AbstractAsyncContextManager[Connection]], tenant: str, run: str
+    ) -> None:
+        self.rows = 0
+        self._told = told
+        self._tenant = tenant
+        self._run = run
+        self._reader = Reader(fetched)
+        self._key: int | None = None
+        self._seq = 0
+
+    async def more(self) -> list[Record]:
+        async with self._told() as db:
+            rows = Rows(db, self._tenant)
+            if self._key is None:
+                self._key = await rows.key(self._run)
+            pages = [] if self._key is None else await rows.pages(self._key, self._seq - 1)
+            self.rows += len(pages)
+            found = await rows.read(self._reader, pages, self._seq)
+        self._seq += len(found)
+        return found
 
 
 class Listing:

@@ -45,7 +45,7 @@ from coterie.stores.held import Held
 from coterie.stores.leases import LEASE, Leases
 from coterie.stores.listing import page
 from coterie.stores.pruning import Pruner
-from coterie.stores.reading import Ends, Journals, tail_of
+from coterie.stores.reading import Ends, Journals, SqliteGrowth, tail_of
 from coterie.stores.schema import connect, failed, told, transaction
 from coterie.stores.tally import SqliteTally
 from coterie.stores.told import SqliteGroups
@@ -151,6 +151,10 @@ class SqliteStore:
         with told(self.path):
             row = self._db.execute("select id from runs where name = ?", (run,)).fetchone()
             return [] if row is None else self._read(self._journals(), row[0], self._tail(run, row[0]))
+
+    def growth(self, run: str, /) -> SqliteGrowth:
+        """The journal of a run as it grows, whoever writes it."""
+        return SqliteGrowth(self._db, self.path, run, self._flushed)
 
     async def signal(self, run: str, signal: Signalled, /) -> None:
         body = encode([signal.kind, signal.about, signal.value])
