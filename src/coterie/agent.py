@@ -121,19 +121,18 @@ class Agent(Actor):
         return tuple(member for tool in self.tools.values() for member in tool.members)
 
     async def play(self, task: Task, /) -> Message:
-        thread, brief, lens = conversation(task), self.brief, self.lens
-        box = Toolbox(self.name, self.tools)
-        if self.tools:
-            every = tuple(self.tools.values())
-            kept = await Granted(every)
-            if len(kept) < len(every):
+        thread, brief, lens, tools = conversation(task), self.brief, self.lens, self.tools
+        if tools:
+            kept = await Granted(tuple(tools.values()))
+            if len(kept) < len(tools):
+                tools = {one.name: one for one in kept}
                 brief = replace(brief, tools=tuple(one.spec for one in kept))
                 lens = None if lens is None else replace(lens, brief=brief)
-                box = Toolbox(self.name, {one.name: one for one in kept})
         if self.memory is not None:
             thread = await self.memory.before(thread, task)
         model = (self.model_name, self.model)
         window = None if lens is None else Window(lens, task, len(thread), model)
+        box: Toolbox | None = None
         mends = 0
         for _ in range(self.turns):
             prompt = thread
@@ -141,6 +140,7 @@ class Agent(Actor):
                 brief, prompt = await window.show(thread)
             reply = await Think(self.name, self.model_name, brief, prompt, self.model)
             if reply.calls:
+                box = box or Toolbox(self.name, tools)
                 reread = None if window is None else partial(window.reread, thread=thread)
                 thread = thread.add(reply, *await box.answers(reply.calls, reread))
                 continue

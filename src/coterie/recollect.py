@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from msgspec import Struct
@@ -10,7 +10,7 @@ from msgspec import Struct
 from coterie.kernel.values import to_plain
 from coterie.recall import recall, remember, told
 from coterie.tool import Tool
-from coterie.words.grant import Grant
+from coterie.words.effect import Use
 from coterie.words.message import Message
 from coterie.words.task import Task
 from coterie.words.thread import Thread
@@ -76,8 +76,9 @@ class MemoryTool(Tool):
     def __init__(self, play: Callable[..., Awaitable[Any]]) -> None:
         super().__init__(play, idempotent=True, trusted=True, tags=("memory",))
 
-    def using(self, arguments: dict[str, Any], grant: Grant) -> Awaitable[Any]:
-        made: Awaitable[Any] = self.function(**self.checked(arguments))
+    def using(self, use: Use, tools: Iterable[str]) -> Awaitable[Any]:
+        typed = self.checked(use.arguments) if use.typed is None else use.typed
+        made: Awaitable[Any] = self.function(**typed)
         return made
 
 

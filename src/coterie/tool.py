@@ -17,7 +17,6 @@ from coterie.typed import foreign_value, schema_of
 from coterie.words.brief import ToolSpec
 from coterie.words.doubt import DOUBTS, Doubt
 from coterie.words.effect import Use
-from coterie.words.grant import Grant
 
 TIMEOUT = 300.0
 """Seconds a tool may take unless it says otherwise."""
@@ -177,9 +176,9 @@ class Tool:
             raise BadInput(f"tool {self.name!r}: the argument {twice[0]!r} was given twice")
         return named | dict(kwargs)
 
-    def using(self, arguments: dict[str, Any], grant: Grant) -> Awaitable[Any]:
-        """What a play awaits to have the tool used. `grant` is what its user may hand on."""
-        return Use(self.name, arguments, self)
+    def using(self, use: Use, tools: Iterable[str]) -> Awaitable[Any]:
+        """What a play awaits to have the tool used. `tools` are those that its user may hand on."""
+        return use
 
     def told(self, value: Any) -> str:
         """A result as a model reads it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any, TypeAlias
 
 import msgspec
@@ -15,12 +14,13 @@ from coterie.errors import BadOutput, EffectFailed
 from coterie.kernel.taint import Sources, merged, source_of
 from coterie.tool import Tool
 from coterie.words.digest import digest
-from coterie.words.effect import REPEATS, Mark
-from coterie.words.grant import Grant, exactly
+from coterie.words.effect import REPEATS, Mark, Use
 from coterie.words.message import Message, ToolCall
 
 Reread: TypeAlias = Callable[[ToolCall], str]
 """What a model gets that asks for something that was left out of its prompt."""
+Found: TypeAlias = "dict[str, Any] | str"
+"""The arguments of a call as its tool takes them, or what is wrong with the call."""
 
 _NO_NAMES: frozenset[str] = frozenset()
 
@@ -31,12 +31,11 @@ class Toolbox:
     Arguments that do not fit go back to the model once, with the validator's message.
     """
 
-    __slots__ = ("_agent", "_bad", "_grant", "_rounds", "_tools", "_unmarked")
+    __slots__ = ("_agent", "_bad", "_rounds", "_tools", "_unmarked")
 
     def __init__(self, agent: str, tools: Mapping[str, Tool]) -> None:
         self._agent = agent
         self._tools = tools
-        self._grant = _all_of(tuple(tools))
         self._bad = _NO_NAMES
         self._rounds = 0
         self._unmarked: list[tuple[Sequence[ToolCall], list[Message]]] = []
@@ -49,12 +48,12 @@ class Toolbox:
         Raises:
             BadOutput: if arguments are bad that were bad the time before.
         """
-        problems = self._problems(calls, reread is not None)
+        checked = self._checked(calls, reread is not None)
         if len(calls) == 1:
-            answers = [await self._answer(calls[0], problems[0], reread)]
+            answers = [await self._answer(calls[0], checked[0], reread)]
         else:
-            both = zip(calls, problems, strict=True)
-            answers = await gather(*(self._answer(call, why, reread) for call, why in both))
+            both = zip(calls, checked, strict=True)
+            answers = await gather(*(self._answer(call, found, reread) for call, found in both))
         self._rounds += 1
         self._unmarked.append((calls, answers))
         if self._rounds >= REPEATS:  # fewer cannot repeat themselves so often
@@ -63,49 +62,49 @@ class Toolbox:
             self._unmarked.clear()
         return answers
 
-    def _problems(self, calls: Sequence[ToolCall], rereads: bool) -> list[str]:
-        """What is wrong with each of `calls`, before any of them is made; empty where nothing is."""
-        problems = ["" if rereads and call.name == REREAD.name else self._problem(call) for call in calls]
+    def _checked(self, calls: Sequence[ToolCall], rereads: bool) -> list[Found]:
+        """Each of `calls`, looked at before any of them is made."""
+        checked = [{} if rereads and call.name == REREAD.name else self._found(call) for call in calls]
         self._bad = _NO_NAMES
-        if any(problems):
-            both = zip(calls, problems, strict=True)
-            self._bad = frozenset(call.name for call, why in both if why and call.name in self._tools)
-        return problems
+        if str in map(type, checked):
+            both = zip(calls, checked, strict=True)
+            wrong = {call.name for call, found in both if isinstance(found, str)}
+            self._bad = frozenset(wrong & self._tools.keys())
+        return checked
 
-    def _problem(self, call: ToolCall) -> str:
-        found = self._tools.get(call.name)
-        if found is None:
+    def _found(self, call: ToolCall) -> Found:
+        tool = self._tools.get(call.name)
+        if tool is None:
             return f"no tool {call.name!r}; there are {sorted(self._tools)}"
         try:
-            found.checked(call.arguments)
+            return tool.checked(call.arguments)
         except ValueError as error:
             if call.name not in self._bad:
                 return f"bad arguments: {error}"
             message = f"agent {self._agent!r}: the arguments for {call.name!r} were bad twice: {error}"
             raise BadOutput(message, raw=msgspec.json.encode(call.arguments).decode()) from error
-        return ""
 
-    async def _answer(self, call: ToolCall, problem: str, reread: Reread | None) -> Message:
+    async def _answer(self, call: ToolCall, found: Found, reread: Reread | None) -> Message:
         """What one tool call came to: its result, or what is wrong with the call."""
         if reread is not None and call.name == REREAD.name:
             return _message(call, reread(call))
-        if problem:
-            return _message(call, f"error: {problem}")
-        found = self._tools[call.name]
-        arguments = call.arguments
+        if isinstance(found, str):
+            return _message(call, f"error: {found}")
+        tool = self._tools[call.name]
+        use = Use(tool.name, call.arguments, tool, found)
         try:
-            if found.needs_approval or found.sensitive:
-                arguments = await cleared(found, arguments)
-            value = await found.using(arguments, self._grant)
+            if tool.needs_approval or tool.sensitive:
+                use = await _cleared(use, tool)
+            value = await tool.using(use, self._tools)
         except EffectFailed as error:
-            return _message(call, f"error: {error.message}", taint=source_of(found, arguments))
-        return _message(call, found.told(value), value, taint=source_of(found, arguments))
+            return _message(call, f"error: {error.message}", taint=source_of(tool, use.arguments))
+        return _message(call, tool.told(value), value, taint=source_of(tool, use.arguments))
 
 
-@lru_cache(maxsize=1024)
-def _all_of(tools: tuple[str, ...]) -> Grant:
-    """The grant of tools by name; an agent asks for the same one at every task."""
-    return Grant(tuple(map(exactly, tools)))
+async def _cleared(use: Use, tool: Tool) -> Use:
+    """The use that a person allows, if one has to be asked: perhaps with other arguments."""
+    arguments = await cleared(tool, use.arguments)
+    return use if arguments is use.arguments else Use(tool.name, arguments, tool)
 
 
 def _state(calls: Sequence[ToolCall], answers: Sequence[Message]) -> str:

@@ -32,9 +32,9 @@ from coterie.kernel.frames import Call, Frame, Playable, Strand, narrow, open_fr
 from coterie.kernel.grants import check, granted
 from coterie.kernel.joins import Join
 from coterie.kernel.shared import PARKED, SETTLES, Shared
-from coterie.kernel.stuck import deadlock, foreign, not_a_message
+from coterie.kernel.stuck import deadlock, effect_of, not_a_message
 from coterie.kernel.taint import MEMORIES, Sources, read, tainted, using
-from coterie.words.effect import Ask, Effect, Granted, Sleep, Think, Use
+from coterie.words.effect import Ask, Draw, Effect, Granted, Now, Sleep, Think, Use
 from coterie.words.event import Asked, Noted, Settled
 from coterie.words.grant import Grant
 from coterie.words.limits import DEFAULT, Limits
@@ -75,7 +75,8 @@ class Machine:
         name = actor.name
         self.budget = Budget(limits, name)
         self.root = Frame(name, None, Call(actor, task, grant), self.budget.root)
-        self.root.read(tainted(task))
+        if (taint := tainted(task)) is not task.taint:
+            self.root.read(taint)
         if noting:
             self.note(name, "entered", task.text[:80])
         self._top = Strand(self.begin(actor, task), self.root)
@@ -95,10 +96,7 @@ class Machine:
     def wants(self) -> list[Asked]:
         """Effects asked for since the last call, oldest first, that somebody still waits for."""
         asked, self._asked = self._asked, []
-        if not self._dropped:
-            return asked
-        parked = self.parked
-        return [ask for ask in asked if ask.path in parked]
+        return [ask for ask in asked if ask.path in self.parked] if self._dropped else asked
 
     def alone(self, *, people: bool = True) -> Asked | None:
         """The effect that the run waits for, if it is the only one and nothing else could move it; now it is begun.
@@ -176,8 +174,7 @@ class Machine:
         self.concluding = True
         keep(self.root, error)
         self.budget.root.open_up()
-        said = conclusion(self.root, self._last, str(error))
-        self._top = Strand(said, self.root)
+        self._top = Strand(conclusion(self.root, self._last, str(error)), self.root)
         self._ready.append((self._top, None, None))
         return True
 
@@ -213,7 +210,7 @@ class Machine:
                 try:
                     settle = settles.get(wait.__class__)
                     value = (
-                        handlers.get(wait.__class__, Machine.ask)(self, strand, wait)
+                        handlers.get(wait.__class__, Machine._unknown)(self, strand, wait)
                         if settle is None
                         else settle(self._shared or self.shared, strand, wait)
                     )
@@ -324,31 +321,32 @@ class Machine:
 
     # Handlers: each takes an awaited thing and gives its value at once, or PARKED.
 
-    def ask(self, strand: Strand, effect: Any) -> Any:
-        """Have a strand wait for an effect of the world."""
-        if not issubclass(effect.__class__, Effect):
-            raise foreign(strand.frame, effect)
-        path = strand.wait = strand.frame.effect(effect.step)
+    def _unknown(self, strand: Strand, thing: Any) -> Any:
+        return self.ask(strand, effect_of(strand.frame, thing))
+
+    def ask(self, strand: Strand, effect: Effect[Any], called: str = "") -> Any:
+        """Have a strand wait for an effect of the world: a step called after its kind, or as is said here."""
+        path = strand.wait = strand.frame.effect(called or effect.kind)
         self.parked[path] = strand
         self._asked.append(Asked(path, effect))
         return PARKED
 
     def _use(self, strand: Strand, use: Use) -> Any:
         if (grant := strand.frame.grant) is not None and (why := check(grant, use)):
-            path = strand.frame.effect(use.step)
+            path = strand.frame.effect(use.tool)
             self.note(path, "refused", why)
             raise NotGranted(why, path=path)
-        self._spend(strand, use, not getattr(use.by, "idempotent", False))
+        self._spend(strand, use, use.tool, not getattr(use.by, "idempotent", False))
         using(strand, use, self.suspects)
         return PARKED
 
     def _think(self, strand: Strand, think: Think) -> Any:
         if not (acts := think.acts):
             self._last = think
-        return self._spend(strand, think, acts)
+        return self._spend(strand, think, think.kind, acts)
 
-    def _spend(self, strand: Strand, effect: Think | Use, acts: bool) -> Any:
-        self.ask(strand, effect)
+    def _spend(self, strand: Strand, effect: Think | Use, called: str, acts: bool) -> Any:
+        self.ask(strand, effect, called)
         if (refusal := self.budget.take(strand, strand.wait, effect)) is not None:
             self.note(strand.wait, "refused", refusal.why)
         elif acts and not strand.frame.acted:
@@ -394,7 +392,8 @@ class Machine:
         Think: _think,
         Use: _use,
         Granted: granted,
+        **dict.fromkeys((Ask, Sleep, Now, Draw), ask),
         **MEMORIES,
         **CHILDREN,
     }
-    """What is handled in a way of its own; all else is asked of the world."""
+    """What is handled how; an effect of no known kind is asked of the world."""

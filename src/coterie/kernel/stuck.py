@@ -6,7 +6,7 @@ from typing import Any
 
 from coterie.errors import Deadlock, ForeignAwait, NoProgress, PlayError
 from coterie.kernel.frames import Frame, Strand
-from coterie.words.effect import Claim, Hear, Mark, Send, Watch
+from coterie.words.effect import Claim, Effect, Hear, Mark, Send, Watch
 
 
 def deadlock(top: Strand) -> Deadlock:
@@ -53,10 +53,17 @@ def repeated(frame: Frame, mark: Mark) -> None:
     raise NoProgress(f"the same state {mark.limit} times: {cycle}", path=frame.path)
 
 
-def foreign(frame: Frame, thing: Any) -> ForeignAwait:
-    """The error for awaiting what is not an effect."""
+def effect_of(frame: Frame, thing: Any) -> Effect[Any]:
+    """What a play awaits, if it is an effect.
+
+    Raises:
+        ForeignAwait: if it is not.
+    """
+    if issubclass(thing.__class__, Effect):
+        effect: Effect[Any] = thing
+        return effect
     kind = f"{type(thing).__module__}.{type(thing).__qualname__}"
-    return ForeignAwait(
+    raise ForeignAwait(
         f"awaited {kind}, which is not an effect. In a play, write Sleep for asyncio.sleep, gather() for "
         "asyncio.gather, within() for asyncio.timeout, and await do(function, ...) for anything else",
         path=frame.path,

@@ -70,10 +70,10 @@ class Reader(Protocol):
 
 def merged(one: Sources, other: Sources) -> Sources:
     """Both, each once, in the order in which they came; where there are too many, no more come in."""
-    if not other or one == other or full(one):
-        return one
     if not one:
         return other
+    if not other or one == other or full(one):
+        return one
     both = tuple(dict.fromkeys((*one, *other)))
     return both if len(both) <= MOST else (*[source for source in both if source != MORE][:MOST], MORE)
 
@@ -125,8 +125,7 @@ def read(strand: Reader, settled: Settled, suspects: dict[str, Sources]) -> Any:
         strand.brings = ()
         if brings is not frame.taint:
             frame.read(brought(brings, settled))
-    value = settled.value
-    return labelled(value, frame.taint) if isinstance(value, Message) else value
+    return labelled(settled.value, frame.taint)
 
 
 def tainted(task: Task) -> Sources:
@@ -151,7 +150,7 @@ def told(sources: Sources) -> str:
 
 def labelled(value: Any, taint: Sources) -> Any:
     """A message with the taint of whoever said it; all else as it is."""
-    if not isinstance(value, Message) or not taint or value.taint == taint:
+    if not taint or not isinstance(value, Message) or value.taint == taint:
         return value
     return replace(value, taint=merged(value.taint, taint))
 

@@ -11,7 +11,8 @@ from coterie.words.digest import encode, plain
 
 LARGEST = 16 * 1024 * 1024
 """Bytes that one value may have in a journal."""
-_ATOMS = {type(None), bool, int, float, str}
+ATOMS = {type(None), bool, int, float, str}
+"""The types of values that are their own JSON shape."""
 _REFUSALS = (NotImplementedError, TypeError, ValueError, OverflowError, RecursionError)
 
 
@@ -21,7 +22,7 @@ def to_plain(value: Any) -> Any:
     Raises:
         TypeError: if a part of it has none.
     """
-    if type(value) in _ATOMS:
+    if type(value) in ATOMS:
         return value
     try:
         return msgspec.to_builtins(value, enc_hook=plain, str_keys=True)
@@ -36,7 +37,7 @@ def storable(value: Any, path: str) -> Any:
         Unstorable: if it has none, or is larger than `LARGEST`; the message says what, and where in it.
     """
     kind = value.__class__
-    if kind in _ATOMS and (kind is not str or len(value) <= LARGEST // 4):
+    if kind in ATOMS and (kind is not str or len(value) <= LARGEST // 4):
         return value
     try:
         shape = to_plain(value)

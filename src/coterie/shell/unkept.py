@@ -8,6 +8,7 @@ where several are under way.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from coterie.actor import Actor
 from coterie.kernel.machine import Machine
@@ -26,28 +27,27 @@ from coterie.words.task import Task
 
 async def unkept(actor: Actor, task: Task, world: World, id: str, limits: Limits) -> Result:
     """Perform `actor` on `task` to its end, or until only people can move it."""
-
-    def job() -> Job:
-        made = Job(
-            actor, task, world, MemoryStore(), id
-        )  # children have journals: they are runs of their own
-        made.limits = limits
-        return made
-
-    nested = world.starter = Nested(job)
-    result = await _performed(actor, task, world, id, limits)
+    nested = world.starter = Nested(partial(_job, actor, task, world, id, limits))
+    machine = Machine(actor, plain(task, actor.name), noting=False, limits=limits)
+    try:
+        if limits.seconds is None:
+            await _one_by_one(machine, world, id)
+        if machine.done:
+            result = result_of(id, ended(machine))
+        else:
+            result = await Runner(machine, world, None, Lease(id, 0), 0).finish([])
+    finally:
+        world.starter = None  # it knows the world: no circle is left for the garbage collector
     if result.status == "renewed" and nested.next is not None:
         return await nested.next.perform()
     return result
 
 
-async def _performed(actor: Actor, task: Task, world: World, id: str, limits: Limits) -> Result:
-    machine = Machine(actor, plain(task, actor.name), noting=False, limits=limits)
-    if limits.seconds is None:
-        await _one_by_one(machine, world, id)
-        if machine.done:
-            return result_of(id, ended(machine))
-    return await Runner(machine, world, None, Lease(id, 0), 0).finish([])
+def _job(actor: Actor, task: Task, world: World, id: str, limits: Limits) -> Job:
+    """The job of the run, for its children: they have journals, for they are runs of their own."""
+    job = Job(actor, task, world, MemoryStore(), id)
+    job.limits = limits
+    return job
 
 
 async def _one_by_one(machine: Machine, world: World, run: str) -> None:

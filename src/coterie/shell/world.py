@@ -26,7 +26,7 @@ from coterie.errors import (
     failure_of,
 )
 from coterie.kernel.taint import AFTER
-from coterie.kernel.values import storable
+from coterie.kernel.values import ATOMS, storable
 from coterie.models.find import find
 from coterie.ports import Memory, Model
 from coterie.shell.given import Given
@@ -167,16 +167,18 @@ class World:
         if usage is NOTHING:
             usage = ONE_REQUEST
             message = replace(message, usage=usage)
-        if message.calls:
+        if not all(map(_is_plain, message.calls)):
             message = replace(message, calls=tuple(map(_as_kept, message.calls)))
         return Settled(path, message, None, usage)
 
     async def _use(self, path: str, use: Use, run: str, doubt: float | None) -> Settled:
-        tool, arguments = use.by, use.arguments
-        if isinstance(tool, Tool):
-            args, kwargs = (), tool.taken(arguments)
-        else:
-            args, kwargs = arguments["args"], arguments.get("kwargs", _NO_KEYWORDS)
+        tool, arguments, kwargs = use.by, use.arguments, use.typed
+        args: Sequence[Any] = ()
+        if kwargs is None:
+            if isinstance(tool, Tool):
+                kwargs = tool.taken(arguments)
+            else:
+                args, kwargs = arguments["args"], arguments.get("kwargs", _NO_KEYWORDS)
         if tool.takes_key:
             kwargs = {**kwargs, KEY: f"{run}:{path}"}
         if doubt is not None and in_doubt(use, self.doubts) != "retry":
@@ -270,13 +272,18 @@ class World:
     }
 
 
+def _is_plain(call: ToolCall) -> bool:
+    """Whether a call has so little to say that a journal gives it back as it is."""
+    arguments = call.arguments
+    return not arguments or (len(arguments) == 1 and next(iter(arguments.values())).__class__ in ATOMS)
+
+
 def _as_kept(call: ToolCall) -> ToolCall:
     """A call as a journal gives it back: its arguments in order of their names, at every depth.
 
     So a play that shows them to somebody shows the same when it lives through the journal again.
     """
-    arguments = call.arguments
-    return ToolCall(call.id, call.name, decode(encode(arguments))) if len(arguments) > 1 else call
+    return ToolCall(call.id, call.name, decode(encode(call.arguments)))
 
 
 def _message(think: Think, said: Any) -> Message:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from coterie.actor import Actor
 from coterie.errors import RunError, ToolFailed
 from coterie.kernel.frames import Call
 from coterie.tool import Asks, Tool
-from coterie.words.grant import Grant
+from coterie.words.effect import Use
+from coterie.words.grant import Grant, exactly
 from coterie.words.message import Message
 from coterie.words.task import Task
 
@@ -37,19 +40,27 @@ class ActorTool(Tool):
     def describe(self) -> Any:
         return list(self.edge)
 
-    async def using(self, arguments: dict[str, Any], grant: Grant) -> Message:
+    async def using(self, use: Use, tools: Iterable[str]) -> Message:
         """The message of the actor.
 
         Raises:
             ToolFailed: if it has none: the work below it failed, and its caller may go on without.
         """
         try:
-            return await Call(self.actor, Task(arguments["task"]), grant.along(*self.edge))
+            return await Call(
+                self.actor, Task(use.arguments["task"]), _all_of(tuple(tools)).along(*self.edge)
+            )
         except RunError as error:
             raise ToolFailed(f"{self.actor.name!r} failed: {error}") from error
 
     def told(self, value: Any) -> str:
         return str(value)
+
+
+@lru_cache(maxsize=1024)
+def _all_of(tools: tuple[str, ...]) -> Grant:
+    """The grant of tools by name; an agent hands on the same one at every task."""
+    return Grant(tuple(map(exactly, tools)))
 
 
 def as_tool(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
@@ -19,7 +19,6 @@ from coterie.tools.transport import Target
 from coterie.words.brief import ToolSpec
 from coterie.words.digest import digest
 from coterie.words.effect import Ask, Use
-from coterie.words.grant import Grant
 
 if TYPE_CHECKING:
     import mcp_types
@@ -148,13 +147,13 @@ class McpTool(Tool):
         _fit(given, self.schema)
         return given
 
-    async def using(self, arguments: dict[str, Any], grant: Grant) -> Any:
+    async def using(self, use: Use, tools: Iterable[str]) -> Any:
         """The tool's result, after whatever the server and a doubt had to be asked.
 
         Raises:
             ToolFailed: if the server says that it failed.
         """
-        step = await self._sure(Use(self.name, arguments, self))
+        step = await self._sure(use)
         ticket = 0
         try:
             while "asks" in step:
@@ -163,7 +162,7 @@ class McpTool(Tool):
                 try:
                     step = await Use(self.name, {"args": [ticket, answer]}, _Going(self))
                 except InDoubt:
-                    step = await self._doubted(Use(self.name, arguments, self))
+                    step = await self._doubted(use)
         finally:
             self.connection.forget(ticket)
         if step["failed"]:

@@ -37,11 +37,7 @@ class Effect(Struct, Generic[T], frozen=True):
     """Base of everything a play can wait for."""
 
     kind: ClassVar[str] = "effect"
-
-    @property
-    def step(self) -> str:
-        """What the step is called in a path, such as `think` in `debate/hope/think.1`."""
-        return self.kind
+    """What the step is called in a path, such as `think` in `debate/hope/think.1`; a use has the name of its tool."""
 
     def __await__(self) -> Generator[Effect[T], T, T]:
         return (yield self)
@@ -71,16 +67,17 @@ class Think(Effect[Message], frozen=True):
 
 
 class Use(Effect[Any], frozen=True):
-    """Call a tool; gives its result as JSON-shaped data."""
+    """Call a tool; gives its result as JSON-shaped data.
+
+    `typed` are the arguments as the tool's function takes them, where whoever asks has checked them; as `by`, they are
+    no part of what is asked.
+    """
 
     kind: ClassVar[str] = "use"
     tool: str
     arguments: dict[str, Any]
     by: Any = None
-
-    @property
-    def step(self) -> str:
-        return self.tool
+    typed: dict[str, Any] | None = None
 
     def request(self) -> tuple[Any, ...]:
         return (self.tool, self.arguments)
