@@ -94,9 +94,10 @@ async def _work(worker: Actor, at: int, backlog: Backlog, goal: Task, policy: Po
             said = await worker(Task(job.text, context, job.data))
             said, more = _more_in(said)
         except Exception as error:  # whatever a worker raises, its job must not be lost
-            if backlog.failed(n, at, worker.name, failure_of(error)) and isinstance(policy, FailFast):
-                if isinstance(error, RunError):
-                    error.finished = error.finished or tuple(backlog.said)
+            ends = backlog.failed(n, at, worker.name, failure_of(error)) and isinstance(policy, FailFast)
+            if ends and isinstance(error, RunError):
+                error.finished = error.finished or tuple(backlog.said)
+            if ends:
                 raise
         else:
             backlog.done(n, at, worker.name, said)

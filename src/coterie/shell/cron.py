@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+from itertools import product
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -80,16 +81,15 @@ class Cron(Struct, frozen=True):
 
     def _moments(self, day: date, where: ZoneInfo) -> Iterator[float]:
         """Every time of a day that fits, in seconds since the epoch."""
-        for hour in sorted(self.hours):
-            for minute in sorted(self.minutes):
-                wall = datetime(day.year, day.month, day.day, hour, minute, tzinfo=where)
-                at = wall.timestamp()
-                if not self.by_hour:
-                    yield at
-                    continue
-                for fold in (at, wall.replace(fold=1).timestamp()):
-                    if _wall(fold, where) == wall.replace(tzinfo=None):
-                        yield fold
+        for hour, minute in product(sorted(self.hours), sorted(self.minutes)):
+            wall = datetime(day.year, day.month, day.day, hour, minute, tzinfo=where)
+            at = wall.timestamp()
+            if not self.by_hour:
+                yield at
+                continue
+            for fold in (at, wall.replace(fold=1).timestamp()):
+                if _wall(fold, where) == wall.replace(tzinfo=None):
+                    yield fold
 
 
 def _wall(at: float, where: ZoneInfo) -> datetime:

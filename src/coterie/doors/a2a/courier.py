@@ -158,24 +158,28 @@ class Courier:
 
     async def _told_all(self, http: httpx.AsyncClient, name: Name) -> bool:
         """Tell of a task as it goes on; False if its journal cannot be read now."""
-        tenant, task, _ = name
-        host, after = self._host(tenant), -1
+        host, after = self._host(name[0]), -1
         try:
             while (push := self.pushes.one(name)) is not None and not push.over:
-                records = await host.journal(task)
-                for notice in notices(task, records, max(after, push.seq), push.known):
-                    if not await self._told(http, push, notice):
-                        return True
-                if closed(records) is not None:
-                    self.pushes.over(name)
-                    return True
-                after = len(records) - 1
-                await self._changed(host, task, after)
+                after = await self._told_after(http, host, push, after)
         except UnknownRun:
             self.pushes.drop(name)
         except CoterieError:  # the store is out of reach
             return False
         return True
+
+    async def _told_after(self, http: httpx.AsyncClient, host: Host, push: Push, after: int) -> int:
+        """Tell of what a journal has after a number, and wait for more; what of it was told."""
+        task = push.name[1]
+        records = await host.journal(task)
+        for notice in notices(task, records, max(after, push.seq), push.known):
+            if not await self._told(http, push, notice):
+                return after
+        if closed(records) is not None:
+            self.pushes.over(push.name)
+            return after
+        await self._changed(host, task, len(records) - 1)
+        return len(records) - 1
 
     async def _told(self, http: httpx.AsyncClient, push: Push, notice: Notice) -> bool:
         """Tell a client of one change; False if it was given up."""

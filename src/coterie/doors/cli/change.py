@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from coterie.doors.cli import remote
 from coterie.doors.cli.governance import policy_of
 from coterie.doors.cli.outcome import command, told
+from coterie.doors.cli.pairs import pair
 from coterie.doors.cli.remote import over, server_option
 from coterie.doors.cli.store import journals_option, opened_store
 from coterie.doors.cli.terminal import Nothing
@@ -61,7 +62,7 @@ def fork(
     tool), `AGENT.instructions` or `AGENT.model`. Only what depends on the change is done again.
     `coterie show RUN --events` has the numbers, and `coterie diff RUN FORK` shows both side by side.
     """
-    given = dict(_change(change) for change in changes)
+    given = dict(pair(change, "a change is KEY=VALUE") for change in changes)
     remote.refuse(server, id=new, team=team)
     if server:
         ctx.exit(over(server, store, lambda client: _forked_there(client, name, at, given)))
@@ -116,13 +117,6 @@ def _outcome(text: str, records: Sequence[Record], at: int | None) -> Any:
         return msgspec.json.decode(text)
     except msgspec.DecodeError as error:
         raise BadInput(f"event {at} came out as JSON, and {text!r} is none: {error}") from error
-
-
-def _change(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise BadInput(f"a change is KEY=VALUE, not {text!r}")
-    return key, value
 
 
 @click.command()

@@ -11,16 +11,16 @@ import click
 import msgspec
 
 from coterie.doors.cli.design import price_of
+from coterie.doors.cli.pairs import caps_said
 from coterie.doors.cli.run import TeamCommand
 from coterie.doors.cli.store import journals_option, opened_store
 from coterie.doors.compare import SIDES, Match, Pair, Score, discordant, score, sign_test
 from coterie.doors.letters import cropped
 from coterie.doors.questions import Question, questions
 from coterie.doors.teams import origin_of, team_of
-from coterie.errors import BadInput
 from coterie.models.find import find
 from coterie.shell.job import new_id
-from coterie.words.limits import CAPS, DEFAULT, Limits, parsed
+from coterie.words.limits import CAPS, DEFAULT, Limits
 
 _LEVEL = 0.05
 """How unlikely a difference has to be between equals to be called one."""
@@ -69,7 +69,7 @@ def compare(
     coterie show NAME.TASK.team. Stopped with Ctrl-C, the same command with its --id goes on.
     """
     asked = questions(tasks)[:count]
-    limits = DEFAULT.raised(_limits(caps))
+    limits = DEFAULT.raised(caps_said(caps))
     origins = {"team": origin_of(team, _given(options), model), "against": origin_of(against, {}, model)}
     actors = {side: team_of(origins[side]) for side in SIDES}
     judging = team_of(origin_of(judge, {})) if judge else None
@@ -104,13 +104,6 @@ def compare(
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in options.items() if value is not None}
-
-
-def _limits(given: tuple[str, ...]) -> dict[str, Any]:
-    try:
-        return parsed(" ".join(given))
-    except ValueError as error:
-        raise BadInput(f"{' '.join(given)!r}: {error}") from error
 
 
 def _said(pair: Pair) -> None:

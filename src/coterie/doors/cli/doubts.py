@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from coterie.doors.cli.pairs import pair
 from coterie.errors import BadInput
 from coterie.words.doubt import DOUBTS, Doubt, ruled
 
@@ -25,10 +26,8 @@ def doubts_said(given: tuple[str, ...]) -> dict[str, Doubt]:
     Raises:
         BadInput: if one says none.
     """
-    pairs = [one.partition("=") for one in given]
-    if wrong := [one for one, (name, _, word) in zip(given, pairs, strict=True) if not (name and word)]:
-        raise BadInput(f"--in-doubt is TOOL=WORD, as in pay*=ask, not {wrong[0]!r}")
+    said = dict(pair(one, "--in-doubt is TOOL=WORD, as in pay*=ask") for one in given)
     try:
-        return ruled({name: word for name, _, word in pairs})
+        return ruled(said)
     except ValueError as error:
         raise BadInput(str(error)) from error

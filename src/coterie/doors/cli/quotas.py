@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from coterie.doors.cli.pairs import pair
 from coterie.doors.cli.store import tenant_meant
 from coterie.errors import BadInput
 from coterie.words.quota import KINDS, Quota, quota_of
@@ -30,10 +31,8 @@ def quotas_said(given: tuple[str, ...]) -> dict[str, Quota]:
     """
     said: dict[str, dict[str, str]] = {}
     for one in given:
-        name, equals, value = one.partition("=")
+        name, value = pair(one, "--day-limit is [TENANT:]NAME=VALUE, as in usd=5 or acme:runs=100")
         tenant, colon, kind = name.rpartition(":")
-        if not equals or not value:
-            raise BadInput(f"--day-limit is [TENANT:]NAME=VALUE, as in usd=5 or acme:runs=100, not {one!r}")
         said.setdefault(tenant if colon else EVERY, {})[kind] = value
     try:
         return {tenant: quota_of(caps) for tenant, caps in said.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -86,6 +86,17 @@ async def performed(
     return code
 
 
+async def _coming(stream: AsyncGenerator[T, None], waited: asyncio.Future[Any]) -> T | None:
+    """What comes next in a stream; None if nothing comes before it ends, or before what is waited for."""
+    coming = asyncio.ensure_future(anext(stream, None))
+    await asyncio.wait({coming, waited}, return_when=asyncio.FIRST_COMPLETED)
+    if coming.done():
+        return coming.result()
+    coming.cancel()
+    await asyncio.wait({coming})
+    return None
+
+
 async def _watched(client: AsyncClient, id: str, view: View, after: int) -> RunShown:
     """Show what happens until the run has ended, or only people can move it."""
     from coterie.client.seen import Told
@@ -93,16 +104,7 @@ async def _watched(client: AsyncClient, id: str, view: View, after: int) -> RunS
     records, waited = Told(), asyncio.ensure_future(client.wait(id))
     try:
         async with aclosing(client.events(id, after)) as stream:
-            while True:
-                coming = asyncio.ensure_future(anext(stream, None))
-                await asyncio.wait({coming, waited}, return_when=asyncio.FIRST_COMPLETED)
-                if not coming.done():
-                    coming.cancel()
-                    await asyncio.wait({coming})
-                    break
-                one = coming.result()
-                if one is None:
-                    break
+            while (one := await _coming(stream, waited)) is not None:
                 view.add([records.record(one)])
                 view.draw()
                 after = one.seq

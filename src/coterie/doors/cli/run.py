@@ -14,6 +14,7 @@ from coterie.doors.cli import remote
 from coterie.doors.cli.doubts import doubt_option, doubts_said
 from coterie.doors.cli.governance import policy_called, policy_of, policy_option
 from coterie.doors.cli.outcome import told
+from coterie.doors.cli.pairs import caps_said, pair
 from coterie.doors.cli.perform import INTERRUPTED, Desk, attended
 from coterie.doors.cli.plan import read
 from coterie.doors.cli.quotas import day_option, quota_said
@@ -35,7 +36,7 @@ from coterie.teams import READY
 from coterie.teams.option import Option
 from coterie.telemetry.observers import tracing
 from coterie.words.event import Opened
-from coterie.words.limits import CAPS, DEFAULT, parsed
+from coterie.words.limits import CAPS, DEFAULT
 from coterie.words.task import Task
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def run(
     )
     if server:
         given = {key: value for key, value in options.items() if value is not None}
-        capped = _limits(caps) | ({"at_cap": at_cap} if at_cap else {})
+        capped = caps_said(caps) | ({"at_cap": at_cap} if at_cap else {})
         view = view_of(as_json=as_json, quiet=quiet)
 
         async def there(client: AsyncClient) -> int:
@@ -158,7 +159,7 @@ def run(
         origin["policy"] = str(Path(policy).resolve())
     actor, models, governs = team_of(origin), _model(model), policy_called(policy)
     doubted, quota = doubts_said(doubts), quota_said(days)
-    limits = DEFAULT.raised(_limits(caps) | ({"at_cap": at_cap} if at_cap else {}))
+    limits = DEFAULT.raised(caps_said(caps) | ({"at_cap": at_cap} if at_cap else {}))
 
     if session and name:
         raise BadInput("a session names its runs itself: leave --id out")
@@ -215,7 +216,7 @@ def resume(
 
     What its journal says is done is not done again. A run that succeeded gives its answer again.
     """
-    answered, raised = dict(_pair(answer) for answer in answers), _limits(caps)
+    answered, raised = dict(pair(answer, "an answer is PATH=VALUE") for answer in answers), caps_said(caps)
     remote.refuse(
         server, team=team, memory=memory, model=model, policy=policy, in_doubt=doubts, day_limit=days
     )
@@ -294,17 +295,3 @@ def _given(team: str, options: Mapping[str, Any], store: str) -> dict[str, Any]:
         if option.kind == "store":
             given.setdefault(option.name, str(Path(store).resolve()))
     return given
-
-
-def _limits(given: tuple[str, ...]) -> dict[str, Any]:
-    try:
-        return parsed(" ".join(given))
-    except ValueError as error:
-        raise BadInput(f"{' '.join(given)!r}: {error}") from error
-
-
-def _pair(text: str) -> tuple[str, str]:
-    path, equals, value = text.partition("=")
-    if not equals or not path:
-        raise BadInput(f"an answer is PATH=VALUE, not {text!r}")
-    return path, value

@@ -17,6 +17,7 @@ import click
 import msgspec
 from msgspec import Struct
 
+from coterie.doors.cli.pairs import pair
 from coterie.doors.cli.remote import over, refuse, server_option
 from coterie.doors.cli.store import opened_store, store_option
 from coterie.doors.letters import cropped, harmless
@@ -116,7 +117,7 @@ def add(
 
     CRON is five fields, as in '30 9 * * mon-fri', or @hourly, @daily, @weekly, @monthly, @yearly.
     """
-    told, caps = dict(_pair(one) for one in options), _limits(limits)
+    told, caps = dict(pair(one, "an option of a team is NAME=VALUE") for one in options), _limits(limits)
 
     async def here(host: Host) -> Kept:
         origin = origin_of(team, told, model)
@@ -281,13 +282,6 @@ def _span(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min"
     return f"{minutes // 60} h {minutes % 60} min" if minutes < 2880 else f"{minutes // 1440} days"
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise BadInput(f"{text!r} is no option: write it as NAME=VALUE")
-    return name, value
 
 
 def _limits(given: tuple[str, ...]) -> dict[str, Any]:
