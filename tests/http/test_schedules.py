@@ -66,19 +66,21 @@ def test_a_schedule_of_a_team_that_was_written_here(tmp_path):
 
     async def scene(client, _):
         await client.write_team("duo", {"agents": {"hope": "Good."}, "team": {"pipeline": ["hope"]}})
-        made = await client.create_schedule("duo-daily", "@daily", "duo", "Rust?", model="embedded")
+        made = await client.create_schedule("duo-daily", "@daily", "duo", "Rust?")
+        named = await client.change_schedule("duo-daily", made.version, model="embedded")
+        await client.change_schedule("duo-daily", named.version, model=None)
         await client.delete_team("duo")
         said = await client.run_schedule("duo-daily")
-        other = await client.change_schedule("duo-daily", made.version, team="panel", model=None)
+        other = await client.change_schedule("duo-daily", 3, team="panel")
         with pytest.raises(BadInput, match="no team"):
             await client.change_schedule("duo-daily", other.version, team="duo")
         with pytest.raises(BadInput, match="no model"):
             await client.change_schedule("duo-daily", other.version, model="gold")
-        return made, said, other
+        return named, said, other
 
-    made, said, other = with_client(tmp_path, scene)
-    assert (made.team, made.model, said.team) == ("duo", "embedded", "duo")
-    assert (other.team, other.model, other.version) == ("panel", None, 2)
+    named, said, other = with_client(tmp_path, scene)
+    assert (named.team, named.model, said.team) == ("duo", "embedded", "duo")
+    assert (other.team, other.model, other.version) == ("panel", None, 4)
 
 
 @pytest.mark.parametrize(
