@@ -241,25 +241,25 @@ def test_a_worker_goes_on_with_what_was_written(tmp_path):
     ("team", "options", "named"),
     [
         ("research", {"docs": "/etc"}, "docs"),
-        ("research", {"docs": "/etc", "beside": "/x.db"}, "beside"),
+        ("research", {"beside": "/x.db", "docs": "/etc"}, "beside"),
         ("software", {"out": "/etc/cron.d"}, "out"),
         ("notify", {"feed": "http://169.254.169.254/", "outbox": "x", "polls": 1}, "feed"),
     ],
 )
-def test_offered_teams_are_told_no_files_and_addresses_by_documents(tmp_path, team, options, named):
+def test_offered_teams_are_told_no_files_by_documents(tmp_path, team, options, named):
     """Unless the service says that they may be; a team that is not offered is not there at all."""
     said = Written(document={"team": {"use": team, "options": options}})
-    with pytest.raises(BadInput, match=f"is not told '{named}' here: a document names no files"):
+    with pytest.raises(BadInput, match=f"is not told '{named}' here"):
         _ = Library([team]).read(said, "x").actor
     with pytest.raises(BadInput, match=f"there is no ready-made team '{team}'"):
-        _ = Library(["decision"], paths=True).read(said, "x").actor
+        _ = Library(["decision"], folders=[tmp_path]).read(said, "x").actor
 
 
 def test_a_service_may_let_documents_name_files(tmp_path):
-    """With `paths`, which is not the default."""
+    """Those below the folders that it names."""
     (tmp_path / "a.md").write_text("Tides follow the moon.")
     said = Written(document={"team": {"use": "research", "options": {"docs": str(tmp_path)}}})
-    assert Library(["research"], paths=True).read(said, "x").actor.members
+    assert Library(["research"], folders=[tmp_path]).read(said, "x").actor.members
 
 
 def test_a_service_knows_the_tenants_that_have_keys(tmp_path):

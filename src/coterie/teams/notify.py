@@ -48,6 +48,7 @@ OPTIONS = (
     Option(
         name="feed",
         help="A file with a line of JSON an item (id, text), or a folder of .txt files.",
+        kind="path",
         required=True,
     ),
     Option(name="outbox", help="The file that messages are added to.", kind="output", required=True),

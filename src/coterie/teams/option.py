@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from msgspec import Struct
+
+PLACES: Final = ("folder", "file", "path", "output", "store")
+"""Kinds of options that say where something is on this machine."""
 
 
 class Option(Struct, frozen=True, kw_only=True):
@@ -19,3 +22,8 @@ class Option(Struct, frozen=True, kw_only=True):
     kind: Literal["text", "number", "flag", "folder", "file", "path", "output", "store"] = "text"
     required: bool = False
     default: Any = None
+
+    @property
+    def is_place(self) -> bool:
+        """Whether it says where something is on this machine."""
+        return self.kind in PLACES

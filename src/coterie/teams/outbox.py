@@ -35,15 +35,23 @@ class Notice(Struct, frozen=True):
 def items(source: str) -> list[Item]:
     """What a feed has now: the lines of a file of JSON, or the text files of a folder; changed is new.
 
+    Links that leave the folder are not followed.
+
     Raises:
         BadInput: if it cannot be read, or a line is no JSON object with a text.
     """
     place = Path(source)
     if place.is_dir():
-        texts = [(path.name, text_of(path).strip()) for path in sorted(place.glob("[!.]*.txt"))]
+        within = [path for path in sorted(place.glob("[!.]*.txt")) if _is_in(path, place)]
+        texts = [(path.name, text_of(path).strip()) for path in within]
         return [Item(f"{name}#{_short(text)}", text) for name, text in texts]
     lines = enumerate(text_of(place).splitlines(), 1)
     return [_item(line, f"line {n} of {source!r}") for n, line in lines if line.strip()]
+
+
+def _is_in(path: Path, folder: Path) -> bool:
+    """Whether a file of a folder is there, and no link to somewhere else."""
+    return path.resolve().is_relative_to(folder.resolve())
 
 
 async def was_sent(outbox: str, notice: Notice) -> list[bool]:

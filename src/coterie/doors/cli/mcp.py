@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from coterie.doors.cli.serving import Serving
+from coterie.doors.cli.serving import Serving, folder_option
 from coterie.doors.cli.store import store_option
 from coterie.errors import MissingExtra
 
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("teams", nargs=-1)
 @click.option("--model", help="The model of agents that name none.")
+@folder_option
 @store_option
-def mcp(teams: tuple[str, ...], model: str | None, store: str) -> None:
+def mcp(teams: tuple[str, ...], model: str | None, folders: tuple[str, ...], store: str) -> None:
     """Offer TEAMS (all ready-made ones, unless some are named) as tools, over stdio.
 
     A team is the name of a ready-made one, FILE.py:NAME or module:NAME; NAME=... offers it by another name.
@@ -31,7 +32,7 @@ def mcp(teams: tuple[str, ...], model: str | None, store: str) -> None:
         from coterie.doors.mcp import mcp_server
     except ModuleNotFoundError as error:
         raise MissingExtra.of("mcp,server", "`coterie mcp`") from error
-    service = Serving(store=store, teams=teams, model=model).service()
+    service = Serving(store=store, teams=teams, model=model, folders=folders).service()
     asyncio.run(_serve(service, mcp_server(service)))
 
 

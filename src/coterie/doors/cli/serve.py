@@ -11,7 +11,7 @@ from coterie.doors.cli.doubts import doubt_option
 from coterie.doors.cli.governance import policy_option
 from coterie.doors.cli.quotas import day_option
 from coterie.doors.cli.retention import retention_option
-from coterie.doors.cli.serving import LOOPBACK, Serving
+from coterie.doors.cli.serving import LOOPBACK, Serving, folder_option
 from coterie.doors.cli.store import store_option
 from coterie.doors.cli.worker import engine_option
 from coterie.errors import BadInput, MissingExtra
@@ -65,6 +65,7 @@ GRACE = 10
     help="A tool that agents written over the API may use.",
 )
 @click.option("--allow-model", "models", multiple=True, help="A model that they may name.")
+@folder_option
 @click.option(
     "--memory",
     metavar="PATH",

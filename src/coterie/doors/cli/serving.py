@@ -8,6 +8,7 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+import click
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -25,6 +26,13 @@ if TYPE_CHECKING:
     from coterie.doors.http.service import Service
     from coterie.doors.http.settings import Jwt, Settings
 
+folder_option = click.option(
+    "--allow-folder",
+    "folders",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False),
+    help="A folder that clients may name in the options of teams, with what is below it; none.",
+)
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -35,6 +43,7 @@ class Serving(Struct, frozen=True, kw_only=True):
     teams: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
     model: str | None = None
     engine: str | None = None
     memory: str | None = None
@@ -106,7 +115,7 @@ class Serving(Struct, frozen=True, kw_only=True):
         dispatcher = None if self.engine is None else engine_at(self.engine)
         share_gates(dispatcher)
         return Service(
-            Library(self.teams, tools=tools_called(self.tools), models=self.models),
+            Library(self.teams, tools=tools_called(self.tools), models=self.models, folders=self.folders),
             ring,
             lambda tenant: store_at(self.store, tenant),
             settings=self.settings(),

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
 from coterie.actor import Actor
+from coterie.doors.http.folders import Folders
 from coterie.doors.teams import options_of, origin_of, team_of, team_of_run
 from coterie.errors import BadInput, MissingExtra
+from coterie.models.find import EMBEDDED
 from coterie.teamfile import TeamFile
 from coterie.teamfile.closed import Offered, Written, read
 from coterie.teams import READY
@@ -26,15 +29,11 @@ class Offer(Struct, frozen=True, kw_only=True):
     options: tuple[Option, ...] = ()
 
 
-PLAIN = ("number", "flag")
-"""Kinds of options that name nothing: no file to read or to write, and no text, which may be an address."""
-
-
 class Library:
     """The offers of a service, by name: all ready-made teams unless some are named.
 
     Who writes agents and teams over the API may name `tools` and `models`, and no others; without `models`, only
-    the service's own is asked. With `paths`, what they write may tell offered teams where files and addresses are.
+    the service's own is asked. Clients tell offered teams of no files but those below `folders`.
     """
 
     def __init__(
@@ -43,13 +42,13 @@ class Library:
         *,
         tools: Iterable[Tool | Callable[..., Any]] = (),
         models: Iterable[str] = (),
-        paths: bool = False,
+        folders: Iterable[str | Path] = (),
     ) -> None:
         self.offers: dict[str, Offer] = {}
         self.tools = {tool.name: tool for tool in map(tool_of, tools)}
         self.models = frozenset(models)
         self.offered = Offered(tools=self.tools, models=self.models, actor=self._member)
-        self._paths = paths
+        self._folders = Folders(folders)
         for spec in specs or READY:
             self.offer(spec)
 
@@ -76,16 +75,29 @@ class Library:
 
         Raises:
             UnknownTeam: if none is offered by that name.
-            BadInput: if it is told something that it does not know.
+            BadInput: if it is told something that it does not know, or of a file that clients may not name.
         """
         offer = self.offers.get(name)
         if offer is None:
             raise UnknownTeam(f"no team is called {name!r}; there are {sorted(self.offers)}")
         self.allow(model)
-        known = {option.name for option in offer.options}
-        if strange := sorted(set(options) - known):
+        known = {option.name: option for option in offer.options}
+        if strange := sorted(set(options) - known.keys()):
             raise BadInput(f"team {name!r} has no option {strange[0]!r}; it has {sorted(known)}")
-        return {**origin_of(offer.spec, options, model), "name": name}
+        told = {key: self._told(name, known[key], value) for key, value in options.items()}
+        return {**origin_of(offer.spec, told, model), "name": name}
+
+    def _told(self, team: str, option: Option, given: Any) -> Any:
+        """What a client says of an option; a place only if clients may name it."""
+        if not option.is_place:
+            return given
+        place = self._folders.place(given)
+        if place is None:
+            raise BadInput(
+                f"{team!r} is not told {option.name!r} here: {given!r} is in no folder that clients may name "
+                "(`coterie serve --allow-folder`)"
+            )
+        return place
 
     def actor(self, origin: Mapping[str, Any]) -> Actor:
         """The team of an origin, built anew.
@@ -107,23 +119,19 @@ class Library:
     def allow(self, model: str | None, *, written: bool = False) -> None:
         """See that a client may name a model: for what was written over the API, only one that is offered.
 
+        One with an address or a file of its own is never named by a client, unless it is offered.
+
         Raises:
             BadInput: if it may not.
         """
-        if model is not None and model not in self.models and (written or self.models):
+        if model is None or model in self.models:
+            return
+        if written or self.models or _has_place(model):
             raise BadInput(f"no model {model!r} is offered; there are {sorted(self.models)}")
 
     def _member(self, name: str, options: Mapping[str, Any]) -> Actor | None:
         """What is offered by that name, as a member of what somebody wrote."""
-        offer = self.offers.get(name)
-        if offer is None:
-            return None
-        places = sorted(one.name for one in offer.options if one.kind not in PLAIN and one.name in options)
-        if places and not self._paths:
-            raise BadInput(
-                f"{name!r} is not told {places[0]!r} here: a document names no files and addresses"
-            )
-        return self.actor(self.origin(name, options, None))
+        return self.actor(self.origin(name, options, None)) if name in self.offers else None
 
     def built(self, name: str) -> Actor | None:
         """The team called `name` as it is without options; None where it needs some."""
@@ -143,6 +151,11 @@ class Library:
                 f"{began.origin['team']!r} is not built anew for every run, so a fork cannot change it"
             )
         return team_of_run(began, offered=self.offered)
+
+
+def _has_place(model: str) -> bool:
+    """Whether the name of a model says where it is: an address (`openai:m@http://...`), or a file."""
+    return "://" in model or (model.startswith("embedded:") and model not in EMBEDDED)
 
 
 class UnknownTeam(BadInput):
