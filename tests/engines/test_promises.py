@@ -140,7 +140,7 @@ def test_p18_one_host_that_is_told_too_many_stops_all(broker):
 
 @pytest.mark.parametrize(("kind", "seconds"), [("broker", "0.5"), ("workflows", "10")])
 def test_the_cluster_at_the_command_line(request, kind, seconds, tmp_path):
-    """What waits, who works, and how runs stand: for people, and as JSON. Of Temporal it is known when all have said."""
+    """What waits, who works, and how runs stand: for people, and as JSON. Temporal knows when all have said."""
     store, url = str(tmp_path / "runs.db"), request.getfixturevalue(kind).url
 
     def said(*words):

@@ -82,6 +82,13 @@ def test_a_pattern_is_a_page(name):
     assert len(code) <= LINES
 
 
+@pytest.mark.parametrize("path", ["README.md", "docs/patterns/README.md"])
+def test_a_catalogue_names_every_pattern(path):
+    """By a link to its page, before the table."""
+    text = (ROOT / path).read_text().partition("## The catalogue")[2].partition("\n## ")[0]
+    assert sorted(re.findall(r"\[(\w+)\]\((?:docs/patterns/)?\1\.md\)", text)) == NAMES
+
+
 def test_the_catalogue_is_in_order():
     """The rows stand in the order of their names."""
     rows = re.findall(r"^\| \[(\w+)\]", (PAGES / "README.md").read_text(), re.MULTILINE)
