@@ -1,8 +1,12 @@
-"""What the house asks of whoever carries talk between hosts: messages to groups of runs. Structural, as all ports."""
+"""What the house asks of whoever carries talk between hosts: messages to groups of runs, and live words."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, runtime_checkable
+
+from coterie.words.delta import News
 
 
 class Told(Protocol):
@@ -65,4 +69,35 @@ class Carrying(Protocol):
 
     def groups_of(self, tenant: str) -> Groups:
         """The groups of a tenant, which every host of the cluster shares."""
+        ...
+
+
+class Live(Protocol):
+    """What is said in runs, carried to whoever watches them on other hosts. What is not heard at once is lost."""
+
+    def listen(
+        self, tenant: str, run: str, take: Callable[[News], None]
+    ) -> AbstractAsyncContextManager[None]:
+        """Have `take` called with what is told of a run, while this is open; that it is watched is known meanwhile."""
+        ...
+
+    async def attend(self, wanted: Callable[[str, str, bool], Awaitable[None]]) -> None:
+        """Have `wanted` called, again and again, with each run that is watched somewhere.
+
+        It is given the run's tenant, its name, and whether the watcher has been told nothing yet.
+        """
+        ...
+
+    async def tell(self, tenant: str, run: str, news: News) -> None:
+        """Tell those who watch a run."""
+        ...
+
+
+@runtime_checkable
+class Airing(Protocol):
+    """An engine that carries what is said in runs."""
+
+    @property
+    def live(self) -> Live:
+        """What is said in the runs of its cluster."""
         ...

@@ -31,6 +31,7 @@ from nats.js.client import JetStreamContext
 from nats.js.errors import BadRequestError, NotFoundError
 
 from coterie.engines.groups import NatsGroups
+from coterie.engines.live import NatsLive
 from coterie.engines.needs import fitting, named, needed
 from coterie.engines.paces import NatsPaces
 from coterie.errors import BadInput, EngineUnavailable
@@ -73,6 +74,8 @@ class NatsEngine:
         self._stream: JetStreamContext | None = None
         self._opening = asyncio.Lock()
         self._groups: dict[str, NatsGroups] = {}
+        self.live = NatsLive(self._connected, queue)
+        """What is said in the runs of the queue, for those who watch them elsewhere."""
         self.paces = NatsPaces(self._opened)
         """The paces of providers' keys, which all hosts on this broker share."""
 

@@ -57,6 +57,15 @@ class _Answer:
             part = self.parts[delta.part] = _Part(delta.kind, delta.tool)
         part.text += delta.text
 
+    def mirror(self, piece: Piece) -> None:
+        """Take a piece as a watcher was shown it."""
+        if piece.attempt > self.attempt:
+            self.attempt, self.parts = piece.attempt, {}
+        part = self.parts.get(piece.part) or _Part(piece.kind, piece.tool)
+        if piece.attempt == self.attempt and piece.offset <= len(part.text):
+            self.parts[piece.part] = part
+            part.text += piece.text[len(part.text) - piece.offset :]
+
     @property
     def line(self) -> str:
         """The last line of its last part that has one; a call with the tool's name."""
@@ -96,6 +105,23 @@ class Sayings:
         finally:
             self._end(path, answer)
         return message
+
+    def mirror(self, shown: Shown) -> None:
+        """Take what was said in another process; what is known, or follows on what got lost, changes nothing."""
+        if isinstance(shown, Missed):
+            return
+        answer = self.answers.setdefault(shown.path, _Answer())
+        if isinstance(shown, Retracted):
+            if shown.attempt == answer.attempt:
+                answer.take(AGAIN)
+        else:
+            answer.mirror(shown)
+        while len(self.answers) > CALLS:
+            del self.answers[next(iter(self.answers))]
+
+    def settled(self, path: str) -> None:
+        """Forget a mirrored answer whose record was shown."""
+        self.answers.pop(path, None)
 
     def lines(self) -> dict[str, str]:
         """The line that each frame is writing now, by the frame's path: the last one of its open call."""

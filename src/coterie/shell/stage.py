@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from types import TracebackType
 from typing import Any, Self
 from weakref import WeakValueDictionary
@@ -27,6 +28,7 @@ from coterie.kernel.story import closed, opened, paused, wakes
 from coterie.ports import Engine, Memory, Model, Observer, Policy, Store
 from coterie.reach.trace import HEADER, carried, parent_of, within
 from coterie.shell import run as shell
+from coterie.shell.air import Airs, Heard, live_of
 from coterie.shell.alarm import Alarm
 from coterie.shell.children import Nursery, found
 from coterie.shell.given import groups_of
@@ -100,6 +102,9 @@ class Stage(Watched):
         self._overhear = overhear
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._alarm: Alarm | None = None
+        self._carried = live_of(engine)
+        self.airs = None if self._carried is None else Airs(self._carried, tenant, self._live)
+        """What is told of its runs to those who watch them elsewhere."""
 
     async def __aenter__(self) -> Self:
         self.parks = PARK if self.parks is None else self.parks
@@ -362,7 +367,13 @@ class Stage(Watched):
             self._runs.pop(job.id, None)
             raise
         run.when_done(self._ended)
+        if self.airs is not None:
+            self.airs.began(run)
         return run
+
+    def _listening(self, id: str, heard: Heard) -> AbstractAsyncContextManager[None]:
+        """Have heard what is told of a run that another process performs, where the engine carries it."""
+        return nullcontext() if self._carried is None else self._carried.listen(self.tenant, id, heard.take)
 
     def _ended(self, run: Run) -> None:
         if self._runs.get(run.id) is run:

@@ -1,13 +1,15 @@
 """Watching runs: whoever performs them, each record once and in order, to the end.
 
 Who watches a run gets its journal and then what is appended to it, by number, each record once. What another process
-performs is read from the store, again and again: what is new, if the store can tell (`growing.Growing`).
+performs is read from the store: what is new, if the store can tell (`growing.Growing`), when it is heard that there is
+something, or else again and again.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 
 from msgspec.structs import replace
 
@@ -17,15 +19,52 @@ from coterie.kernel.replay import counted
 from coterie.kernel.story import ENDED, closed, result, state
 from coterie.ports import Store
 from coterie.shell import run as shell
+from coterie.shell.air import Heard
 from coterie.shell.children import LOOK
 from coterie.shell.handle import Run
+from coterie.shell.sayings import Sayings, Watcher
 from coterie.words.delta import Shown
-from coterie.words.event import Record
+from coterie.words.event import Record, Settled
 from coterie.words.result import Overview, Result
 from coterie.words.which import ALL, Which
 
+SELDOM = 2.0
+"""Seconds between two looks for what whoever performs a run should have told."""
 SOON = 0.02
 """Seconds between the first two; each that finds nothing doubles them."""
+
+
+class Between:
+    """What a watcher is shown of a journal that is read: its records from a number on, and words between them."""
+
+    def __init__(self, sayings: Sayings | None, after: int) -> None:
+        self.after = after
+        self._sayings = sayings
+        self._watcher = None if sayings is None else Watcher(sayings)
+        self._at = 0
+
+    def saw(self, batch: Sequence[Record | Shown]) -> None:
+        """Take note of what was shown by whoever performs the run here."""
+        self.after = max([self.after, *(seen.seq for seen in batch if isinstance(seen, Record))])
+
+    def new(self, records: Sequence[Record]) -> list[Record | Shown]:
+        """What was not shown yet."""
+        batch: list[Record | Shown] = []
+        for record in records[self._at :]:
+            before = self._before(record)
+            if record.seq > self.after:
+                batch += [*before, record]
+        self._at = len(records)
+        self.saw(batch)
+        return batch if self._watcher is None else [*batch, *self._watcher.news()]
+
+    def _before(self, record: Record) -> list[Shown]:
+        if self._watcher is None or self._sayings is None:
+            return []
+        found = list(self._watcher.before(record))
+        if isinstance(record.event, Settled):
+            self._sayings.settled(record.event.path)
+        return found
 
 
 class Journal:
@@ -35,31 +74,45 @@ class Journal:
         self.records = list(known or ())
         self._store = store
         self._run = run
-        self._new = bool(known)
+        self._due = not known
+        self._pause = SOON
         self._growth = store.growth(run) if isinstance(store, Growing) else None
 
     def known(self, records: Sequence[Record]) -> None:
         """Take what this process knows of the journal, because it has written it."""
+        self._due = True
         if len(records) > len(self.records):
             self.records = list(records)
 
-    async def grew(self) -> bool:
-        """Whether there is more than at the last look.
+    async def grow(self, heard: Heard) -> None:
+        """Read what is new, unless it was heard that there is nothing.
 
         Raises:
             UnknownRun: if there is no such run.
         """
-        if self._new:
-            self._new = False
-            return True
         before = len(self.records)
-        if self._growth is None:
-            self.known(await shell.journal(self._store, self._run))
-        else:
-            self.records += [one for one in await self._growth.more() if one.seq >= len(self.records)]
+        if self._due or heard.seq >= before:
+            await self._read()
+        self._due = len(self.records) > before
         if not self.records:
             raise shell.unknown(self._run)
-        return len(self.records) > before
+        if self._due:
+            self._pause = SOON
+
+    async def _read(self) -> None:
+        if self._growth is None:
+            self.records = await shell.journal(self._store, self._run)
+        else:
+            self.records += [one for one in await self._growth.more() if one.seq >= len(self.records)]
+
+    async def rest(self, heard: Heard) -> None:
+        """Wait until something is heard, or it is time for another look: seldom, where whoever performs it tells."""
+        try:
+            async with asyncio.timeout(SELDOM if heard.lately else self._pause):
+                await heard.moved.wait()
+        except TimeoutError:
+            self._pause, self._due = min(2 * self._pause, LOOK), True
+        heard.moved.clear()
 
 
 class Watched:
@@ -107,7 +160,7 @@ class Watched:
                     yield record
 
     async def stream(self, id: str, after: int = -1, *, on: bool = False) -> AsyncIterator[Record | Shown]:
-        """As `events`, and between the records what the models of a run that is performed here are saying.
+        """As `events`, and between the records what its models are saying, here or where the engine carries it.
 
         Raises:
             UnknownRun: if the store has no such run.
@@ -132,29 +185,36 @@ class Watched:
         Raises:
             UnknownRun: if the store has no such run.
         """
-        journal, pause = Journal(self.store, id, known), SOON
-        while True:
-            run = self._live(id)
-            if run is not None:
-                async for batch in run.batches(after, live=live):
-                    after = max([after, *(seen.seq for seen in batch if isinstance(seen, Record))])
+        journal, heard = Journal(self.store, id, known), Heard()
+        shown = Between(heard.sayings if live else None, after)
+        async with AsyncExitStack() as listening:
+            while True:
+                run = self._live(id)
+                if run is not None:
+                    async for batch in run.batches(shown.after, live=live):
+                        shown.saw(batch)
+                        yield batch
+                    await asyncio.sleep(0)  # whoever performed it takes it off the list
+                    journal.known(run.records)
+                else:
+                    await journal.grow(heard)
+                records = journal.records
+                if batch := shown.new(records):
                     yield batch
-                await asyncio.sleep(0)  # whoever performed it takes it off the list
-                journal.known(run.records)
-            elif await journal.grew():
-                pause = SOON
-            records = journal.records
-            if new := records[after + 1 :]:
-                yield [*new]
-                after = len(records) - 1
-            if closed(records) is not None:
-                return
-            if new or self._live(id) is not None:
-                continue  # more may have come meanwhile
-            if not on and state(records) in ("waiting", "paused"):
-                return
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, LOOK)
+                if closed(records) is not None:
+                    return
+                if batch or self._live(id) is not None:
+                    continue  # more may have come meanwhile
+                if not on and state(records) in ("waiting", "paused"):
+                    return
+                if not heard.asked:
+                    heard.asked = True
+                    await listening.enter_async_context(self._listening(id, heard))
+                await journal.rest(heard)
+
+    def _listening(self, id: str, heard: Heard) -> AbstractAsyncContextManager[None]:
+        """Have heard what is told of a run that another process performs, if anybody carries that."""
+        return nullcontext()
 
     async def newest(self, id: str) -> str:
         """What a run is called now: it may have gone on as another, and that as a third."""

@@ -24,6 +24,7 @@ from contextlib import asynccontextmanager
 from coterie import __version__
 from coterie.errors import Busy, CoterieError, Overloaded, StoreError, UnknownRun
 from coterie.ports import Engine, Work
+from coterie.shell.air import live_of
 from coterie.shell.host import Host
 from coterie.stores.holder import holder
 from coterie.words.cluster import Hand
@@ -65,6 +66,7 @@ class Worker:
         self._under_way: set[asyncio.Task[None]] = set()
         self._since = time.time()
         self._draining = False
+        self._airing: asyncio.Task[None] | None = None
         self.performed = 0
 
     def hand(self) -> Hand:
@@ -82,6 +84,8 @@ class Worker:
 
     async def work(self) -> None:
         """Take and perform runs until it is cancelled."""
+        if (live := live_of(self._engine)) is not None:
+            self._airing = asyncio.get_running_loop().create_task(live.attend(self._watched))
         await self._room.acquire()
         async for given in self._engine.work(self._has):
             task = asyncio.get_running_loop().create_task(self._perform(given))
@@ -89,6 +93,11 @@ class Worker:
             task.add_done_callback(self._under_way.discard)
             task.add_done_callback(lambda _: self._room.release())
             await self._room.acquire()
+
+    async def _watched(self, tenant: str, run: str, fresh: bool) -> None:
+        """Somebody watches a run, which may be performed here, now or soon."""
+        if (airs := self._host_of(tenant).airs) is not None:
+            await airs.wanted(run, fresh)
 
     async def drain(self, seconds: float) -> None:
         """Let what is under way end, for at most `seconds`; the rest is given back."""

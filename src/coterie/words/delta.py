@@ -62,3 +62,10 @@ class Missed(Struct, frozen=True, tag="missed"):
 
 Shown: TypeAlias = Piece | Retracted | Missed
 """What a watcher is shown between the events of a journal."""
+
+
+class News(Struct, frozen=True, array_like=True):
+    """What whoever performs a run tells those who watch it elsewhere: its newest record's number, and what is said."""
+
+    seq: int
+    shown: tuple[Shown, ...] = ()

@@ -11,6 +11,7 @@ from coterie.doors.cli.quotas import quota_for
 from coterie.doors.teams import ANY, origin_of, owner_of, team_of_run
 from coterie.memory import Memory
 from coterie.ports import Engine, Knowledge, Observer, Policy, Store
+from coterie.shell.air import live_of
 from coterie.shell.host import Host
 from coterie.shell.pausing import PARK
 from coterie.stores.leases import LEASE
@@ -58,6 +59,7 @@ class Hosts:
                 tenant=tenant,
                 engine=self._engine,
                 parks=PARK,
+                overhear=live_of(self._engine) is not None,
                 policy=rules.policy,
                 in_doubt=rules.in_doubt,
                 observers=rules.observers,
