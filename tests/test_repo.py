@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import runpy
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import coterie
+from coterie import errors
 
 ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "src" / "coterie").rglob("*.py"))
@@ -48,3 +50,36 @@ def test_no_names_that_say_nothing() -> None:
     """No module is called after what every module is."""
     empty = {"utils", "helpers", "common", "base", "core", "manager", "internal"}
     assert [path for path in MODULES if path.stem in empty or path.parent.name in empty] == []
+
+
+def _public(body: list[ast.stmt]) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """The public functions and methods with a docstring, but for those that stand in a function."""
+    for one in body:
+        if isinstance(one, ast.ClassDef):
+            yield from _public(one.body)
+        elif isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef)) and not one.name.startswith("_"):
+            yield from [one] if ast.get_docstring(one) else []
+
+
+def _raised(function: ast.AST) -> Iterator[str]:
+    """The names of the errors that a function raises itself; what it defines and catches is not looked into."""
+    for one in ast.iter_child_nodes(function):
+        if isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.Try)):
+            continue
+        if isinstance(one, ast.Raise) and isinstance(one.exc, ast.Call):
+            yield ast.unparse(one.exc.func)
+        yield from _raised(one)
+
+
+def test_what_raises_our_errors_says_so() -> None:
+    """In its docstring; commands, pages and the API declare theirs elsewhere, and a tool's docstring is for models."""
+    ours = {name for name, kind in vars(errors).items() if isinstance(kind, type)} - {"ToolFailed"}
+    silent = [
+        f"{path.relative_to(ROOT)}:{one.lineno} {one.name}: {raised}"
+        for path in MODULES
+        if not {"cli", "api", "page"} & set(path.parts)
+        for one in _public(ast.parse(path.read_text()).body)
+        for raised in _raised(one)
+        if raised in ours and raised not in str(ast.get_docstring(one))
+    ]
+    assert silent == []

@@ -231,7 +231,11 @@ def _sure(tool: Tool) -> None:
 
 
 def tool_of(given: Tool | Callable[..., Any]) -> Tool:
-    """The tool that a function stands for; a tool stays itself."""
+    """The tool that a function stands for; a tool stays itself.
+
+    Raises:
+        BadInput: if it is neither.
+    """
     if isinstance(given, Tool):
         return given
     if not callable(given):

@@ -142,7 +142,12 @@ class AsyncClient(Keeping):
         return await self._ask("POST", f"/v1/runs/{id}/resume", RunShown, body={"limits": _caps(limits)})
 
     async def fork(self, /, id: str, *, at: int | None = None, **change: Any) -> RunShown:
-        """Begin a run again from event `at` on, with another `task`, or with `value` as what that event comes to."""
+        """Begin a run again from event `at` on, with another `task`, or with `value` as what that event comes to.
+
+        Raises:
+            BadInput: if it is told to change anything else.
+            UnknownRun: if there is none.
+        """
         if set(change) - {"task", "value"} or len(change) > 1:
             raise BadInput(f"a fork changes its task or one value, not {sorted(change)}")
         changed = next(iter(change), "nothing")

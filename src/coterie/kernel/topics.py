@@ -172,7 +172,11 @@ class Topics:
             held.limit, held.overflow = inbox.limit, inbox.overflow
 
     def subscribe(self, strand: Strand, subscribe: Subscribe) -> None:
-        """Let what is published on matching topics reach an inbox, for as long as `strand` lives."""
+        """Let what is published on matching topics reach an inbox, for as long as `strand` lives.
+
+        Raises:
+            BadInput: if its pattern is none.
+        """
         words = subscribe.pattern.split(".")
         if "" in words or ">" in words[:-1]:
             raise BadInput(

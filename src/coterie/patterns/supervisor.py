@@ -123,7 +123,11 @@ class Work:
         return await self.decide([])
 
     async def decide(self, eligible: Sequence[str]) -> Turn:
-        """What the lead decides, or a rule in its place."""
+        """What the lead decides, or a rule in its place.
+
+        Raises:
+            NoProgress: if it can only answer by now, and does not.
+        """
         asked = Task(f"{self.news}\n{_ways(eligible)}", self.thread, self.goal.data)
         made = await decision(
             fitted(self.lead, _turn_to(eligible)), asked, lambda said: _turn(said, eligible)

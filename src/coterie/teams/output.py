@@ -66,7 +66,11 @@ def read_text(path: str) -> str:
 
 @tool(idempotent=True)
 def write_files(folder: str, files: dict[str, str]) -> list[str]:
-    """Write texts into a folder, each whole or not at all; gives the paths. Names are plain: no folder in them."""
+    """Write texts into a folder, each whole or not at all; gives the paths. Names are plain: no folder in them.
+
+    Raises:
+        BadInput: if a name is not plain; what stands before it was written.
+    """
     top = Path(folder)
     top.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():

@@ -30,6 +30,9 @@ def sql(
 
     The file is opened for reading alone, and an authorizer refuses all but SELECT. A question gives at most
     `rows` rows and `largest` letters, and takes at most `seconds`.
+
+    Raises:
+        BadInput: if there is no such file.
     """
     file = Path(path).resolve()
     if not file.is_file():

@@ -40,6 +40,9 @@ def http(
     Only ports 80 and 443 of public addresses can be reached. With `allow` only hosts that fit one of its patterns
     (`example.org`, `*.example.org`, `localhost:8080`) can be, on the ports that it names; with `private` too they
     may be in private networks.
+
+    Raises:
+        BadInput: if private addresses are allowed and no hosts are.
     """
     if private and not allow:
         raise BadInput("http: private addresses need an allow-list of hosts")

@@ -177,7 +177,11 @@ class _Scrub:
         )
 
     def row(self, row: list[Any]) -> list[Any]:
-        """The row of an event."""
+        """The row of an event.
+
+        Raises:
+            Corrupt: if it is none.
+        """
         match row:
             case [0, run, actor, task, data, manifest, origin, context, *limits]:
                 said = None if context is None else [self.message(one) for one in context]

@@ -64,14 +64,22 @@ collect_all = CollectAll()
 
 
 def quorum(needed: int) -> Quorum:
-    """The policy that is content with `needed` successes."""
+    """The policy that is content with `needed` successes.
+
+    Raises:
+        ValueError: if that is less than 1.
+    """
     if needed < 1:
         raise ValueError(f"a quorum needs at least 1, not {needed}")
     return Quorum(needed)
 
 
 def best_effort(*, within: float) -> BestEffort:
-    """The policy that takes what is there after `within` seconds."""
+    """The policy that takes what is there after `within` seconds.
+
+    Raises:
+        ValueError: if that is less than 0.
+    """
     if within < 0:
         raise ValueError(f"best_effort waits 0 seconds or more, not {within}")
     return BestEffort(within)

@@ -183,7 +183,11 @@ def inquiry(one: QuestionShown) -> Inquiry:
 async def answered(
     client: AsyncClient, id: str, value: Any, *, approval: bool
 ) -> tuple[Result, list[Inquiry]]:
-    """Answer a question; what its run comes to, and the questions that are left."""
+    """Answer a question; what its run comes to, and the questions that are left.
+
+    Raises:
+        BadInput: if an approval is meant, and it is none.
+    """
     asked = await client.approval(id)
     if approval and asked.about != "approval":
         raise BadInput(f"{id!r} is a {asked.about}, no approval: `coterie answer {id} ...` answers it")

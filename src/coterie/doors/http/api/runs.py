@@ -90,7 +90,12 @@ async def start_run(call: Call) -> Any:
 
 
 async def origin_for(call: Call, new: NewRun) -> dict[str, Any]:
-    """Where a run comes from: a team that is offered, one that was written here, or one written out for this run."""
+    """Where a run comes from: a team that is offered, one that was written here, or one written out for this run.
+
+    Raises:
+        BadInput: if it is said in two ways or none, or with what the team cannot be told.
+        Problem: 404 if no team is called that.
+    """
     library, roster = call.service.library, call.service.roster(call.by.tenant)
     if (new.team is None) == (new.pattern is None):
         raise BadInput("a run is of a team, by its name, or of a pattern and its members: say one of them")
