@@ -11,6 +11,7 @@ PEERS := $(patsubst tests/interop/peers/%.txt,%,$(wildcard tests/interop/peers/*
 MINUTES ?= 1
 SEED ?= 1
 RUNS ?= 300
+ENGINE ?= nats
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-all test test-interop chaos check bench bench-peers docs conformance acp-client clean
@@ -30,9 +31,10 @@ test: $(DEV) ## run the tests, a file a core
 test-interop: ## run the tests of members from other frameworks, each in an environment of its own
 	@.ci/interop $(PYTHON) test $(PEERS)
 
-chaos: $(DEV) ## hurt a cluster of real processes: MINUTES=10 SEED=1 RUNS=300
+chaos: $(DEV) ## hurt a cluster of real processes: MINUTES=10 SEED=1 RUNS=300 ENGINE=temporal NAMESPACES=yes
 	@$(BIN)/python -m pytest -m chaos
-	@$(BIN)/python -m tests.chaos --minutes $(MINUTES) --seed $(SEED) --runs $(RUNS)
+	@$(BIN)/python -m tests.chaos --minutes $(MINUTES) --seed $(SEED) --runs $(RUNS) \
+		--engine $(ENGINE) $(if $(NAMESPACES),--namespaces)
 
 check: $(DEV) ## style, types, floors, spelling, the map and the links
 	@$(BIN)/ruff check --quiet .

@@ -9,8 +9,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.chaos.cluster import Cluster
+from tests.chaos.network import namespaces_missing
 from tests.chaos.scene import Told, played
-from tests.stores.servers import nats, postgres_server
+from tests.stores.servers import nats, postgres_server, temporal
+
+ENGINES = {"nats": nats, "temporal": lambda: temporal(kept=True)}
 
 
 def main() -> None:
@@ -19,13 +23,22 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--minutes", type=float, default=0.5)
     parser.add_argument("--runs", type=int, default=300)
+    parser.add_argument("--engine", choices=sorted(ENGINES), default="nats")
+    parser.add_argument(
+        "--namespaces", action="store_true", help="a network namespace a worker, cut by its link; needs root"
+    )
     given = parser.parse_args()
-    _say(f"seed {given.seed}: {given.runs} runs in {given.minutes:g} minutes")
-    with postgres_server() as database, nats() as broker, tempfile.TemporaryDirectory() as folder:
-        told = asyncio.run(
-            played(Path(folder), database, broker, seed=given.seed, minutes=given.minutes, runs=given.runs)
-        )
-        _tell(told, Path(folder))
+    if given.namespaces and (why := namespaces_missing()):
+        parser.error(why)
+    how = "network namespaces" if given.namespaces else "relays on loopback"
+    _say(f"seed {given.seed}: {given.runs} runs in {given.minutes:g} minutes, over {given.engine} and {how}")
+    with (
+        postgres_server() as database,
+        ENGINES[given.engine]() as broker,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        cluster = Cluster(Path(folder), database, broker, given.seed, namespaces=given.namespaces)
+        _tell(asyncio.run(played(cluster, minutes=given.minutes, runs=given.runs)), Path(folder))
 
 
 def _say(line: str) -> None:
@@ -38,7 +51,7 @@ def _tell(told: Told, folder: Path) -> None:
         _say(line)
     if told.wrong:
         for log in sorted(folder.glob("*.log")):
-            _say(f"--- {log.name}\n{log.read_text()[-4000:]}")
+            _say(f"--- {log.name}\n{log.read_text()[-20000:]}")
         sys.exit(1)
 
 

@@ -21,9 +21,9 @@ class Relay:
         self._server: asyncio.Server | None = None
         self.port = 0
 
-    async def start(self) -> None:
+    async def start(self, host: str) -> None:
         """Begin to listen."""
-        self._server = await asyncio.start_server(self._carried, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._carried, host, 0)
         self.port = self._server.sockets[0].getsockname()[1]
 
     def cut(self) -> None:

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-from collections import Counter
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from coterie.engines.nats import NatsEngine
 from coterie.errors import Busy, EngineUnavailable, StoreUnavailable
 from coterie.kernel.history import uses
 from coterie.shell.host import Host
 from coterie.shell.run import run as perform
 from coterie.stores.memory import MemoryStore
-from coterie.stores.postgres import PostgresStore
 from coterie.words.result import Result
-from tests.chaos.cluster import LEASE, QUEUE, Cluster
+from tests.chaos.cluster import LEASE, Cluster
 from tests.chaos.team import PATTERNS, TEAMS, witnessed
 
 WITHIN = LEASE + 2.0
@@ -34,46 +29,46 @@ class Told(Struct):
 
     runs: int
     done: list[str]
-    recoveries: list[float]
+    recoveries: list[tuple[str, float]]
     steps: int
     repeated: int
     wrong: list[str]
 
     def lines(self) -> list[str]:
         """It, for people."""
-        slowest, many = max(self.recoveries, default=0.0), len(self.recoveries)
-        middle = sorted(self.recoveries)[many // 2] if many else 0.0
+        took = sorted(seconds for _, seconds in self.recoveries) or [0.0]
+        middle, nearly, slowest = (took[int(part * (len(took) - 1))] for part in (0.5, 0.95, 1))
+        lost = len(self.recoveries)
         return [
-            f"{self.runs} runs, {self.steps} steps with the witness, {self.repeated} of them seen twice or more",
+            f"{self.runs} runs of {len(PATTERNS)} patterns, {self.steps} steps with the witness",
+            f"{self.repeated} steps seen twice or more, each under way when its worker was lost",
             f"done to them: {', '.join(f'{n} x {what}' for what, n in sorted(Counter(self.done).items()))}",
-            f"until another had the runs of a lost worker: median {middle:.1f} s, at most {slowest:.1f} s",
+            f"{lost} times a worker was lost that had runs, which had to be others' within {WITHIN:.1f} s",
+            f"they were after {middle:.1f} s (median), {nearly:.1f} s (95 %), {slowest:.1f} s (all)",
             *(f"WRONG: {one}" for one in self.wrong),
             "all is well" if not self.wrong else f"{len(self.wrong)} things went wrong",
         ]
 
 
-async def played(folder: Path, database: Any, broker: Any, *, seed: int, minutes: float, runs: int) -> Told:
+async def played(cluster: Cluster, *, minutes: float, runs: int) -> Told:
     """Begin runs, hurt the cluster meanwhile, wait for all, and look at what came of each."""
-    cluster = Cluster(folder, database, broker, seed)
-    store = PostgresStore(database.url, lease=LEASE)
-    engine = NatsEngine(broker.url, queue=QUEUE)
+    store, engine = cluster.store, cluster.engine()
     host = Host(store, actor_of=lambda began: TEAMS[PATTERNS[0]], engine=engine)
     try:
         await cluster.start()
         loop = asyncio.get_running_loop()
         until = loop.time() + 60 * minutes
         begun = loop.create_task(_begun(host, runs, 60 * minutes / runs))
-        while loop.time() < until:
+        while loop.time() < until and not cluster.wrong:
             await asyncio.sleep(cluster.dice.uniform(0.5, 2.0))
             await cluster.hurt()
         await begun
         await host.go_on()  # what nobody could be told of
-        results = await asyncio.wait_for(_ended(host, runs), LONG)
-        return await _looked(cluster, store, results)
+        results = await _ended(cluster, host, runs)
+        return await _looked(cluster, results)
     finally:
-        await cluster.close()
         await engine.close()
-        await store.close()
+        await cluster.close()
 
 
 async def _begun(host: Host, runs: int, pause: float) -> None:
@@ -91,15 +86,22 @@ async def _begun(host: Host, runs: int, pause: float) -> None:
         await asyncio.sleep(pause)
 
 
-async def _ended(host: Host, runs: int) -> list[Result]:
-    return [await host.wait(f"run-{n}") for n in range(runs)]
+async def _ended(cluster: Cluster, host: Host, runs: int) -> list[Result]:
+    """What came of each run; those that never end are named."""
+    ids = [f"run-{n}" for n in range(runs)]
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LONG):
+            return [await host.wait(id) for id in ids]
+    found = [await host.result(id) for id in ids]
+    left = [one.id for one in found if one.status != "succeeded"]
+    await cluster.tell(f"{len(left)} runs have not ended: {left}", left)
+    return found
 
 
-async def _looked(cluster: Cluster, store: PostgresStore, results: Sequence[Result]) -> Told:
+async def _looked(cluster: Cluster, results: Sequence[Result]) -> Told:
     """Compare each run with the same in memory, and the witness with the journals."""
-    wrong: list[str] = []
-    os.environ["WITNESS"] = os.devnull  # of what runs here
-    seen = Counter(cluster.witness.read_text().splitlines())
+    store, wrong = cluster.store, list(cluster.wrong)
+    seen = _witnessed(cluster)
     asked: set[str] = set()
     for n, result in enumerate(results):
         pattern = PATTERNS[n % len(PATTERNS)]
@@ -110,9 +112,31 @@ async def _looked(cluster: Cluster, store: PostgresStore, results: Sequence[Resu
         for use in [one for one in uses(await store.read(result.id)) if one.tool == witnessed.name]:
             key = f"{result.id}:{use.path}"
             asked.add(key)
-            if use.settled and not seen[key]:
-                wrong.append(f"{key} was settled, and the witness saw nothing")
+            wrong += _against(key, use.ended if use.settled else None, seen)
     wrong += [f"{key} was done, and no journal knows of it" for key in seen.keys() - asked]
-    wrong += [f"nobody had a worker's runs for {one:.1f} s" for one in cluster.recoveries if one > WITHIN]
-    repeated = sum(1 for count in seen.values() if count > 1)
+    wrong += [
+        f"{what}, and nobody had its runs for {took:.1f} s"
+        for what, took in cluster.recoveries
+        if took > WITHIN
+    ]
+    repeated = sum(1 for began in seen.values() if len(began) > 1)
     return Told(len(results), cluster.done, cluster.recoveries, len(seen), repeated, wrong)
+
+
+def _witnessed(cluster: Cluster) -> dict[str, list[float]]:
+    """When each step was begun that the witness saw the end of, once for each time."""
+    seen: defaultdict[str, list[float]] = defaultdict(list)
+    for line in cluster.witness.read_text().splitlines():
+        key, _, began = line.rpartition(" ")
+        seen[key].append(float(began))
+    return seen
+
+
+def _against(key: str, ended: float | None, seen: Mapping[str, Sequence[float]]) -> list[str]:
+    """What a step of a journal that `ended` has against what the witness saw of it."""
+    if ended is None:
+        return []
+    if key not in seen:
+        return [f"{key} was settled, and the witness saw nothing"]
+    late = [began - ended for began in seen[key] if began > ended]
+    return [f"{key} was begun again {one:.2f} s after it was journaled" for one in late]

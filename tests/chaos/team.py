@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import os
+import time
 from hashlib import blake2b
 from pathlib import Path
 
@@ -15,14 +16,21 @@ PATTERNS = sorted(
 )
 
 
+STEP = 0.3
+"""Seconds that a step takes."""
+TURNS = 5
+
+
 @tool(idempotent=True)
 async def witnessed(said: str, idempotency_key: str = "") -> str:
-    """Say outside, under the key of this call, that it was done."""
-    await asyncio.sleep(0.05)
-    line = f"{idempotency_key}\n".encode()
-    file = os.open(os.environ["WITNESS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    """Say outside, under the key of this call, that it was done, and when it was begun; nothing, if nobody listens."""
+    if (witness := os.environ.get("WITNESS")) is None:
+        return said
+    began = time.time()
+    await asyncio.sleep(STEP)
+    file = os.open(witness, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     try:
-        os.write(file, line)  # a line this short is written whole
+        os.write(file, f"{idempotency_key} {began}\n".encode())  # a line this short is written whole
     finally:
         os.close(file)
     return said
@@ -38,18 +46,18 @@ def says(name: str) -> Team:
 
 
 def made(pattern: str) -> Team:
-    """A small team of a pattern, done three times over, so that a run takes a while."""
+    """A small team of a pattern, done again and again, so that a run takes a while."""
     specimen = importlib.import_module(f"tests.patterns.specimens.{pattern}")
     members = [says(f"{pattern}-one"), says(f"{pattern}-two")]
     inner = specimen.build(members, name=pattern)
 
     async def play(task):
         said = task.text
-        for turn in range(3):
+        for turn in range(TURNS):
             said = (await inner(f"{turn} {said}")).text
         return said
 
-    return Team(f"thrice-{pattern}", [inner], play)
+    return Team(f"again-{pattern}", [inner], play)
 
 
 TEAMS = {pattern: made(pattern) for pattern in PATTERNS}

@@ -6,15 +6,29 @@ import asyncio
 
 import pytest
 
+from tests.chaos.__main__ import ENGINES
+from tests.chaos.cluster import Cluster
+from tests.chaos.network import namespaces_missing
 from tests.chaos.scene import played
-from tests.stores.servers import nats, postgres_server
+from tests.stores.servers import postgres_server
+
+HOW = {
+    "nats": ("nats", False),
+    "temporal": ("temporal", False),
+    "namespaces": ("nats", True),
+}
 
 
 @pytest.mark.slow
 @pytest.mark.chaos
-def test_p04_every_run_ends_right_whatever_happens(tmp_path):
+@pytest.mark.parametrize("how", HOW)
+def test_p04_every_run_ends_right_whatever_happens(tmp_path, how):
     """Workers are killed, frozen past their lease and cut off, servers restarted: no run and no step is lost."""
-    with postgres_server() as database, nats() as broker:
-        told = asyncio.run(played(tmp_path, database, broker, seed=1, minutes=0.5, runs=72))
+    engine, namespaces = HOW[how]
+    if namespaces and (why := namespaces_missing()):
+        pytest.skip(why)
+    with postgres_server() as database, ENGINES[engine]() as broker:
+        cluster = Cluster(tmp_path, database, broker, 1, namespaces=namespaces)
+        told = asyncio.run(played(cluster, minutes=0.5, runs=72))
     assert told.wrong == []
-    assert set(told.done) == {"kill", "freeze", "cut", "restart_nats", "restart_postgres"}
+    assert set(told.done) == {"kill", "freeze", "cut", "restart_broker", "restart_postgres"}

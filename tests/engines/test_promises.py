@@ -16,8 +16,10 @@ from coterie.engines.local import LocalEngine
 from coterie.engines.nats import NatsEngine
 from coterie.engines.places import engine_at
 from coterie.engines.temporal import TemporalEngine
+from coterie.errors import EngineUnavailable
 from coterie.models import Gate, scripted
 from coterie.shell.host import Host
+from coterie.shell.stage import UNTOLD
 from coterie.shell.worker import Worker
 from coterie.stores import MemoryStore
 from coterie.testing import EnginePromises
@@ -218,3 +220,26 @@ def test_a_run_is_dispatched_as_urgently_as_it_was_begun():
         return [(one.priority, one.needs) for one in (first, again)]
 
     assert asyncio.run(scene()) == [(3, ("gpu",)), (3, ("gpu",))]
+
+
+def test_a_run_that_no_worker_could_be_told_of_is_due_again_soon():
+    """An engine that is lost when a time has come delays the run by a second, and not by a whole turn."""
+
+    class Lost(LocalEngine):
+        async def dispatch(self, run, /, **_):
+            raise EngineUnavailable(f"nobody can be told of {run}")
+
+    async def scene():
+        store, now = MemoryStore(), 100.0
+        host = Host(
+            store,
+            actor_of=lambda _: Agent("a"),
+            model=lambda _: scripted("x"),
+            engine=Lost(),
+            clock=lambda: now,
+        )
+        run = await host.begin(Agent("a"), "go", at=now)
+        rung = await host.ring()
+        return rung, await store.due(now), await store.due(now + UNTOLD) == [run]
+
+    assert asyncio.run(scene()) == (1, [], True)

@@ -132,6 +132,7 @@ class Temporal(Nats):
 
     def __init__(self, binary, folder, port):
         self.url = f"temporal://127.0.0.1:{port}/default"
+        self.port = port
         self._port = port
         self._command = [
             binary,

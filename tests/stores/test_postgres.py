@@ -147,6 +147,31 @@ def test_a_server_that_is_not_there_is_said():
         PostgresStore("postgresql://", durability="normal")
 
 
+async def cut(admin):
+    """Have the server end every connection but this."""
+    await admin.execute(
+        "select pg_terminate_backend(pid) from pg_stat_activity "
+        "where pid <> pg_backend_pid() and backend_type = 'client backend'"
+    )
+
+
+def test_a_run_is_given_back_though_its_connection_is_lost(url, tenant):
+    """Nobody has to wait for the end of a lease that is not needed any more."""
+
+    async def scene():
+        store, other = (PostgresStore(url, tenant=tenant) for _ in range(2))
+        lease = await store.claim("r")
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as admin:
+            await cut(admin)
+        await store.release(lease)
+        again = await other.claim("r")
+        await store.close()
+        await other.close()
+        return again.epoch
+
+    assert asyncio.run(scene()) == 2
+
+
 def test_a_server_that_is_lost_for_a_while_ends_no_run(url, tenant):
     """Its connections are cut again and again: what was being written is there once, and what was said is heard."""
 
@@ -156,12 +181,6 @@ def test_a_server_that_is_lost_for_a_while_ends_no_run(url, tenant):
     async def play(task):
         done = [await do(step, n) for n in range(50)]
         return f"{sum(done)} {await within(60, Hear('word', outside=True))}"
-
-    async def cut(admin):
-        await admin.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity "
-            "where pid <> pg_backend_pid() and backend_type = 'client backend'"
-        )
 
     async def scene():
         store, other = (PostgresStore(url, tenant=tenant) for _ in range(2))

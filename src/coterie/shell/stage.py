@@ -22,7 +22,7 @@ from weakref import WeakValueDictionary
 
 from coterie.actor import Actor, Given
 from coterie.carriers import Groups
-from coterie.errors import Busy, CoterieError, Overloaded
+from coterie.errors import Busy, CoterieError, EngineUnavailable, Overloaded
 from coterie.kernel.replay import counted
 from coterie.kernel.story import closed, opened, paused, wakes
 from coterie.ports import Engine, Memory, Model, Observer, Policy, Store
@@ -49,6 +49,8 @@ from coterie.words.which import Which
 
 DISPATCH = "dispatch"
 """The entry of a run's origin that says how urgent it is, and what whoever performs it needs."""
+UNTOLD = 1.0
+"""Seconds after which a run is due again that no worker could be told of."""
 AT_ONCE = 1_000
 """Runs under way on one stage, unless it says otherwise."""
 
@@ -201,7 +203,10 @@ class Stage(Watched):
             if closed(records) is not None or paused(counted(records)):
                 await self.store.release(await self.store.claim(id))
             elif self._live(id) is None:
-                await self._go_on_with(id)
+                try:
+                    await self._go_on_with(id)
+                except EngineUnavailable:
+                    await self.store.wake(id, self.clock() + UNTOLD)
 
     async def perform(self, id: str) -> bool:
         """Go on with a run until it ends or only people can move it; nothing, where that is so already.

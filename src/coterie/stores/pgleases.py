@@ -42,7 +42,24 @@ class Leases:
             gone = whose
 
     async def give_back(self, held: Held, wake: float | None) -> None:
-        """Let anybody have the run at once; it is due at `wake`, or sooner if somebody said so."""
+        """Let anybody have the run at once; it is due at `wake`, or sooner if somebody said so.
+
+        A server that is lost meanwhile is looked for again, for half a lease.
+
+        Raises:
+            StoreUnavailable: if it was lost for too long.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._seconds / 2
+        while True:
+            try:
+                return await self._given_back(held, wake)
+            except StoreUnavailable:
+                if not self._links.lost or loop.time() > until:
+                    raise
+            await asyncio.sleep(AGAIN)
+
+    async def _given_back(self, held: Held, wake: float | None) -> None:
         freed = (held.pages, held.head, held.ended, wake, held.key, held.epoch)
         seen = overview_of(held)
         async with self._links.told() as db:
