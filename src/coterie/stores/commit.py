@@ -54,6 +54,7 @@ class Commits:
         self._tenant = tenant
         self._patience = patience
         self._group: Commit | None = None
+        self._under_way: Commit | None = None
         self._writing: asyncio.Task[None] | None = None
 
     async def add(self, held: Held, records: Sequence[Record]) -> bool:
@@ -66,29 +67,34 @@ class Commits:
         group = self._group
         if group is None:
             group = self._group = Commit()
-        group.pages.append(held.add(records, group.blobs))
+        page = held.add(records, group.blobs)
+        group.pages.append(page)
         if self._writing is None:
             self._writing = asyncio.get_running_loop().create_task(self._write())
-        return held.key in await group.done
+        if held.key not in await group.done:
+            return False
+        held.written = (0, page.number, page.hash)
+        return True
 
     async def flushed(self) -> None:
-        """Wait until everything that was added is written."""
-        while self._writing is not None:
-            await asyncio.shield(self._writing)
+        """Wait until everything that was added by now is written; what is added meanwhile is nobody's concern here."""
+        pending = [group.done for group in (self._under_way, self._group) if group is not None]
+        if pending:
+            await asyncio.wait(pending)
 
     async def _write(self) -> None:
         """Commit group after group, until nothing more has come meanwhile."""
         try:
             await asyncio.sleep(0)  # whoever else has something to write has a turn
             while (group := self._group) is not None:
-                self._group = None
+                self._group, self._under_way = None, group
                 try:
                     group.done.set_result(await self._written(group))
                 except (psycopg.Error, StoreError) as error:
                     said = error if isinstance(error, StoreError) else unavailable(error)
                     group.done.set_exception(said)
         finally:
-            self._writing = None
+            self._writing = self._under_way = None
 
     async def _written(self, group: Commit) -> set[int]:
         """Write a group; the runs whose lease was held."""

@@ -88,7 +88,8 @@ class PostgresStore:
         held = self._held.get(lease.run)
         if held is None or held.epoch != lease.epoch:
             return
-        await self._commits.flushed()
+        if held.written[1] != held.pages:  # who appended did not wait
+            await self._commits.flushed()
         self._held.pop(lease.run, None)
         await self._leases.give_back(held, wake)
 
@@ -239,6 +240,7 @@ class PostgresStore:
         held.first = held.records[0] if held.records else None
         held.seq, held.pages = len(held.records), len(pages)
         held.head = pages[-1].hash if pages else b""
+        held.written = (0, held.pages, held.head)
         held.writer.contents.update(reader.contents)
         held.writer.links = reader.links
 
