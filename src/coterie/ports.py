@@ -61,15 +61,16 @@ class Lease(Struct, frozen=True):
     epoch: int
 
 
-Hear: TypeAlias = Callable[[Signalled], None]
-"""Takes a signal that came for a run from another process."""
+Hear: TypeAlias = Callable[[Signalled, int], None]
+"""Takes a signal that came for a run from another process, and the number under which the store keeps it."""
 
 
 class Store(Protocol):
     """Append-only journals, one a run, with one writer each."""
 
     async def claim(self, run: str, /, hear: Hear | None = None) -> Lease:
-        """Become the only writer of `run`, new or not. `hear` gets what others `signal` to it.
+        """Become the only writer of `run`, new or not. `hear` gets what others `signal` to it, once each.
+        What it gets is kept for the next writer, until an append has `heard` it or has closed the run.
 
         Raises:
             Busy: if another living writer holds it.
@@ -91,8 +92,11 @@ class Store(Protocol):
         """
         ...
 
-    def append(self, lease: Lease, records: Sequence[Record], /) -> Awaitable[None]:
+    def append(
+        self, lease: Lease, records: Sequence[Record], /, heard: Sequence[int] = ()
+    ) -> Awaitable[None]:
         """Write `records` after everything there, all or nothing; durable when what this gives has come.
+        The signals that they tell of, by their numbers in `heard`, are let go of in the same step.
 
         Raises:
             Fenced: if somebody else has claimed the run since. Nothing was written.
@@ -109,7 +113,7 @@ class Store(Protocol):
         ...
 
     async def signal(self, run: str, signal: Signalled, /) -> None:
-        """Give a signal to whoever holds `run` now, or claims it next; if nobody holds it, it is `due` now."""
+        """Give a signal to whoever holds `run` now, or claims it next; it is `due` as soon as nobody holds it."""
         ...
 
     async def runs(self, which: Which = ALL, /) -> list[Overview]:
@@ -393,5 +397,4 @@ class Surveyed(Protocol):
         ...
 
 
-Performer = Callable[[Any], Awaitable[Any]]
-"""Does one effect in the world."""
+Performer = Callable[[Any], Awaitable[Any]]  # does one effect in the world

@@ -23,7 +23,7 @@ from coterie.doors.cli.serve import serve
 from coterie.doors.http.keys import KeyRing
 from coterie.stores.places import store_at
 from coterie.telemetry.observers import figures
-from coterie.testing.stores import MOMENTS, written
+from coterie.testing.journals import MOMENTS, written
 
 ROOT = Path(__file__).parents[2]
 SLOW = """

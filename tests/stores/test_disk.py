@@ -7,7 +7,7 @@ import pytest
 
 from coterie.errors import StoreUnavailable
 from coterie.stores.sqlite import SqliteStore
-from coterie.testing.stores import numbered, opening
+from coterie.testing.journals import numbered, opening
 from coterie.words.event import Settled
 
 

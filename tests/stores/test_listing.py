@@ -8,7 +8,7 @@ from pathlib import Path
 
 from coterie.stores import SqliteStore
 from coterie.stores.schema import VERSION
-from coterie.testing.stores import written
+from coterie.testing.journals import written
 from coterie.words.event import Closed, Settled
 from coterie.words.which import Which
 

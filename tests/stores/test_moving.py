@@ -17,7 +17,7 @@ from coterie.shell.host import Host
 from coterie.shell.moving import move
 from coterie.stores import SqliteStore
 from coterie.stores.postgres import PostgresStore
-from coterie.testing.stores import seen
+from coterie.testing.journals import seen
 from coterie.words.event import Signalled
 from tests.stores.servers import postgres
 

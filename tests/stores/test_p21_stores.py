@@ -40,7 +40,7 @@ class Tenant:
 
     async def write(self, id):
         heard = []
-        lease = await self.store.claim(id, heard.append)
+        lease = await self.store.claim(id, lambda said, _: heard.append(said))
         at = self.events[id]
         word = canary(self.name)
         new = [] if at else [Opened(run=id, actor="t", task=word, manifest={})]

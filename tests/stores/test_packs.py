@@ -14,7 +14,7 @@ from coterie.errors import Corrupt, Fenced
 from coterie.ports import Lease
 from coterie.stores import SqliteStore
 from coterie.stores.sqlite import EARLY
-from coterie.testing.stores import numbered, opening, seen, written
+from coterie.testing.journals import numbered, opening, seen, written
 from coterie.wire.pack import Page, directory, pages_of, runs_in
 from coterie.words.event import Settled
 

@@ -32,7 +32,10 @@ class Answering(Inbox):
         self.world = world
         self.waiting: dict[str, Ask] = {}
         self._gate = gate
-        self._answers = {path: answer_of(given) for path, given in (answers or {}).items()}
+        self._answers: dict[str, tuple[Answer, int | None]] = {
+            path: (answer_of(given), None) for path, given in (answers or {}).items()
+        }
+        """Answers that came before their questions, with their numbers in the store; None for those of who resumes."""
         self._doubts: dict[str, float] = {}
         self._jobs: dict[str, asyncio.Task[None]] = {}
         self._in_doubt: dict[str, Asked] = {}
@@ -40,19 +43,27 @@ class Answering(Inbox):
         self._held: dict[str, Asked] = {}
         self._anew: list[Asked] = []
 
-    def hear(self, said: Signalled) -> None:
-        """Take what somebody outside says: an answer that is none is recorded, and changes nothing."""
+    def hear(self, said: Signalled, number: int = 0) -> None:
+        """Take what somebody outside says: an answer that is none is recorded, and changes nothing.
+
+        What came through the store has a `number` there, until it is in the journal.
+        """
         if said.kind != "answer":
+            self._came += [number] if number else []
             self.arrive(said)
             return
         answer = msgspec.convert(said.value, Answer)
         if self._task is None:  # nothing is asked yet
-            self._answers[said.about] = answer
-            return
+            self._answers[said.about] = answer, number
+        else:
+            self._hear_answer(said.about, answer, number)
+
+    def _hear_answer(self, path: str, answer: Answer, number: int) -> None:
+        self._came += [number] if number else []
         try:
-            self.answer(said.about, answer.value, answer.by)
+            self.answer(path, answer.value, answer.by)
         except RunError as error:
-            self.arrive(Signalled("refused", said.about, {"why": error.message, "by": answer.by}))
+            self.arrive(Signalled("refused", path, {"why": error.message, "by": answer.by}))
 
     def answer(self, path: str, value: Any, by: str = "") -> None:
         """Take the answer of a person, `by`, to the question at `path`: who gave it is recorded first.

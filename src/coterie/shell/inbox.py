@@ -18,6 +18,8 @@ class Inbox:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._arrived: list[Event] = []
+        self._came: list[int] = []
+        self._heard: list[int] = []
         self._waker: asyncio.Future[None] | None = None
         self._task: asyncio.Task[Any] | None = None
         self._alone: Asked | None = None
@@ -69,6 +71,16 @@ class Inbox:
         self._waker = None
 
     def _taken(self) -> list[Event]:
-        """What has arrived since the last look."""
+        """What has arrived since the last look; it is in the next burst."""
         events, self._arrived = self._arrived, []
+        if self._came:
+            self._heard += self._came
+            self._came = []
         return events
+
+    def _told(self) -> list[int]:
+        """The signals of the store of which the burst tells that is to be written now."""
+        if not self._heard:
+            return self._heard
+        heard, self._heard = self._heard, []
+        return heard

@@ -104,7 +104,7 @@ class Job:
         self._purse: Purse | None = None
         self.revives = ""
         """Why it may have been cancelled and goes on all the same."""
-        self._heard: list[Signalled] = []
+        self._heard: list[tuple[Signalled, int]] = []
         self._late: list[Signalled] = []
         self._runner: Runner | None = None
         self.attach: Callable[[Runner, list[Record]], None] | None = None
@@ -173,8 +173,8 @@ class Job:
         self._runner = runner
         runner.parks(self.parks, wakes(records))
         self.world.rests = runner.rests
-        for heard in self._heard:
-            runner.hear(heard)
+        for said, number in self._heard:
+            runner.hear(said, number)
         with performing(self.id, self.origin):
             result = await runner.finish(events, standing)
         await self._leave(result, runner.machine)
@@ -188,9 +188,7 @@ class Job:
     async def _leave(self, result: Result, machine: Machine) -> None:
         """Have what came too late heard by whoever goes on, and let the parent know of an end."""
         store = self.store
-        if result.status in ("waiting", "paused"):
-            for said in self._late:
-                await store.signal(self.id, said)
+        if result.status in ("waiting", "paused"):  # what came too late is in the store, for the next
             return
         if result.status == "renewed":
             came = [
@@ -249,19 +247,19 @@ class Job:
             await self._purse.close()
         await self.store.release(lease, wake)
 
-    def _told(self, said: Signalled) -> None:
-        """Take what came through the store; what comes while the run is being parked goes back there."""
+    def _told(self, said: Signalled, number: int) -> None:
+        """Take what came through the store; what comes while the run is being parked stays there."""
         if self._runner is not None and not self._runner.attending:
             self._late.append(said)
         else:
-            self.hear(said)
+            self.hear(said, number)
 
-    def hear(self, said: Signalled) -> None:
+    def hear(self, said: Signalled, number: int = 0) -> None:
         """Take what somebody outside says to this run, begun or not."""
         if self._runner is None:
-            self._heard.append(said)
+            self._heard.append((said, number))
         else:
-            self._runner.hear(said)
+            self._runner.hear(said, number)
 
     def _is_new(self, records: list[Record]) -> None:
         if records:

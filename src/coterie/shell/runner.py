@@ -107,7 +107,7 @@ class Runner(Answering):
                     asked = await self._gated(events, asked)
                 self._screen(asked)
                 if store is not None and (records := self._burst(events, asked)):
-                    await store.append(lease, records)
+                    await store.append(lease, records, self._told())
                     if self.watch is not None:
                         self.watch(records)
                 if given:
@@ -137,7 +137,7 @@ class Runner(Answering):
     async def _write(self, store: Store, events: list[Event], asked: list[Asked]) -> None:
         """Append one burst."""
         if records := self._burst(events, asked):
-            await store.append(self._lease, records)
+            await store.append(self._lease, records, self._told())
             if self.watch is not None:  # who sees what is in the journal now
                 self.watch(records)
 
@@ -207,12 +207,23 @@ class Runner(Answering):
         for ask in asked:
             self._take_on(ask)
         for path in [path for path in self._answers if path in self.waiting]:
-            answer = self._answers.pop(path)
-            self.answer(path, answer.value, answer.by)
+            answer, number = self._answers.pop(path)
+            if number is None:
+                self.answer(path, answer.value, answer.by)
+            else:
+                self._hear_answer(path, answer, number)
         while not self._arrived:
             if not self._attended and (not self._jobs or self._pause.long(self._jobs)):
-                return []
+                return self._unasked()
             await self._wake()
+        return self._taken()
+
+    def _unasked(self) -> list[Event]:
+        """What is left to say before the run is parked: that answers which came for it answer nothing."""
+        for path, (answer, number) in list(self._answers.items()):
+            if number is not None:
+                del self._answers[path]
+                self._hear_answer(path, answer, number)
         return self._taken()
 
     def _is_alone(self, ask: Asked) -> bool:
@@ -243,8 +254,7 @@ class Runner(Answering):
         finally:
             self._alone = None
         if self._arrived:
-            events += self._arrived
-            self._arrived = []
+            events += self._taken()
         return events
 
     async def _drain(self) -> list[Event]:

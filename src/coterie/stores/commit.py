@@ -11,6 +11,7 @@ import psycopg
 from coterie.errors import StoreError, StoreUnavailable
 from coterie.stores.held import Added, Held
 from coterie.stores.links import AGAIN, Links, unavailable
+from coterie.stores.signals import gone
 from coterie.stores.statements import COMMIT
 from coterie.words.event import Record
 
@@ -21,6 +22,8 @@ class Commit:
     def __init__(self) -> None:
         self.pages: list[Added] = []
         self.blobs: list[tuple[bytes, bytes]] = []
+        self.heard: list[tuple[int, int]] = []
+        """The signals that the pages tell of, each with its run."""
         self.done: asyncio.Future[set[int]] = asyncio.get_running_loop().create_future()
         """The runs whose lease was held: what they brought is written."""
 
@@ -40,6 +43,8 @@ class Commit:
             "tenant": tenant,
             "names": [name for name, _ in self.blobs],
             "values": [body for _, body in self.blobs],
+            "heard": [number for number, _ in self.heard],
+            "hearers": [run for _, run in self.heard],
         }
 
 
@@ -57,18 +62,22 @@ class Commits:
         self._under_way: Commit | None = None
         self._writing: asyncio.Task[None] | None = None
 
-    async def add(self, held: Held, records: Sequence[Record]) -> bool:
-        """Write the next page of a run; whether its lease was held.
+    async def add(self, held: Held, records: Sequence[Record], heard: Sequence[int]) -> bool:
+        """Write the next page of a run, which tells of the signals `heard`; whether its lease was held.
 
         Raises:
             Unstorable: if a value has no MessagePack shape.
             StoreUnavailable: if the server was lost for too long.
         """
+        blobs: list[tuple[bytes, bytes]] = []
+        page = held.add(records, blobs)
         group = self._group
         if group is None:
             group = self._group = Commit()
-        page = held.add(records, group.blobs)
+        group.blobs += blobs
         group.pages.append(page)
+        if held.handed:
+            group.heard += [(number, held.key) for number in gone(held, records, heard)]
         if self._writing is None:
             self._writing = asyncio.get_running_loop().create_task(self._write())
         if held.key not in await group.done:

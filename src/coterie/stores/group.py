@@ -24,13 +24,27 @@ Waiting: TypeAlias = tuple[Added, Written]
 class Group:
     """The appends that go into one commit, and those who wait for it."""
 
-    __slots__ = ("_loop", "_room", "blobs", "ends", "last", "lost", "packs", "refused", "size", "tails")
+    __slots__ = (
+        "_loop",
+        "_room",
+        "blobs",
+        "ends",
+        "heard",
+        "last",
+        "lost",
+        "packs",
+        "refused",
+        "size",
+        "tails",
+    )
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.packs: list[list[Waiting]] = []
         self.blobs: list[tuple[bytes, bytes]] = []
         self.ends: list[Added] = []
         """The pages that close their runs."""
+        self.heard: list[tuple[Held, Sequence[int]]] = []
+        """The signals that the pages tell of."""
         self.refused: set[int] = set()
         self.lost: list[Held] = []
         self.tails: dict[int, int] = {}
@@ -111,6 +125,8 @@ class Committer:
             raise
         db.execute("commit")
         self._last = group.last = last
+        for held, numbers in group.heard:
+            held.handed.difference_update(numbers)  # SQLite may give their numbers to others
 
     def _write(self, group: Group, epochs: Callable[[], Mapping[int, int]]) -> int:
         """Write a group; gives the number of the newest pack."""
@@ -130,6 +146,9 @@ class Committer:
         if ends := _ends(group):
             db.executemany(_END, ends)
             db.executemany(PUT, _overviews(group))
+        for held, numbers in group.heard:
+            if held.key not in group.refused:
+                db.executemany("delete from signals where id = ?", [(number,) for number in numbers])
         return last
 
     def _seen(self) -> int:

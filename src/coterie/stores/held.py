@@ -40,6 +40,7 @@ class Held:
         "end",
         "epoch",
         "first",
+        "handed",
         "head",
         "hear",
         "key",
@@ -56,6 +57,8 @@ class Held:
         self.key = key
         self.epoch = epoch
         self.hear = hear
+        self.handed: set[int] = set()
+        """Signals that were handed over and are kept still."""
         self.first: Record | None = None
         self.end: Record | None = None
         self.seq = self.pages = 0

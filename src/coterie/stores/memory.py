@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
-from itertools import islice
+from itertools import count, islice
 
 from coterie.errors import Busy, Fenced
 from coterie.kernel.story import closed, overview
@@ -14,7 +14,7 @@ from coterie.stores.tally import MemoryTally
 from coterie.stores.told import SqliteGroups
 from coterie.wire.journal import Reader
 from coterie.wire.redaction import taken
-from coterie.words.event import Record, Signalled
+from coterie.words.event import Closed, Record, Signalled
 from coterie.words.pruned import Pruned
 from coterie.words.result import Overview
 from coterie.words.which import ALL, Which
@@ -27,7 +27,8 @@ class MemoryStore:
         self._runs: dict[str, list[Record]] = {}
         self._epochs: dict[str, int] = {}
         self._held: dict[str, Hear | None] = {}
-        self._signals: dict[str, list[Signalled]] = {}
+        self._signals: dict[str, dict[int, Signalled]] = {}
+        self._count = count()
         self._wakes: dict[str, float] = {}
         self._pruned: list[Pruned] = []
         self.tally = MemoryTally()
@@ -42,9 +43,9 @@ class MemoryStore:
             raise Busy(f"run {run!r} is being worked on in this process")
         self._held[run] = hear
         self._wakes.pop(run, None)
-        if hear is not None and run in self._signals:
-            for signal in self._signals.pop(run):
-                hear(signal)
+        for number, signal in list(self._signals.get(run, {}).items()):
+            if hear is not None:
+                hear(signal, number)
         epoch = self._epochs[run] = self._epochs.get(run, 0) + 1
         return Lease(run, epoch)
 
@@ -64,7 +65,7 @@ class MemoryStore:
         self._wakes.update(dict.fromkeys(found, now + HANDED))
         return found
 
-    async def append(self, lease: Lease, records: Sequence[Record], /) -> None:
+    async def append(self, lease: Lease, records: Sequence[Record], /, heard: Sequence[int] = ()) -> None:
         run = lease.run
         if self._epochs.get(run) != lease.epoch:  # `_check`, without a call on every append
             self._check(lease)
@@ -72,6 +73,15 @@ class MemoryStore:
         if journal is None:
             journal = self._runs[run] = []
         journal.extend(records)
+        if run in self._signals:
+            self._take_off(run, records, heard)
+
+    def _take_off(self, run: str, records: Sequence[Record], heard: Sequence[int]) -> None:
+        """Let go of what was heard, and of all that was handed to a run that is closed."""
+        signals = self._signals[run]
+        ends = records and type(records[-1].event) is Closed and self._held.get(run) is not None
+        for number in list(signals) if ends else heard:
+            signals.pop(number, None)
 
     async def read(self, run: str, /) -> list[Record]:
         return list(self._runs.get(run, ()))
@@ -81,12 +91,12 @@ class MemoryStore:
         return MemoryGrowth(self._runs, run)
 
     async def signal(self, run: str, signal: Signalled, /) -> None:
+        number = next(self._count)
+        self._signals.setdefault(run, {})[number] = signal
+        await self.wake(run)
         hear = self._held.get(run)
         if hear is not None:
-            hear(signal)
-        else:
-            self._signals.setdefault(run, []).append(signal)
-            await self.wake(run)
+            hear(signal, number)
 
     async def runs(self, which: Which = ALL, /) -> list[Overview]:
         names = list(reversed(self._runs))
@@ -155,5 +165,6 @@ class MemoryGrowth:
 class NullStore(MemoryStore):
     """Keeps nothing at all: for work that nobody will resume, replay or look at."""
 
-    async def append(self, lease: Lease, records: Sequence[Record], /) -> None:
-        return
+    async def append(self, lease: Lease, records: Sequence[Record], /, heard: Sequence[int] = ()) -> None:
+        if lease.run in self._signals:
+            self._take_off(lease.run, records, heard)

@@ -6,15 +6,14 @@ import asyncio
 import contextlib
 from collections.abc import Mapping
 
-import msgspec
 import psycopg
 
 from coterie.errors import StoreError
 from coterie.stores.held import Held
 from coterie.stores.links import AGAIN, Links
 from coterie.stores.pgleases import waking
-from coterie.stores.statements import HEARD, SAID, SIGNAL
-from coterie.words.digest import encode
+from coterie.stores.signals import packed, unpacked
+from coterie.stores.statements import SAID, SIGNAL
 from coterie.words.event import Signalled
 
 
@@ -25,11 +24,11 @@ class Signals:
         self._links = links
         self._tenant = tenant
         self._held = held
+        self._turn = asyncio.Lock()
 
     async def say(self, run: str, signal: Signalled) -> None:
         """Say something to a run: whoever holds it is told, and if nobody does, it is due."""
-        body = encode([signal.kind, signal.about, signal.value])
-        said = {"body": body, "about": f"{self._tenant}/{run}"}
+        said = {"body": packed(signal), "about": f"{self._tenant}/{run}"}
         async with self._links.told() as db:
             await db.execute(SIGNAL, {**waking(self._tenant, run, 0.0), **said})
 
@@ -37,7 +36,7 @@ class Signals:
         """What waits for whoever claims a run."""
         async with self._links.told() as db:
             cursor = await db.execute(SAID, (self._tenant, run), binary=True)
-            return [Signalled(*msgspec.msgpack.decode(body)) for (body,) in await cursor.fetchall()]
+            return [unpacked(body) for _, body in await cursor.fetchall()]
 
     async def listen(self) -> None:
         """Hear what is said to the runs that are held, for ever, and after a break what was said meanwhile."""
@@ -60,12 +59,11 @@ class Signals:
             await self.hear(held)
 
     async def hear(self, held: Held) -> None:
-        """Hand over what was said to a run."""
-        async with self._links.told() as db:
-            cursor = await db.execute(HEARD, (self._tenant, held.run), binary=True)
-            for (body,) in await cursor.fetchall():
-                said = Signalled(*msgspec.msgpack.decode(body))
-                if held.hear is not None and self._held.get(held.run) is held:
-                    held.hear(said)
-                else:  # it was given back meanwhile: whoever claims it next hears it
-                    await self.say(held.run, said)
+        """Hand over what was said to a run, if it is held still; each signal once."""
+        async with self._turn, self._links.told() as db:
+            cursor = await db.execute(SAID, (self._tenant, held.run), binary=True)
+            rows = await cursor.fetchall()
+            known, held.handed = held.handed, {number for number, _ in rows}
+            for number, body in rows:
+                if number not in known and held.hear is not None and self._held.get(held.run) is held:
+                    held.hear(unpacked(body), number)

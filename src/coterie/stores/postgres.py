@@ -11,7 +11,8 @@ Theory of operation
    its runs while it looks at their epochs. What a stale writer brings is not written, and it is told so.
 4. A lease is renewed while its process lives. That of a dead process on this machine is free at once, that of
    another machine after `lease` seconds by the server's clock.
-5. What other processes have to say to a run is rows, and a notification wakes its writer.
+5. What other processes have to say to a run is rows, and a notification wakes its writer. A row goes in the commit
+   that journals what it says, if the lease is held then; so it has its effect once, whoever dies in between.
 6. A connection that is lost is opened again, and the commit that was under way is tried again: what it wrote
    already has our epoch, so writing it twice changes nothing.
 7. A store is one tenant's: every row it reads or writes is its own. It belongs to the event loop that uses it.
@@ -80,9 +81,17 @@ class PostgresStore:
                 await self._learn(db, held)
         self._held[run] = held
         self._attend()
-        if hear is not None and held.epoch > 1:
-            await self._signals.hear(held)
+        if hear is not None:
+            await self._heard(held)
         return Lease(run, held.epoch)
+
+    async def _heard(self, held: Held) -> None:
+        """Hand over what was said to a run that was just claimed; without that, it is not claimed."""
+        try:
+            await self._signals.hear(held)
+        except StoreError:
+            del self._held[held.run]  # its lease ends by itself
+            raise
 
     async def release(self, lease: Lease, /, wake: float | None = None) -> None:
         held = self._held.get(lease.run)
@@ -93,7 +102,7 @@ class PostgresStore:
         self._held.pop(lease.run, None)
         await self._leases.give_back(held, wake)
 
-    async def append(self, lease: Lease, records: Sequence[Record], /) -> None:
+    async def append(self, lease: Lease, records: Sequence[Record], /, heard: Sequence[int] = ()) -> None:
         held = self._held.get(lease.run)
         if held is None or held.epoch != lease.epoch:
             raise _fenced(lease)
@@ -101,7 +110,7 @@ class PostgresStore:
             return
         if records[0].seq != held.seq:
             raise StoreError(f"run {lease.run!r} has {held.seq} events; {records[0].seq} cannot come next")
-        if not await self._commits.add(held, records):
+        if not await self._commits.add(held, records, heard):
             self._held.pop(lease.run, None)
             raise _fenced(lease)
 

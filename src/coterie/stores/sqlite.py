@@ -28,13 +28,11 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
-
-import msgspec
 
 from coterie.errors import BadInput, Busy, CoterieError, StoreError
 from coterie.ports import Hear, Lease
@@ -47,13 +45,13 @@ from coterie.stores.listing import page
 from coterie.stores.pruning import Pruner
 from coterie.stores.reading import Ends, Journals, SqliteGrowth, tail_of
 from coterie.stores.schema import connect, failed, told, transaction
+from coterie.stores.signals import Signals, gone
 from coterie.stores.tally import SqliteTally
 from coterie.stores.told import SqliteGroups
 from coterie.stores.written import come
 from coterie.wire.export import Kept, kept
 from coterie.wire.journal import Reader
 from coterie.wire.redaction import taken
-from coterie.words.digest import encode
 from coterie.words.event import Record, Signalled
 from coterie.words.pruned import Pruned
 from coterie.words.result import Overview
@@ -82,6 +80,7 @@ class SqliteStore:
         self._committer = Committer(self._db)
         self._disk = Disk(self.path) if full else None
         self._leases = Leases(self._db, lease)
+        self._signals = Signals(self._db)
         self._held: dict[str, Held] = {}
         self._group: Group | None = None
         self._busy: asyncio.Future[None] | None = None
@@ -98,7 +97,7 @@ class SqliteStore:
                 self._learn(held)
         self._held[run] = held
         if hear is not None and held.epoch > 1:
-            self._hear_signals([held], run)
+            self._signals.hand_over([held], run)
         self._keep_beating()
         return Lease(run, held.epoch)
 
@@ -123,7 +122,9 @@ class SqliteStore:
         with told(self.path):
             return self._leases.due(now)
 
-    def append(self, lease: Lease, records: Sequence[Record], /) -> asyncio.Future[None]:
+    def append(
+        self, lease: Lease, records: Sequence[Record], /, heard: Sequence[int] = ()
+    ) -> asyncio.Future[None]:
         held = self._held.get(lease.run)
         try:
             if held is None or held.epoch != lease.epoch:
@@ -134,6 +135,8 @@ class SqliteStore:
                 raise _misplaced(held, records[0])
             group = self._group or self._gather()
             written = group.add(held, records)
+            if held.handed and (numbers := gone(held, records, heard)):
+                group.heard.append((held, numbers))
         except CoterieError as error:
             return come(error)
         if self._relaxed:
@@ -157,9 +160,8 @@ class SqliteStore:
         return SqliteGrowth(self._db, self.path, run, self._flushed)
 
     async def signal(self, run: str, signal: Signalled, /) -> None:
-        body = encode([signal.kind, signal.about, signal.value])
-        with told(self.path):
-            self._db.execute("insert into signals (run, body) values (?, ?)", (run, body))
+        with told(self.path), transaction(self._db):
+            self._signals.say(run, signal)
             self._leases.wake(run, 0.0)
 
     async def runs(self, which: Which = ALL, /) -> list[Overview]:
@@ -260,8 +262,7 @@ class SqliteStore:
     async def said(self, run: str, /) -> list[Signalled]:
         """What waits for whoever claims a run."""
         with told(self.path):
-            rows = self._db.execute("select body from signals where run = ? order by id", (run,)).fetchall()
-        return [Signalled(*msgspec.msgpack.decode(body)) for (body,) in rows]
+            return self._signals.waiting(run)
 
     async def close(self) -> None:
         await self._flushed()
@@ -378,20 +379,8 @@ class SqliteStore:
             return
         with told(self.path):
             self._leases.renew(self._held.values(), self._seen)
-            self._hear_signals(list(self._held.values()))
+            self._signals.hand_over(list(self._held.values()))
         self._keep_beating()
-
-    def _hear_signals(self, held: Iterable[Held], only: str = "") -> None:
-        """Hand over what was said to some runs; of others than `only`, if it is given, nothing is looked at."""
-        by_run = {one.run: one for one in held if one.hear is not None}
-        some, values = (" where run = ?", (only,)) if only else ("", ())
-        rows = self._db.execute(f"select id, run, body from signals{some} order by id", values).fetchall()
-        for key, run, body in rows:
-            if run in by_run:
-                self._db.execute("delete from signals where id = ?", (key,))
-                hear = by_run[run].hear
-                if hear is not None:
-                    hear(Signalled(*msgspec.msgpack.decode(body)))
 
 
 def _misplaced(held: Held, record: Record) -> StoreError:

@@ -38,10 +38,15 @@ with fence as (
                 %(contents)b::bytea[]) as p (run, seq, count, hash, body, contents)
     join fence f on f.id = p.run
     on conflict do nothing
+), said as (
+    delete from signals s
+    using unnest(%(heard)b::bigint[], %(hearers)b::bigint[]) as h (id, run) join fence f on f.id = h.run
+    where s.id = h.id
 )
 select id from fence
 """
-"""Writes pages of the runs whose lease is held, and the contents they share; gives those runs."""
+"""Writes pages of the runs whose lease is held, and the contents they share, and lets go of the signals that they tell
+of; gives those runs."""
 RELEASE: Final = """
 with freed as (
     update runs set holder = '', expires = 'epoch', pages = %s, head = %s,
@@ -64,13 +69,8 @@ woken as ({WAKE} returning id)
 select pg_notify('coterie', %(about)s)
 """
 """Says something to a run: whoever holds it is told, and if nobody does, it is due."""
-SAID: Final = "select body from signals where tenant = %s and run = %s order by id"
-"""What waits for whoever claims a run."""
-HEARD: Final = """
-with said as (delete from signals where tenant = %s and run = %s returning id, body)
-select body from said order by id
-"""
-"""What was said to a run, which is taken off."""
+SAID: Final = "select id, body from signals where tenant = %s and run = %s order by id"
+"""What was said to a run and is not in its journal yet."""
 DUE_NOW: Final = """
 with due as (
     select id, wake from runs

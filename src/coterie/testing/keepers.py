@@ -10,7 +10,9 @@ from coterie.errors import BadInput, Fenced
 from coterie.kernel.story import opened, overview, result, transcript, tree
 from coterie.kernel.values import to_plain
 from coterie.ports import Keeper, Lease, Store
-from coterie.testing.stores import TIME, StorePromises, in_loop, numbered, seen, written
+from coterie.testing.journals import TIME, in_loop, numbered, seen, written
+from coterie.testing.signals import Ear
+from coterie.testing.stores import StorePromises
 from coterie.words.brief import Brief
 from coterie.words.effect import Ask, Think, Use
 from coterie.words.event import Asked, Closed, Event, Noted, Record, Settled, Signalled
@@ -144,10 +146,10 @@ class KeeperPromises(StorePromises):
         told = (left.run, left.team, left.status, left.events, left.at, left.by, left.why)
         assert told == ("r", "team", "succeeded", len(EVENTS) + 2, WHEN, WHO, WHY)
         assert (await store.read("r"), [one.id for one in await store.runs()]) == ([], ["other"])
-        heard: list[Signalled] = []
-        again = await store.claim("r", heard.append)
+        ear = Ear()
+        again = await store.claim("r", ear)
         await store.append(again, numbered([Noted("team", "entered", "anew")]))
-        assert (len(await store.read("r")), heard) == (1, [])
+        assert (len(await store.read("r")), ear.said) == (1, [])
         assert await keeper.pruned() == [left]
 
     @in_loop

@@ -6,18 +6,17 @@ A store that outlives its process gives `reopen`, too.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from functools import wraps
-from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
-from coterie.errors import Busy, Fenced, StoreError, Unstorable
+from coterie.errors import Busy, Fenced, Unstorable
 from coterie.kernel.story import overview
-from coterie.ports import HANDED, Lease, Store
+from coterie.ports import HANDED, Store
+from coterie.testing.journals import MOMENTS, TIME, in_loop, numbered, opening, refused, seen, written
+from coterie.testing.signals import SignalPromises
 from coterie.words.brief import Brief
-from coterie.words.effect import Ask, Effect, Sleep, Think, Use, body_of, kind_of
-from coterie.words.event import Asked, Closed, Event, Noted, Opened, Record, Settled, Signalled
+from coterie.words.effect import Think
+from coterie.words.event import Asked, Closed, Event, Settled, Signalled
 from coterie.words.failure import Failure
 from coterie.words.message import File, Message, Thought, ToolCall
 from coterie.words.result import Status
@@ -25,91 +24,9 @@ from coterie.words.thread import Thread
 from coterie.words.usage import Usage
 from coterie.words.which import Which
 
-P = TypeVar("P")
-TIME = 1_700_000_000.25
 
-
-def opening(run: str) -> Opened:
-    """How a journal begins."""
-    return Opened(run=run, actor="team", task="a task", data={"n": 1}, manifest={"team": "0a"})
-
-
-def numbered(events: Sequence[Event], start: int = 0) -> list[Record]:
-    """Events as the lines of a journal from number `start` on."""
-    return [Record(start + n, TIME + start + n, event) for n, event in enumerate(events)]
-
-
-async def written(store: Store, run: str, *batches: Sequence[Event]) -> Lease:
-    """A run with `batches` after its opening, each one append; its lease is still held."""
-    lease = await store.claim(run)
-    await store.append(lease, numbered([opening(run)]))
-    at = 1
-    for batch in batches:
-        await store.append(lease, numbered(batch, at))
-        at += len(batch)
-    return lease
-
-
-def seen(records: Sequence[Record]) -> list[Any]:
-    """Records as they compare: an effect is the same as what a journal remembers of it."""
-    return [(record.seq, record.time, _seen(record.event)) for record in records]
-
-
-def _seen(event: Event) -> Any:
-    if not isinstance(event, Asked):
-        return event
-    effect: Effect[Any] = event.effect
-    return (event.path, kind_of(effect), body_of(effect))
-
-
-def in_loop(test: Callable[[P, Store], Coroutine[Any, Any, None]]) -> Callable[[P, Store], None]:
-    """A test in a loop of its own, with the store closed at the end."""
-
-    @wraps(test)
-    def run(self: P, store: Store) -> None:
-        async def scene() -> None:
-            try:
-                await test(self, store)
-            finally:
-                await store.close()
-
-        asyncio.run(scene())
-
-    return run
-
-
-async def refused(work: Awaitable[Any], *kinds: type[StoreError | Unstorable]) -> None:
-    """See that `work` raises one of `kinds`."""
-    try:
-        await work
-    except kinds:
-        return
-    raise AssertionError(f"{' or '.join(kind.__name__ for kind in kinds)} was not raised")
-
-
-MOMENTS: list[Event] = [
-    Noted("team", "entered", "a task"),
-    Asked("team/sleep.1", Sleep(1.5)),
-    Asked("team/pay.1", Use("pay", {"args": [1, {"to": "Ada"}]})),
-    Asked("team/ask.1", Ask("Shall I?", "approval", ("yes", "no"))),
-    Settled("team/sleep.1"),
-    Settled("team/pay.1", {"paid": True, "list": [1, None, 2.5, "é"]}, None, Usage(tool_calls=1)),
-    Settled(
-        "team/ask.1",
-        failure=Failure(kind="Late", message="too late", path="team/ask.1", retryable=True, retry_after=2.5),
-    ),
-    Noted("team", "put", "key", [1, 2]),
-    Signalled("message", "topic", {"hello": "world"}),
-    Signalled("resume", value=[3, 4]),
-]
-
-
-class StorePromises:
+class StorePromises(SignalPromises):
     """A store is a list of events for each run that only grows, with one writer each."""
-
-    def reopen(self, store: Store) -> Store:
-        """The same place, opened anew; a store that only lives in memory gives itself."""
-        return store
 
     @in_loop
     async def test_an_unknown_run_is_empty(self, store: Store) -> None:
@@ -370,23 +287,3 @@ class StorePromises:
         await store.release(ended)
         await store.wake("ended")
         assert sorted(await store.due(TIME)) == ["held", "parked", "told"]
-
-    @in_loop
-    async def test_a_signal_waits_for_whoever_claims_the_run(self, store: Store) -> None:
-        """What was signalled to a run that nobody holds is heard by its next writer, in order."""
-        await store.release(await written(store, "r"))
-        signals = [Signalled("message", "t", n) for n in range(3)]
-        for signal in signals:
-            await store.signal("r", signal)
-        heard: list[Signalled] = []
-        everything = asyncio.Event()
-
-        def hear(signal: Signalled) -> None:
-            heard.append(signal)
-            if len(heard) == len(signals):
-                everything.set()
-
-        await store.claim("r", hear)
-        async with asyncio.timeout(10):
-            await everything.wait()
-        assert heard == signals

@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from coterie.ports import Counting, Store
-from coterie.testing.stores import in_loop
+from coterie.testing.journals import in_loop
 from coterie.words.quota import NO_SPENDING, Reserved, Spending
 
 FREE: Spending = (math.inf,) * len(NO_SPENDING)
