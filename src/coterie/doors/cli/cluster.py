@@ -11,8 +11,8 @@ import click
 import msgspec
 from msgspec import Struct
 
+from coterie.doors.cli.options import engine_option
 from coterie.doors.cli.store import store_option
-from coterie.doors.cli.worker import engine_option
 from coterie.engines.places import engine_at
 from coterie.errors import BadInput
 from coterie.ports import Surveyed

@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from coterie.doors.cli.design import price_of
+from coterie.doors.cli.options import model_option
 from coterie.doors.cli.pairs import caps_said
 from coterie.doors.cli.run import TeamCommand
 from coterie.doors.cli.store import journals_option, opened_store
@@ -31,7 +32,7 @@ _LEVEL = 0.05
 @click.argument("tasks", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--against", required=True, metavar="AGENT", help="Whom it is compared with, named as TEAM is.")
 @click.option("--judge", metavar="ACTOR", help="Who says which answer is better, blind and in both orders.")
-@click.option("--model", help="The model of agents that name none.")
+@model_option
 @click.option(
     "--limit", "caps", multiple=True, metavar="NAME=VALUE", help=f"A limit of each run: {', '.join(CAPS)}."
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from coterie.doors.cli.options import model_option
 from coterie.doors.cli.serving import Serving
 from coterie.doors.cli.store import store_option
 from coterie.errors import MissingExtra
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command("acp-editor")
 @click.argument("team")
-@click.option("--model", help="The model of agents that name none.")
+@model_option
 @store_option
 def acp_editor(team: str, model: str | None, store: str) -> None:
     """Be TEAM as an agent of an editor that speaks the Agent Client Protocol.

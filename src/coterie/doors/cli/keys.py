@@ -32,7 +32,7 @@ def keys() -> None:
 @click.option(
     "--role", type=click.Choice(["viewer", "operator", "admin"]), default="operator", show_default=True
 )
-@click.option("--tenant", default="default", show_default=True)
+@click.option("--tenant", default="default", show_default=True, help="Whose keys.")
 @click.option(
     "--days", type=click.FloatRange(min=0, min_open=True), help="How long it is good; for ever if not said."
 )
@@ -46,7 +46,7 @@ def make_key(name: str, role: Any, tenant: str, days: float | None, store: str) 
 
 
 @keys.command("list")
-@click.option("--tenant", default="default", show_default=True)
+@click.option("--tenant", default="default", show_default=True, help="Whose keys.")
 @store_option
 def list_keys(tenant: str, store: str) -> None:
     """List the keys of a tenant."""
@@ -56,7 +56,7 @@ def list_keys(tenant: str, store: str) -> None:
 
 @keys.command("revoke")
 @click.argument("id")
-@click.option("--tenant", default="default", show_default=True)
+@click.option("--tenant", default="default", show_default=True, help="Whose keys.")
 @store_option
 def revoke_key(id: str, tenant: str, store: str) -> None:
     """Let a key open nothing any more."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from coterie.doors.cli.options import model_option
 from coterie.doors.cli.serving import Serving, folder_option
 from coterie.doors.cli.store import store_option
 from coterie.errors import MissingExtra
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("teams", nargs=-1)
-@click.option("--model", help="The model of agents that name none.")
+@model_option
 @folder_option
 @store_option
 def mcp(teams: tuple[str, ...], model: str | None, folders: tuple[str, ...], store: str) -> None:

@@ -13,6 +13,7 @@ from coterie.actor import Actor
 from coterie.doors.cli import remote
 from coterie.doors.cli.doubts import doubt_option, doubts_said
 from coterie.doors.cli.governance import policy_called, policy_of, policy_option
+from coterie.doors.cli.options import model_option
 from coterie.doors.cli.outcome import told
 from coterie.doors.cli.pairs import caps_said, pair
 from coterie.doors.cli.perform import INTERRUPTED, Desk, attended
@@ -52,7 +53,6 @@ _KINDS: dict[str, Any] = {
     "output": click.Path(resolve_path=True),
     "store": click.Path(dir_okay=False, resolve_path=True),
 }
-_MODEL = "The model of agents that name none: embedded, embedded:small, embedded:FILE.gguf."
 _CAPS = f"A limit of the run: {', '.join(CAPS)}."
 _MEMORY = "What it remembers with: the file of `coterie memory`."
 _EVENTS = "Say every event as a line of JSON on stdout."
@@ -91,7 +91,7 @@ def _click_option(option: Option) -> click.Option:
 @click.command(cls=TeamCommand, epilog=f"Ready-made teams: {', '.join(READY)}.")
 @click.argument("team")
 @click.argument("task")
-@click.option("--model", help=_MODEL)
+@model_option
 @journals_option
 @server_option
 @click.option("--id", "name", metavar="RUN", help="What the run is to be called; one that is there goes on.")
@@ -186,7 +186,7 @@ def run(
 @click.option("--raise", "caps", multiple=True, metavar="NAME=VALUE", help=_CAPS)
 @click.option("--team", metavar="TEAM", help="The team, where the run does not remember it.")
 @click.option("--memory", metavar="PATH", help=_MEMORY)
-@click.option("--model", help=_MODEL)
+@model_option
 @policy_option
 @doubt_option
 @day_option

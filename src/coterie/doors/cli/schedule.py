@@ -17,6 +17,7 @@ import click
 import msgspec
 from msgspec import Struct
 
+from coterie.doors.cli.options import model_option
 from coterie.doors.cli.pairs import pair
 from coterie.doors.cli.remote import over, refuse, server_option
 from coterie.doors.cli.store import opened_store, store_option
@@ -99,7 +100,7 @@ def schedule() -> None:
 @click.option(
     "--limit", "limits", multiple=True, metavar="NAME=VALUE", help="A limit of each run, as usd=0.5."
 )
-@click.option("--model", help="The model of agents that name none.")
+@model_option
 @where_option
 def add(
     name: str,

@@ -9,11 +9,11 @@ import click
 
 from coterie.doors.cli.doubts import doubt_option
 from coterie.doors.cli.governance import policy_option
+from coterie.doors.cli.options import engine_option, log_option, model_option, tool_option
 from coterie.doors.cli.quotas import day_option
 from coterie.doors.cli.retention import retention_option
 from coterie.doors.cli.serving import LOOPBACK, Serving, folder_option
 from coterie.doors.cli.store import store_option
-from coterie.doors.cli.worker import engine_option
 from coterie.errors import BadInput, MissingExtra
 
 GARBAGE = (20_000, 20, 20)
@@ -35,7 +35,7 @@ GRACE = 10
 @click.option(
     "--origin", "origins", multiple=True, help="A page's origin that may call it, as https://a.example."
 )
-@click.option("--model", help="The model of agents that name none.")
+@model_option
 @click.option(
     "--token",
     default="",
@@ -57,13 +57,7 @@ GRACE = 10
     multiple=True,
     help="A host, address or network that clients may name though it is not public.",
 )
-@click.option(
-    "--tool",
-    "tools",
-    multiple=True,
-    metavar="module:NAME",
-    help="A tool that agents written over the API may use.",
-)
+@tool_option
 @click.option("--allow-model", "models", multiple=True, help="A model that they may name.")
 @folder_option
 @click.option(
@@ -73,7 +67,7 @@ GRACE = 10
     show_envvar=True,
     help="Where memories are kept: a file, or postgresql://... (default: memory.db beside the store).",
 )
-@click.option("--log", is_flag=True, help="Write what happens in runs to stderr, a line of JSON each.")
+@log_option
 @retention_option
 @click.option("--url", default="", help="Where others reach it, as https://agents.example: cards say so.")
 @click.option(

@@ -13,6 +13,7 @@ from msgspec import Struct
 from coterie.doors.cli.doubts import doubt_option, doubts_said
 from coterie.doors.cli.governance import policy_called, policy_option
 from coterie.doors.cli.hosts import Hosts, Rules
+from coterie.doors.cli.options import engine_option, log_option, model_option, tool_option
 from coterie.doors.cli.quotas import day_option, quotas_said
 from coterie.doors.cli.retention import retention_option
 from coterie.doors.cli.store import store_option
@@ -74,15 +75,6 @@ class Working(Struct, frozen=True, kw_only=True):
         )
 
 
-engine_option = click.option(
-    "--engine",
-    metavar="URL",
-    envvar="COTERIE_ENGINE",
-    show_envvar=True,
-    help="Who dispatches runs: nats://HOST:PORT, or temporal://HOST:PORT/NAMESPACE.",
-)
-
-
 @click.command()
 @engine_option
 @click.option("--queue", default="default", show_default=True, help="Which runs to perform.")
@@ -90,20 +82,14 @@ engine_option = click.option(
 @click.option("--capabilities", default="", metavar="A,B", help="What this worker has that runs may need.")
 @click.option("--per-tenant", type=click.IntRange(1), help="Runs of one tenant at once.")
 @click.option("--per-team", type=click.IntRange(1), help="Runs of one team of a tenant at once.")
-@click.option("--model", help="The model of agents that name none.")
+@model_option
 @click.option(
     "--grace", default=30.0, show_default=True, help="Seconds for what is under way to end when it stops."
 )
-@click.option(
-    "--tool",
-    "tools",
-    multiple=True,
-    metavar="module:NAME",
-    help="A tool of agents that were written over the API.",
-)
+@tool_option
 @click.option(
     "--memory",
-    metavar="PLACE",
+    metavar="PATH",
     envvar="COTERIE_MEMORY",
     show_envvar=True,
     help="Where what runs remember is kept: a file, or postgresql://...",
@@ -115,7 +101,7 @@ engine_option = click.option(
     type=click.FloatRange(1.0),
     help="Seconds for which a run stays with a worker that is not heard of.",
 )
-@click.option("--log", is_flag=True, help="Write what happens in runs to stderr, a line of JSON each.")
+@log_option
 @policy_option
 @doubt_option
 @day_option
