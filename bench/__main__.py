@@ -8,6 +8,7 @@ from pathlib import Path
 from time import perf_counter
 
 from bench import (
+    between,
     chat,
     context,
     disk,
@@ -37,6 +38,7 @@ FAMILIES: dict[str, Callable[[Effort], Iterable[Figure | Skipped]]] = {
     "stores": stores.figures,
     "postgres": postgres.figures,
     "hosts": hosts.figures,
+    "between": between.figures,
     "fan": fan.figures,
     "graph": graph.figures,
     "chat": chat.figures,

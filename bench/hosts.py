@@ -54,7 +54,7 @@ def figures(effort: Effort) -> Iterator[Figure | Skipped]:
         folder.chmod(0o755)  # as root, the server is another user
         server = kit.get_server(folder / "data", cleanup_mode="stop")
         stack.callback(server.cleanup)
-        broker = _broker(folder, stack)
+        broker = broker_in(folder, stack)
         (folder / "team.py").write_text(TEAM)
         one, two = (_taken(folder, server.get_uri(), broker, workers, runs) for workers in (1, 2))
     what = f"{runs} runs of {STEPS} waits of {NAP * 1e3:.0f} ms by two workers"
@@ -65,7 +65,8 @@ def figures(effort: Effort) -> Iterator[Figure | Skipped]:
     )
 
 
-def _broker(folder: Path, stack: ExitStack) -> str:
+def broker_in(folder: Path, stack: ExitStack) -> str:
+    """The address of a broker that runs until the stack is left."""
     binary = shutil.which("nats-server", path=Path(sys.executable).parent) or shutil.which("nats-server")
     assert binary is not None  # it comes with the client's extra for tests
     with socket.socket() as free:

@@ -196,6 +196,53 @@ def test_a_deadline_ends_the_wait_and_takes_no_message_along(engines, tmp_path):
     assert asyncio.run(scene()) == ("nothing came", "0")
 
 
+def test_while_the_broker_is_away_whoever_tells_or_hears_waits():
+    """Nothing is lost, and nothing comes twice."""
+
+    async def scene(broker):
+        engines = [NatsEngine(broker.url, queue="away") for _ in range(2)]
+        desk, hand = (engine.groups_of("t") for engine in engines)
+        await desk.tell("g", "t", "before", "r:1")
+        waiting = asyncio.create_task(hand.take("h", "t"))
+        await asyncio.sleep(0.1)
+        broker.stop()
+        telling = asyncio.create_task(desk.tell("h", "t", "meanwhile", "r:2"))
+        await asyncio.sleep(0.1)
+        broker.start()
+        await telling
+        found = [await waiting, await hand.take("g", "t")]
+        for told in found:
+            await told.done()
+        for engine in engines:
+            await engine.close()
+        return [told.said for told in found]
+
+    with nats() as broker:
+        assert asyncio.run(asyncio.wait_for(scene(broker), 60)) == ["meanwhile", "before"]
+
+
+def test_a_member_that_is_slow_keeps_no_message_from_others(broker):
+    """What was fetched for it, because it was quick before, goes to whoever waits."""
+
+    async def scene():
+        quick, other = (NatsEngine(broker.url, queue="slow", given=60) for _ in range(2))
+        groups, others = quick.groups_of("t"), other.groups_of("t")
+        for n in range(100):
+            await groups.tell("g", "t", n, f"r:{n}")
+        mine = [await groups.take("g", "t") for _ in range(20)]
+        theirs = []
+        async with asyncio.timeout(60):  # far sooner than what was given counts as lost
+            while len(theirs) < 80:
+                theirs.append(await others.take("g", "t"))
+        for told in [*mine, *theirs]:
+            await told.done()
+        await quick.close()
+        await other.close()
+        return sorted(told.said for told in [*mine, *theirs])
+
+    assert asyncio.run(scene()) == list(range(100))
+
+
 def test_what_a_group_says_taints_whoever_hears_it():
     """Whoever wrote it is no member of the run, as with all that comes from outside."""
 

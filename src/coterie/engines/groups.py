@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -32,10 +33,12 @@ from coterie.words.digest import digest_of
 STREAM = "COTERIE-TOLD"
 GIVEN = 10.0
 """Seconds for which a member has a message of which it says nothing."""
-SOON = 0.05
+SOON = 0.2
 """Seconds within which what was fetched ahead has to be taken."""
 MOST = 512
 """Messages that are fetched at once."""
+PATIENCE = 5.0
+"""Seconds that the broker has to say that it has a message."""
 LONG = 5.0
 """Seconds that one look for messages takes where there are none."""
 LOOK = 0.2
@@ -54,6 +57,7 @@ class NatsGroups:
         self._whose = (queue, tenant)
         self._given = given
         self._stream: Any = None  # neither the stream nor the client is wholly typed
+        self._post: _Post | None = None
         self._lines: dict[str, _Line] = {}
         self._turn = asyncio.Lock()
 
@@ -61,8 +65,8 @@ class NatsGroups:
         body, subject = msgspec.msgpack.encode(said), self._subject(group, topic)
         while True:
             try:
-                stream = self._stream or await self._ready()
-                await stream.publish(subject, body, timeout=5, headers={"Nats-Msg-Id": f"{subject}/{key}"})
+                post = self._post or await self._opened()
+                await post.put(subject, body, f"{subject}/{key}")
             except MaxPayloadError as error:
                 raise BadInput(
                     f"a message of {len(body):,} bytes to group {group!r} is too large for the broker"
@@ -102,6 +106,14 @@ class NatsGroups:
             self._stream = stream
         return self._stream
 
+    async def _opened(self) -> _Post:
+        """What messages are put by."""
+        async with self._turn:
+            if self._post is None:
+                await self._ready()
+                self._post = await _Post.open(await self._connected())
+            return self._post
+
     async def _line(self, subject: str) -> _Line:
         """What this process has of a group on a topic, which the broker knows of from now on."""
         async with self._turn:
@@ -121,6 +133,47 @@ class NatsGroups:
                 await self._connected(), f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{name}"
             )
             return line
+
+
+class _Post:
+    """Puts messages into the stream; each is there when its `put` returns, and many may be on their way."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._inbox: str = client.new_inbox()
+        self._numbers = itertools.count()
+        self._coming: dict[str, asyncio.Future[None]] = {}
+
+    @classmethod
+    async def open(cls, client: Any) -> _Post:
+        """A post over a connection: one subscription for what the broker answers to all messages."""
+        post = cls(client)
+        await client.subscribe(f"{post._inbox}.*", cb=post._answered)
+        return post
+
+    async def put(self, subject: str, body: bytes, key: str) -> None:
+        """Put a message, once for each key.
+
+        Raises:
+            NatsError, OSError, TimeoutError: if the broker has not said that it has it.
+        """
+        reply = f"{self._inbox}.{next(self._numbers)}"
+        coming = self._coming[reply] = asyncio.get_running_loop().create_future()
+        try:
+            await self._client.publish(subject, body, reply=reply, headers={"Nats-Msg-Id": key})
+            async with asyncio.timeout(PATIENCE):
+                await coming
+        finally:
+            del self._coming[reply]
+
+    async def _answered(self, message: Msg) -> None:
+        coming = self._coming.get(message.subject)
+        if coming is None or coming.done():
+            return
+        if message.headers or b'"error"' in message.data:  # there is no stream now, or it takes nothing
+            coming.set_exception(NatsError(f"not taken: {message.headers or message.data!r}"))
+        else:
+            coming.set_result(None)
 
 
 class NatsTold:
@@ -232,10 +285,9 @@ class _Line:
         """Let go of what is here and of what is to come."""
         if self._idle is not None:
             self._idle.cancel()
-        here, self._here = self._here, deque()
         coming, self._coming, self._owed = self._coming, None, 0
         with contextlib.suppress(NatsError, OSError):
             if coming is not None:
-                await coming.unsubscribe()
-            for message in here:
-                await message.nak()
+                await coming.drain()  # what the broker has sent by now still comes
+            while self._here and not self._waiting:
+                await self._here.popleft().nak()
