@@ -44,9 +44,12 @@ def database():
         yield url
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def store(request, tmp_path):
-    """Makes stores at one place, each as another process would have it."""
+    """Makes stores at one place, each as another process would have it; one in memory is the same for all."""
+    if request.param == "memory":
+        one = MemoryStore()
+        return lambda: one
     if request.param == "sqlite":
         return lambda: SqliteStore(tmp_path / "runs.db")
     url = request.getfixturevalue("database")
@@ -68,6 +71,7 @@ def engine(request):
             yield lambda: TemporalEngine(server.url, queue=queue)
 
 
+@pytest.mark.parametrize("store", ["sqlite", "postgres"], indirect=True)
 def test_every_pattern_comes_to_the_same_on_every_store(store, expected):
     """All of them at once, read again from the place afterwards: the same end, and a journal that is whole."""
 

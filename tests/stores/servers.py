@@ -94,7 +94,8 @@ class Nats:
         self._process = None
 
     def start(self):
-        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
+        quiet = subprocess.DEVNULL
+        self._process = subprocess.Popen(self._command, stdout=quiet, stderr=quiet)
         while self._process.poll() is None:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port), 1):
                 return
@@ -150,3 +151,12 @@ class Temporal(Nats):
             *([] if folder is None else ["--db-filename", f"{folder}/temporal.db"]),
         ]
         self._process = None
+        self._health = [binary, "operator", "cluster", "health", "--address", f"127.0.0.1:{port}"]
+
+    def start(self):
+        """Start it; back when it does what it is asked, which is later than when it listens."""
+        super().start()
+        while subprocess.run(self._health, check=False, capture_output=True).returncode:
+            if self._process.poll() is not None:
+                raise RuntimeError("temporal did not start")
+            time.sleep(0.01)
