@@ -96,10 +96,10 @@ async def run_hears(url: str, queue: str, place: str, count: int) -> Lap:
     """A run that hears all messages as a member of a group."""
     clock = Clock(count)
 
-    async def play(task: Task) -> str:
+    async def play(_: Task) -> str:
         more = True
         while more:
-            for _ in await gather(*(Hear("words", group="ears") for _ in range(AT_ONCE))):
+            for _n in await gather(*(Hear("words", group="ears") for _n in range(AT_ONCE))):
                 more = clock.heard()
         return "heard"
 
@@ -112,9 +112,9 @@ async def run_hears(url: str, queue: str, place: str, count: int) -> Lap:
 async def run_tells(url: str, queue: str, place: str, count: int) -> None:
     """A run that tells a group all messages."""
 
-    async def play(task: Task) -> str:
-        for _ in range((count + WARM) // AT_ONCE):
-            await gather(*(Tell(Group("ears"), "words", SAID) for _ in range(AT_ONCE)))
+    async def play(_: Task) -> str:
+        for _n in range((count + WARM) // AT_ONCE):
+            await gather(*(Tell(Group("ears"), "words", SAID) for _n in range(AT_ONCE)))
         return "told"
 
     async with hosted(url, queue, place) as host:
@@ -130,7 +130,7 @@ async def client_of(url: str) -> AsyncGenerator[Any]:
     await client.close()
 
 
-async def bare_hears(url: str, queue: str, place: str, count: int) -> Lap:
+async def bare_hears(url: str, queue: str, count: int) -> Lap:
     """Takes what is pushed, and acknowledges each."""
     clock = Clock(count)
     async with client_of(url) as client:
@@ -145,7 +145,7 @@ async def bare_hears(url: str, queue: str, place: str, count: int) -> Lap:
     return clock.lap
 
 
-async def bare_tells(url: str, queue: str, place: str, count: int) -> None:
+async def bare_tells(url: str, queue: str, count: int) -> None:
     """Publishes, and goes on when the broker has what was published."""
     async with client_of(url) as client:
         stream, body = client.jetstream(), body_of()
@@ -153,7 +153,7 @@ async def bare_tells(url: str, queue: str, place: str, count: int) -> None:
             await asyncio.gather(*(stream.publish(queue, body) for _ in range(AT_ONCE)))
 
 
-async def core_hears(url: str, queue: str, place: str, count: int) -> Lap:
+async def core_hears(url: str, queue: str, count: int) -> Lap:
     """Takes what comes."""
     clock = Clock(count)
     async with client_of(url) as client:
@@ -166,7 +166,7 @@ async def core_hears(url: str, queue: str, place: str, count: int) -> Lap:
     return clock.lap
 
 
-async def core_tells(url: str, queue: str, place: str, count: int) -> None:
+async def core_tells(url: str, queue: str, count: int) -> None:
     """Publishes."""
     async with client_of(url) as client:
         body = body_of()
@@ -186,7 +186,7 @@ def ready() -> None:
     sys.stdout.flush()
 
 
-SIDES = {
+SIDES: dict[str, tuple[Any, Any]] = {
     "run": (run_hears, run_tells),
     "bare": (bare_hears, bare_tells),
     "core": (core_hears, core_tells),
@@ -209,11 +209,12 @@ def side() -> None:
     """One of the two processes: `python -m bench.between KIND URL QUEUE COUNT hear|tell PLACE`."""
     kind, url, queue, count, way, place = sys.argv[1:]
     hears, tells = SIDES[kind]
+    given = (url, queue, place, int(count)) if kind == "run" else (url, queue, int(count))
     if way == "hear":
-        lap = asyncio.run(hears(url, queue, place, int(count)))
+        lap = asyncio.run(hears(*given))
     else:
         worked, began = process_time(), perf_counter()
-        asyncio.run(tells(url, queue, place, int(count)))
+        asyncio.run(tells(*given))
         lap = Lap(perf_counter() - began, process_time() - worked)
     sys.stdout.write(msgspec.json.encode(lap).decode())
 

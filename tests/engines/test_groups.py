@@ -17,9 +17,11 @@ from coterie.shell.host import Host
 from coterie.shell.worker import Worker
 from coterie.stores import MemoryStore, SqliteStore
 from coterie.stores import told as rows
+from coterie.stores.pgtold import PostgresGroups
+from coterie.stores.postgres import PostgresStore
 from coterie.testing import GroupPromises
 from coterie.words.effect import Tainted
-from tests.stores.servers import nats
+from tests.stores.servers import nats, postgres
 
 _queues = itertools.count()
 
@@ -28,6 +30,12 @@ _queues = itertools.count()
 def broker():
     with nats() as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def server():
+    with postgres() as url:
+        yield url
 
 
 class TestSqliteGroups(GroupPromises):
@@ -40,6 +48,21 @@ class TestSqliteGroups(GroupPromises):
         store = SqliteStore(self._path)
         self._made.append(store)
         return rows.SqliteGroups(store._db, self._path, 0.5)
+
+    async def leave(self):
+        for store in self._made:
+            await store.close()
+
+
+class TestPostgresGroups(GroupPromises):
+    @pytest.fixture(autouse=True)
+    def _tenant(self, server):
+        self._url, self._whose, self._made = server, f"groups{next(_queues)}", []
+
+    def groups(self):
+        store = PostgresStore(self._url, tenant=self._whose)
+        self._made.append(store)
+        return PostgresGroups(store._links, self._whose, 0.5)
 
     async def leave(self):
         for store in self._made:

@@ -23,6 +23,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import asynccontextmanager
+from functools import cached_property
 from typing import Literal
 
 import psycopg
@@ -35,6 +36,7 @@ from coterie.stores.held import Held
 from coterie.stores.links import Connection, Links
 from coterie.stores.pgleases import Leases
 from coterie.stores.pgsignals import Signals
+from coterie.stores.pgtold import PostgresGroups
 from coterie.stores.pruning_rows import RowPruner
 from coterie.stores.rows import Listing, Rows, RowsGrowth, fetched
 from coterie.wire.export import Kept
@@ -203,6 +205,11 @@ class PostgresStore:
         if held is None or held.epoch != lease.epoch:
             raise _fenced(lease)
         return held
+
+    @cached_property
+    def groups(self) -> PostgresGroups:
+        """What groups of runs are told, where no engine carries it."""
+        return PostgresGroups(self._links, self.tenant)
 
     async def adopt(self, run: str, kept: Kept, /) -> None:
         """Keep a run as another store has kept it; nobody holds it then.

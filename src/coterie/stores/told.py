@@ -1,4 +1,4 @@
-"""What groups of runs are told, in the file of a SQLite store or in memory: a row a message, until a member has it.
+"""What groups of runs are told, in rows of a store: one a message, until a member has it; in SQLite, and in memory.
 
 Who is given a message has it for `GIVEN` seconds, or until its process is dead on this machine. What this process tells
 is there at once; for what others tell is looked again and again.
@@ -11,7 +11,7 @@ import contextlib
 import sqlite3
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -44,16 +44,80 @@ _TAKE = (
 )
 _AGAIN = "update told set until = 0 where id = ? and until = ?"
 _DONE = "delete from told where id = ? and until = ?"
+_TAKERS = "select distinct whose from told where line = ? and until > 0"
+_FREE = "update told set until = 0 where whose = ?"
 
 
-class SqliteGroups:
+Row: TypeAlias = tuple[int, float, bytes]
+"""A message that somebody was given: its number, until when, and what it says."""
+
+
+class RowGroups:
+    """Groups in the rows of a database; each kind of database says how a row is written and taken."""
+
+    def __init__(self, given: float) -> None:
+        self._given = given
+        self._moved: dict[bytes, asyncio.Event] = {}
+
+    async def tell(self, group: str, topic: str, said: Any, key: str) -> None:
+        line = encode([group, topic])
+        await self._tell(line, key, msgspec.msgpack.encode(said))
+        self._wake(line)
+
+    async def take(self, group: str, topic: str) -> RowTold:
+        line, pause = encode([group, topic]), SOON
+        while True:
+            moved = self._moved.setdefault(line, asyncio.Event())
+            found = await self._taken(line)
+            if found is not None:
+                return RowTold(self, line, *found)
+            await self._free(line)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await moved.wait()
+            pause = SOON if moved.is_set() else min(2 * pause, LATE)
+
+    async def close(self) -> None:
+        """The connection is its store's; what was given is another's once this process is dead."""
+
+    async def done(self, number: int, until: float) -> None:
+        """Forget a message, if it was not given to another meanwhile."""
+        raise NotImplementedError
+
+    async def again(self, line: bytes, number: int, until: float) -> None:
+        """Let others have a message, if it was not given to one meanwhile."""
+        await self._again(number, until)
+        self._wake(line)
+
+    async def _tell(self, line: bytes, key: str, body: bytes) -> None:
+        """Write a message down, unless it is there."""
+        raise NotImplementedError
+
+    async def _taken(self, line: bytes) -> Row | None:
+        """The message that has waited longest and nobody has; it is ours from now on."""
+        raise NotImplementedError
+
+    async def _free(self, line: bytes) -> None:
+        """Let others have what dead processes were given."""
+        raise NotImplementedError
+
+    async def _again(self, number: int, until: float) -> None:
+        """Let others have a message."""
+        raise NotImplementedError
+
+    def _wake(self, line: bytes) -> None:
+        moved = self._moved.pop(line, None)
+        if moved is not None:
+            moved.set()
+
+
+class SqliteGroups(RowGroups):
     """Groups in a SQLite database, for all processes that use it."""
 
     def __init__(self, db: sqlite3.Connection, path: Path, given: float = GIVEN) -> None:
+        super().__init__(given)
         self._db = db
         self._path = path
-        self._given = given
-        self._moved: dict[bytes, asyncio.Event] = {}
         with failing(path), transaction(db):
             for statement in filter(str.strip, _TABLES.split(";")):
                 db.execute(statement)
@@ -63,65 +127,34 @@ class SqliteGroups:
         """Groups of this process, which end with it."""
         return cls(sqlite3.connect(":memory:", isolation_level=None), Path(":memory:"))
 
-    async def tell(self, group: str, topic: str, said: Any, key: str) -> None:
-        line = encode([group, topic])
-        with failing(self._path):
-            self._db.execute(_TELL, (line, key, msgspec.msgpack.encode(said)))
-        self._wake(line)
+    async def done(self, number: int, until: float) -> None:
+        self._execute(_DONE, (number, until))
 
-    async def take(self, group: str, topic: str) -> SqliteTold:
-        line, pause = encode([group, topic]), SOON
-        while True:
-            moved = self._moved.setdefault(line, asyncio.Event())
-            found = self._taken(line)
-            if found is not None:
-                return SqliteTold(self, line, *found)
-            self._free(line)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await moved.wait()
-            pause = SOON if moved.is_set() else min(2 * pause, LATE)
+    async def _tell(self, line: bytes, key: str, body: bytes) -> None:
+        self._execute(_TELL, (line, key, body))
 
-    async def close(self) -> None:
-        """The connection is its store's; what was given is another's once this process is dead."""
-
-    def done(self, number: int, until: float) -> None:
-        """Forget a message, if it was not given to another meanwhile."""
-        with failing(self._path):
-            self._db.execute(_DONE, (number, until))
-
-    def again(self, line: bytes, number: int, until: float) -> None:
-        """Let others have a message, if it was not given to one meanwhile."""
-        with failing(self._path):
-            self._db.execute(_AGAIN, (number, until))
-        self._wake(line)
-
-    def _taken(self, line: bytes) -> tuple[int, float, bytes] | None:
-        """The message that has waited longest and nobody has; it is ours from now on."""
+    async def _taken(self, line: bytes) -> Row | None:
         now = time.time()
+        found: Row | None = self._execute(_TAKE, (holder(), now + self._given, line, now)).fetchone()
+        return found
+
+    async def _free(self, line: bytes) -> None:
+        for (whose,) in self._execute(_TAKERS, (line,)).fetchall():
+            if dead(whose):
+                self._execute(_FREE, (whose,))
+
+    async def _again(self, number: int, until: float) -> None:
+        self._execute(_AGAIN, (number, until))
+
+    def _execute(self, statement: str, values: tuple[Any, ...]) -> sqlite3.Cursor:
         with failing(self._path):
-            cursor = self._db.execute(_TAKE, (holder(), now + self._given, line, now))
-            found: tuple[int, float, bytes] | None = cursor.fetchone()
-            return found
-
-    def _free(self, line: bytes) -> None:
-        """Let others have what dead processes were given."""
-        with failing(self._path):
-            rows = self._db.execute("select distinct whose from told where line = ? and until > 0", (line,))
-            for (whose,) in rows.fetchall():
-                if whose and dead(whose):
-                    self._db.execute("update told set until = 0, whose = '' where whose = ?", (whose,))
-
-    def _wake(self, line: bytes) -> None:
-        moved = self._moved.pop(line, None)
-        if moved is not None:
-            moved.set()
+            return self._db.execute(statement, values)
 
 
-class SqliteTold:
+class RowTold:
     """A message that a member in this process was given, and until when."""
 
-    def __init__(self, groups: SqliteGroups, line: bytes, number: int, until: float, body: bytes) -> None:
+    def __init__(self, groups: RowGroups, line: bytes, number: int, until: float, body: bytes) -> None:
         self.said: Any = msgspec.msgpack.decode(body)
         self._groups = groups
         self._line = line
@@ -129,7 +162,7 @@ class SqliteTold:
         self._until = until
 
     async def done(self) -> None:
-        self._groups.done(self._number, self._until)
+        await self._groups.done(self._number, self._until)
 
     async def again(self) -> None:
-        self._groups.again(self._line, self._number, self._until)
+        await self._groups.again(self._line, self._number, self._until)
