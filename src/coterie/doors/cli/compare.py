@@ -13,8 +13,8 @@ import msgspec
 from coterie.doors.cli.design import price_of
 from coterie.doors.cli.options import model_option
 from coterie.doors.cli.pairs import caps_said
-from coterie.doors.cli.run import TeamCommand
 from coterie.doors.cli.store import journals_option, opened_store
+from coterie.doors.cli.team import TeamCommand
 from coterie.doors.compare import SIDES, Match, Pair, Score, discordant, score, sign_test
 from coterie.doors.letters import cropped
 from coterie.doors.questions import Question, questions

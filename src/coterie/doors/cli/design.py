@@ -15,8 +15,8 @@ from coterie.doors import drawing
 from coterie.doors.checked import Report, looked_into, report_of
 from coterie.doors.cli.inflight import looked_at
 from coterie.doors.cli.remote import over, server_option
-from coterie.doors.cli.run import TeamCommand
 from coterie.doors.cli.store import journals_option
+from coterie.doors.cli.team import TeamCommand
 from coterie.doors.cli.terminal import look_of
 from coterie.doors.folder import Listed, option_line, ready_made, teams_in
 from coterie.doors.letters import cut, harmless

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,75 +16,31 @@ from coterie.doors.cli.options import model_option
 from coterie.doors.cli.outcome import told
 from coterie.doors.cli.pairs import caps_said, pair
 from coterie.doors.cli.perform import INTERRUPTED, Desk, attended
-from coterie.doors.cli.plan import read
 from coterie.doors.cli.quotas import day_option, quota_said
 from coterie.doors.cli.remote import over, server_option
+from coterie.doors.cli.running import Maker, Running, memory_at, model_called
 from coterie.doors.cli.store import journals_option, opened_store, tenant_meant
+from coterie.doors.cli.team import KINDS, TeamCommand
 from coterie.doors.cli.terminal import view_of
-from coterie.doors.teams import options_of, origin_of, team_of, team_of_run
-from coterie.errors import BadInput
+from coterie.doors.teams import team_of_run
 from coterie.kernel.story import opened, task_of_run
-from coterie.kernel.values import to_plain
-from coterie.models.find import find
-from coterie.ports import Memory, Model, Store
-from coterie.shell.job import Job, new_id
+from coterie.ports import Store
+from coterie.shell.job import Job
 from coterie.shell.run import journal
-from coterie.shell.session import Turns
 from coterie.shell.traced import world_for
 from coterie.shell.world import Asker, World
 from coterie.teams import READY
-from coterie.teams.option import Option
 from coterie.telemetry.observers import tracing
 from coterie.words.event import Opened
-from coterie.words.limits import CAPS, DEFAULT
-from coterie.words.task import Task
+from coterie.words.limits import CAPS
 
 if TYPE_CHECKING:
     from coterie.client import AsyncClient
 
-_KINDS: dict[str, Any] = {
-    "text": str,
-    "number": float,
-    "flag": bool,
-    "folder": click.Path(exists=True, file_okay=False, resolve_path=True),
-    "file": click.Path(exists=True, dir_okay=False, resolve_path=True),
-    "path": click.Path(exists=True, resolve_path=True),
-    "output": click.Path(resolve_path=True),
-    "store": click.Path(dir_okay=False, resolve_path=True),
-}
 _CAPS = f"A limit of the run: {', '.join(CAPS)}."
 _MEMORY = "What it remembers with: the file of `coterie memory`."
 _EVENTS = "Say every event as a line of JSON on stdout."
 _QUIET = "Say only the answer."
-
-
-class TeamCommand(click.Command):
-    """A command whose options are its own and those of the ready-made team it is given."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        parser = self.make_parser(ctx)
-        parser.ignore_unknown_options = True
-        team = parser.parse_args(list(args))[0].get("team")
-        options = options_of(team) if isinstance(team, str) else ()
-        ctx.meta["coterie.options"] = [_click_option(option) for option in options]
-        return super().parse_args(ctx, args)
-
-    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        return [*ctx.meta.get("coterie.options", ()), *super().get_params(ctx)]
-
-
-def _click_option(option: Option) -> click.Option:
-    flag = option.kind == "flag"
-    shown = {} if option.default is None else {"default": option.default, "show_default": True}
-    return click.Option(
-        [f"--{option.name.replace('_', '-')}", option.name],
-        type=_KINDS[option.kind],
-        is_flag=flag,
-        required=option.required,
-        metavar=None if flag else option.kind.upper(),
-        help=option.help,
-        **shown,
-    )
 
 
 @click.command(cls=TeamCommand, epilog=f"Ready-made teams: {', '.join(READY)}.")
@@ -98,7 +53,7 @@ def _click_option(option: Option) -> click.Option:
 @click.option("--session", metavar="NAME", help="The conversation that it is the next message of.")
 @click.option("--memory", metavar="PATH", help=_MEMORY)
 @click.option(
-    "--plan", "plan", type=_KINDS["file"], help="The plan of an orchestrator, as `coterie plan` writes it."
+    "--plan", "plan", type=KINDS["file"], help="The plan of an orchestrator, as `coterie plan` writes it."
 )
 @click.option("--limit", "caps", multiple=True, metavar="NAME=VALUE", help=_CAPS)
 @policy_option
@@ -108,27 +63,7 @@ def _click_option(option: Option) -> click.Option:
 @click.option("--json", "as_json", is_flag=True, help=_EVENTS)
 @click.option("--quiet", is_flag=True, help=_QUIET)
 @click.pass_context
-def run(
-    ctx: click.Context,
-    /,
-    team: str,
-    task: str,
-    model: str | None,
-    store: str,
-    server: str | None,
-    name: str | None,
-    session: str | None,
-    memory: str | None,
-    plan: str | None,
-    caps: tuple[str, ...],
-    at_cap: str | None,
-    policy: str | None,
-    doubts: tuple[str, ...],
-    days: tuple[str, ...],
-    as_json: bool,
-    quiet: bool,
-    **options: Any,
-) -> None:
+def run(ctx: click.Context, /, **said: Any) -> None:
     """Give TASK to TEAM, show how it goes, and print the answer.
 
     TEAM is the name of a ready-made team, FILE.yaml or FILE.yaml:NAME for a team file, or FILE.py:NAME or
@@ -137,47 +72,23 @@ def run(
     Exits with 0 if the run succeeded, 1 if it did not, 2 for a mistake in the command, 3 if it
     waits for answers, 130 if it was interrupted.
     """
+    running = Running.of(said)
     remote.refuse(
-        server, session=session, memory=memory, plan=plan, policy=policy, in_doubt=doubts, day_limit=days
+        running.server,
+        session=running.session,
+        memory=running.memory,
+        plan=running.plan,
+        policy=running.policy,
+        in_doubt=running.doubts,
+        day_limit=running.days,
     )
-    if server:
-        given = {key: value for key, value in options.items() if value is not None}
-        capped = caps_said(caps) | ({"at_cap": at_cap} if at_cap else {})
-        view = view_of(as_json=as_json, quiet=quiet)
-
-        async def there(client: AsyncClient) -> int:
-            begun = await client.start(team, task, options=given, model=model, limits=capped, id=name)
-            return await remote.performed(client, begun, view, quiet=quiet, answer=not as_json)
-
-        ctx.exit(over(server, store, there))
-    origin = origin_of(team, _given(team, options, store), model)
-    if memory:
-        origin["memory"] = str(Path(memory).resolve())
-    if plan:
-        origin["plan"] = to_plain(read(Path(plan)))
-    if policy:
-        origin["policy"] = str(Path(policy).resolve())
-    actor, models, governs = team_of(origin), _model(model), policy_called(policy)
-    doubted, quota = doubts_said(doubts), quota_said(days)
-    limits = DEFAULT.raised(caps_said(caps) | ({"at_cap": at_cap} if at_cap else {}))
-
-    if session and name:
-        raise BadInput("a session names its runs itself: leave --id out")
-
-    async def job(kept: Store, ask: Asker | None) -> Job:
-        world = world_for(tracing(), models, ask=ask, memory=_memory(memory), doubts=doubted)
-
-        def made(actor: Actor, id: str, task: Task | None) -> Job:
-            job = Job(actor, task, world, kept, id)
-            job.origin, job.limits, job.policy, job.quota = origin, limits, governs, quota
-            job.tenant = tenant_meant()
-            return job
-
-        if session:
-            return await Turns(session, kept, actor, made).job(Task(task))
-        return made(actor, name or new_id(), Task(task))
-
-    ctx.exit(asyncio.run(_performed(job, store, new=True, as_json=as_json, quiet=quiet)))
+    if running.server:
+        ctx.exit(over(running.server, running.store, running.there))
+    ctx.exit(
+        asyncio.run(
+            _performed(running.here(), running.store, new=True, as_json=running.as_json, quiet=running.quiet)
+        )
+    )
 
 
 @click.command()
@@ -232,8 +143,8 @@ def resume(
 
     async def job(kept: Store, ask: Asker | None) -> Job:
         began = opened(await journal(kept, name))
-        remembers = _memory(memory or began.origin.get("memory"))
-        models = _model(model or began.origin.get("model"))
+        remembers = memory_at(memory or began.origin.get("memory"))
+        models = model_called(model or began.origin.get("model"))
         world = world_for(tracing(), models, ask=ask, memory=remembers, doubts=doubted)
         made = _again(team_of_run(began, team), began, world, kept, answered)
         made.raised, made.policy = raised, policy_called(policy) or policy_of(began)
@@ -244,7 +155,7 @@ def resume(
 
 
 async def _performed(
-    make: Callable[[Store, Asker | None], Awaitable[Job]],
+    make: Maker,
     path: str,
     *,
     new: bool = False,
@@ -272,26 +183,3 @@ def _again(actor: Actor, began: Opened, world: World, store: Store, answers: Map
     job.answers = answers
     job.again = True
     return job
-
-
-def _model(name: str | None) -> Model | None:
-    """The model of that name, found before anything is begun."""
-    return None if name is None else find(name)
-
-
-def _memory(place: str | None) -> Memory | None:
-    """What a run remembers with, if it was given anything."""
-    if place is None:
-        return None
-    from coterie.doors.cli.memory import opened_memory
-
-    return opened_memory(place)
-
-
-def _given(team: str, options: Mapping[str, Any], store: str) -> dict[str, Any]:
-    """The options of a ready-made team, with the store where it asks for one."""
-    given = {key: value for key, value in options.items() if value is not None}
-    for option in options_of(team):
-        if option.kind == "store":
-            given.setdefault(option.name, str(Path(store).resolve()))
-    return given
