@@ -18,6 +18,8 @@ from tests.engines.test_processes import SOURCE, TEAM
 from tests.stores.servers import temporal
 
 pytest.importorskip("temporalio")
+from coterie.engines import lines
+from coterie.engines.lines import TASK_QUEUE_TYPE_ACTIVITY as BURSTS
 from coterie.engines.temporal import TemporalEngine
 
 QUEUE = "processes"
@@ -146,3 +148,31 @@ def test_a_wake_up_during_a_burst_is_followed_by_another(server):
         return [first.run, second.run]
 
     assert asyncio.run(scene()) == ["run", "run"]
+
+
+def test_the_urgent_come_first_of_what_waits_for_a_worker(server):
+    """Whatever came while it was busy, in whatever order."""
+
+    async def scene():
+        engine = TemporalEngine(server.url, queue="urgent")
+        await engine.dispatch("first", tenant="t")
+        work = engine.work()
+        first = await anext(work)
+        for priority in (0, 2, 3, 1):
+            await engine.dispatch(f"priority {priority}", tenant="t", priority=priority)
+        client = await engine._opened()
+        async with asyncio.timeout(20):
+            for urgency in range(1, 5):  # each has to wait for a worker, and no more for its workflow
+                while not (
+                    await lines._waiting(client, "coterie/urgent/any", urgency, BURSTS)
+                ).approximate_backlog_count:
+                    await asyncio.sleep(0.01)
+        given = []
+        for _ in range(4):
+            given.append(await anext(work))
+            await given[-1].done()
+        await first.done()
+        await engine.close()
+        return [one.run for one in given]
+
+    assert asyncio.run(scene()) == [f"priority {n}" for n in (3, 2, 1, 0)]

@@ -148,6 +148,10 @@ class Temporal(Nats):
             "error",
             "--dynamic-config-value",  # what waits is counted when it is asked for
             'matching.TaskQueueInfoByBuildIdTTL="0s"',
+            "--dynamic-config-value",  # there is one order in each partition
+            "matching.numTaskqueueReadPartitions=1",
+            "--dynamic-config-value",
+            "matching.numTaskqueueWritePartitions=1",
             *([] if folder is None else ["--db-filename", f"{folder}/temporal.db"]),
         ]
         self._process = None
