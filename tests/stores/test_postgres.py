@@ -98,6 +98,46 @@ def test_p03_a_lease_ends_and_who_had_it_writes_nothing(url, tenant):
     assert asyncio.run(scene()) == 1
 
 
+@pytest.mark.parametrize("taken", [True, False])
+def test_p03_an_answer_that_comes_after_the_lease_is_not_believed(url, tenant, taken):
+    """What was written in time is in the journal, but nothing more is done if another has taken the run over since."""
+
+    async def scene():
+        slow, quick = (PostgresStore(url, tenant=tenant, lease=lease) for lease in (0.3, 30))
+        lease = await slow.claim("r")
+        await slow.append(lease, [Record(0, 1.0, Opened(run="r", actor="a", task="t"))])
+        slow._tasks[0].cancel()  # it sleeps: nothing renews its lease
+        added, over = slow._commits.add, asyncio.get_running_loop().time() + 0.3
+
+        async def late(*given):
+            written = await added(*given)
+            while asyncio.get_running_loop().time() <= over or (taken and not await _claimed(quick)):
+                await asyncio.sleep(0.01)
+            return written
+
+        slow._commits.add = late
+        try:
+            await slow.append(lease, [Record(1, 1.0, Settled("x"))])
+        except Fenced:
+            believed = False
+        else:
+            believed = True
+        found = len(await quick.read("r"))
+        await slow.close()
+        await quick.close()
+        return believed, found
+
+    assert asyncio.run(scene()) == (not taken, 2)
+
+
+async def _claimed(store):
+    try:
+        await store.claim("r")
+    except Busy:
+        return False
+    return True
+
+
 def test_p21_tenants_share_nothing(url, tenant):
     """The same name is another run for another tenant, and is not there before it was written."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 
 from msgspec import Struct
 
@@ -48,6 +49,7 @@ class Held:
         "records",
         "run",
         "seq",
+        "until",
         "writer",
         "written",
     )
@@ -57,6 +59,8 @@ class Held:
         self.key = key
         self.epoch = epoch
         self.hear = hear
+        self.until = inf
+        """Until when nobody else can have it, by the clock of the loop, as far as its place can tell."""
         self.handed: set[int] = set()
         """Signals that were handed over and are kept still."""
         self.first: Record | None = None

@@ -29,12 +29,15 @@ class Leases:
         Raises:
             Busy: if another living process holds it.
         """
-        gone = ""
+        gone, loop = "", asyncio.get_running_loop()
         while True:
+            asked = loop.time()
             given = {"tenant": self._tenant, "run": run, "us": holder(), "lease": self._seconds, "gone": gone}
             row = await (await db.execute(CLAIM, given)).fetchone()
             if row is not None:
-                return Held(run, row[0], row[1], hear)
+                held = Held(run, row[0], row[1], hear)
+                held.until = asked + self._seconds
+                return held
             known = await db.execute(WHOSE, (self._tenant, run))
             whose, left = await known.fetchone() or ("", 0.0)
             if whose and not dead(whose):
@@ -91,11 +94,29 @@ class Leases:
             except StoreUnavailable:
                 pause = AGAIN
 
-    async def _keep(self, held: Collection[Held]) -> None:
-        if held:
-            ours = self._seconds, [one.key for one in held], [one.epoch for one in held]
-            async with self._links.told() as db:
-                await db.execute(KEEP, ours)
+    async def sure(self, held: Held) -> bool:
+        """Whether a run is held, and not only was when the server said so: an answer may come late.
+
+        Raises:
+            StoreUnavailable: if nobody can be asked.
+        """
+        while asyncio.get_running_loop().time() > held.until:
+            if not await self._keep([held]):
+                return False
+        return True
+
+    async def _keep(self, held: Collection[Held]) -> int:
+        """Renew leases; how many of them are held."""
+        if not held:
+            return 0
+        asked = asyncio.get_running_loop().time()
+        ours = self._seconds, [one.key for one in held], [one.epoch for one in held]
+        async with self._links.told() as db:
+            kept = {key for (key,) in await (await db.execute(KEEP, ours)).fetchall()}
+        for one in held:
+            if one.key in kept:
+                one.until = asked + self._seconds
+        return len(kept)
 
 
 def waking(tenant: str, run: str, at: float) -> dict[str, object]:

@@ -10,7 +10,8 @@ Theory of operation
 3. One writer a run: a claim raises the run's epoch, which waits for commits under way; each commit holds the rows of
    its runs while it looks at their epochs. What a stale writer brings is not written, and it is told so.
 4. A lease is renewed while its process lives. That of a dead process on this machine is free at once, that of
-   another machine after `lease` seconds by the server's clock.
+   another machine after `lease` seconds by the server's clock. What the server said counts for as long from when it
+   was asked: after that it is asked once more, so that an answer that comes late has nothing done that another does.
 5. What other processes have to say to a run is rows, and a notification wakes its writer. A row goes in the commit
    that journals what it says, if the lease is held then; so it has its effect once, whoever dies in between.
 6. A connection that is lost is opened again, and the commit that was under way is tried again: what it wrote
@@ -85,7 +86,9 @@ class PostgresStore:
         self._attend()
         if hear is not None:
             await self._heard(held)
-        return Lease(run, held.epoch)
+        lease = Lease(run, held.epoch)
+        await self._sure(lease, held)
+        return lease
 
     async def _heard(self, held: Held) -> None:
         """Hand over what was said to a run that was just claimed; without that, it is not claimed."""
@@ -113,6 +116,17 @@ class PostgresStore:
         if records[0].seq != held.seq:
             raise StoreError(f"run {lease.run!r} has {held.seq} events; {records[0].seq} cannot come next")
         if not await self._commits.add(held, records, heard):
+            self._held.pop(lease.run, None)
+            raise _fenced(lease)
+        await self._sure(lease, held)
+
+    async def _sure(self, lease: Lease, held: Held) -> None:
+        """See that a run is held now, before anything is done for it.
+
+        Raises:
+            Fenced: if another has it.
+        """
+        if not await self._leases.sure(held):
             self._held.pop(lease.run, None)
             raise _fenced(lease)
 

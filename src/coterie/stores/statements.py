@@ -20,8 +20,9 @@ select holder, extract(epoch from expires - now())::float8 from runs where tenan
 KEEP: Final = """
 update runs set expires = now() + make_interval(secs => %s)
 from unnest(%s::bigint[], %s::bigint[]) as h (id, epoch) where runs.id = h.id and runs.epoch = h.epoch
+returning runs.id
 """
-"""Renews the leases of some runs."""
+"""Renews the leases of some runs; gives those that are held."""
 COMMIT: Final = """
 with fence as (
     select r.id from runs r
