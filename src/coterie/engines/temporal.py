@@ -129,7 +129,7 @@ class TemporalEngine:
                 Given(run, tenant, self._given),
                 id=f"{place}/{urgency}/{tenant}/{run}",
                 task_queue=place,
-                task_timeout=timedelta(seconds=max(1.0, self._given)),
+                task_timeout=timedelta(seconds=max(1.0, self._given / 2)),
                 start_signal="wake",
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
