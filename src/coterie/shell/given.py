@@ -61,5 +61,6 @@ def groups_of(engine: Engine | None, store: Store, tenant: str) -> Groups:
         return store.groups
     whom = "nobody" if engine is None else type(engine).__name__
     raise BadInput(
-        f"{type(store).__name__} keeps nothing for groups, and {whom} carries it: use --engine nats://..., SQLite or PostgreSQL"
+        f"{type(store).__name__} keeps nothing for groups, and {whom} carries it: "
+        "use --engine nats://..., SQLite or PostgreSQL"
     )

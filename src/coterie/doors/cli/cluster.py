@@ -42,7 +42,9 @@ def cluster(engine: str | None, queue: str, seconds: float, tenant: str, as_json
     Workers are asked, and answer: who is not listed does not work. `depth` and `age` are what to scale workers by.
     """
     if engine is None:
-        raise BadInput("a cluster has an engine: --engine nats://HOST:PORT (or temporal://...), or COTERIE_ENGINE")
+        raise BadInput(
+            "a cluster has an engine: --engine nats://HOST:PORT (or temporal://...), or COTERIE_ENGINE"
+        )
     survey = asyncio.run(_asked(engine, queue, seconds, store, tenant))
     if as_json:
         click.echo(msgspec.json.encode(survey).decode())
