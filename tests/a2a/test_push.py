@@ -8,7 +8,8 @@ import pytest
 from a2a.types import a2a_pb2 as pb
 from a2a.utils.errors import InvalidParamsError, TaskNotFoundError
 
-from coterie.doors.a2a.pushes import Pushes
+from coterie.doors.a2a.pushes import PUSHES, Pushes
+from coterie.doors.http.rows import rows_at
 from coterie.doors.http.settings import Settings
 from tests.a2a.receiving import Receiver, receiving, states
 from tests.a2a.talking import ALL, client_of, said, sent
@@ -212,8 +213,8 @@ def test_configs_go_where_their_tasks_go(tmp_path):
 
     kept = talked(tmp_path, before, settings=HERE)
     talked(tmp_path, after, settings=HERE)
-    pushes = Pushes(tmp_path / "push.db")
-    assert [one.config.task_id for one in pushes.ended()] == [kept]
+    pushes = Pushes(rows_at(tmp_path / "pushes.db", PUSHES))
+    assert [one.config.task_id for one in asyncio.run(pushes.ended())] == [kept]
     pushes.close()
 
 
@@ -224,4 +225,4 @@ def test_the_file_of_configs_is_nobody_elses_to_read(tmp_path):
         await asyncio.sleep(0)
 
     talked(tmp_path, talk)
-    assert (tmp_path / "push.db").stat().st_mode & 0o077 == 0
+    assert (tmp_path / "pushes.db").stat().st_mode & 0o077 == 0

@@ -14,6 +14,8 @@ from typing import Any
 
 import msgspec
 
+from coterie.memory.transaction import transaction
+from coterie.opening import PATIENCE, moment, write_ahead
 from coterie.words.memory import Query, Recalled, Remembered
 from coterie.words.principal import Principal
 
@@ -23,8 +25,6 @@ FORGOTTEN = 10_000
 """Ids that are listed as gone before a new epoch begins."""
 QUERY_WORDS = 64
 """Different words of a query that full text looks for."""
-PATIENCE = 30.0
-"""Seconds to wait while another process writes."""
 
 _TABLES = """
 create table if not exists memory (
@@ -65,23 +65,36 @@ def connect(path: str | Path) -> sqlite3.Connection:
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     db = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
-    [(mark,)] = db.execute("pragma application_id")
-    [(tables,)] = db.execute("select count(*) from sqlite_master")
+    with moment(db):
+        mark, tables = _identity(db)
     if tables and mark != APPLICATION:
         db.close()
         raise sqlite3.DatabaseError("it is a database of something else")
-    db.execute("pragma journal_mode = wal")
+    write_ahead(db)
     db.execute("pragma synchronous = normal")
     db.execute("pragma secure_delete = on")
     if not tables:
-        db.execute("begin immediate")
+        _create(db)
+    return db
+
+
+def _identity(db: sqlite3.Connection) -> tuple[int, int]:
+    """The mark of a file, and how many tables it has."""
+    [(mark,)] = db.execute("pragma application_id")
+    [(tables,)] = db.execute("select count(*) from sqlite_master")
+    return mark, tables
+
+
+def _create(db: sqlite3.Connection) -> None:
+    """Make the tables and the mark in one transaction, unless another process was quicker."""
+    with transaction(db, "immediate"):
+        if _identity(db)[1]:
+            return
         for statement in filter(str.strip, _TABLES.split(";")):
             db.execute(statement)
         db.execute(f"pragma application_id = {APPLICATION}")
         if sqlite3.sqlite_version_info >= (3, 42):  # older ones drop deleted words when they merge
             db.execute("insert into memory_word (memory_word, rank) values ('secure-delete', 1)")
-        db.execute("commit")
-    return db
 
 
 def changed(

@@ -15,11 +15,10 @@ from msgspec import Struct
 from coterie.errors import BadInput, StoreUnavailable
 from coterie.memory.passages import Passage
 from coterie.memory.transaction import transaction
+from coterie.opening import PATIENCE, write_ahead
 
 QUERY_WORDS = 64
 """Different words of a query that full text looks for."""
-PATIENCE = 30.0
-"""Seconds to wait while another process writes."""
 
 _INDEX = """
 create table if not exists passage_index (
@@ -74,7 +73,7 @@ class Shelf:
         self._lock = RLock()
         with self._told():
             self._db = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
-            self._db.execute("pragma journal_mode = wal")
+            write_ahead(self._db)
             self._db.execute(_INDEX)
 
     def close(self) -> None:

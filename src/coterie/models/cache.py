@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from coterie.errors import BadInput
 from coterie.models.wrap import Ask, Wrapper
+from coterie.opening import PATIENCE, write_ahead
 from coterie.ports import Model
 from coterie.words.digest import digest_of, encode
 from coterie.words.effect import Think
@@ -100,8 +101,8 @@ class SqliteAnswers:
 
     def _open(self) -> sqlite3.Connection:
         try:
-            db = sqlite3.connect(self._path, timeout=10)
-            db.execute("pragma journal_mode = wal")
+            db = sqlite3.connect(self._path, timeout=PATIENCE)
+            write_ahead(db)
             db.execute("create table if not exists answer (name blob unique, at real, body blob)")
         except sqlite3.Error as error:
             raise BadInput(f"{self._path!r} cannot be a cache of answers: {error}") from error

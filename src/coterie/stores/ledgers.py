@@ -15,11 +15,10 @@ import msgspec
 
 from coterie.errors import Changed, StoreUnavailable
 from coterie.kernel.values import storable
+from coterie.opening import PATIENCE, write_ahead
 from coterie.ports import Entry
 from coterie.stores.schema import transaction
 
-PATIENCE = 30.0
-"""Seconds to wait while another process writes."""
 IN_MEMORY = ":memory:"
 """The file of ledgers that end with their process."""
 END = "\U0010ffff"
@@ -57,7 +56,7 @@ class SqliteLedgers:
             if path != IN_MEMORY:
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
-            self._db.execute("pragma journal_mode = wal")
+            write_ahead(self._db)
             self._db.execute("pragma synchronous = full")
             self._db.execute(SCHEMA)
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from coterie.errors import Corrupt, StoreError, StoreUnavailable
+from coterie.opening import PATIENCE, moment, write_ahead
 
 VERSION = 5
 """The version of the tables, kept in `user_version`; a later one is refused."""
@@ -80,8 +81,9 @@ def connect(path: Path, synchronous: str) -> sqlite3.Connection:
     """
     with told(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
-        mark, version, tables = _identity(db)
+        db = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+        with moment(db):
+            mark, version, tables = _identity(db)
         if tables and mark == APPLICATION and version in UPGRADES:
             version = _upgrade(db)
         if tables and (mark != APPLICATION or version != VERSION):
@@ -92,7 +94,7 @@ def connect(path: Path, synchronous: str) -> sqlite3.Connection:
             raise Corrupt(f"{str(path)!r} {what}; this Coterie reads version {VERSION}")
         if not tables:
             db.execute(f"pragma page_size = {PAGE}")
-            db.execute("pragma journal_mode = wal")
+            write_ahead(db)
             _create(db)
         db.execute(f"pragma synchronous = {synchronous}")
         db.execute("pragma wal_autocheckpoint = 4000")

@@ -2,6 +2,7 @@
 
 1. What is to be told follows from a journal, and how far it was told is on the disk. So after a crash the next courier
    goes on, and what was under way is told again: each change of a state at least once, in order.
+   Of the couriers of several replicas one has a push, for as long as it says so; then another takes it.
 2. Who does not take it is told again, later and later, for a day. One that is slow holds up nobody else.
 3. The address is screened when it is given and whenever it is used, and the one that passed is connected to.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, asynccontextmanager, suppress
@@ -44,6 +46,8 @@ PATIENCE = 86_400.0
 """Seconds after which a client that takes nothing is told no more."""
 MOST = 16
 """Configs that a task may have."""
+HOLD, LOOK = 15.0, 5.0
+"""Seconds for which a courier has a push, and between two looks at which it has."""
 PARKED = 2.0
 """Seconds between two looks at a task that only people can move, if nobody rings."""
 
@@ -62,13 +66,18 @@ class Courier:
         screen: Screen,
         *,
         soon: float = SOON,
+        hold: float = HOLD,
+        look: float = LOOK,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.pushes = pushes
         self._host = host
         self._screen = screen
         self._soon = soon
+        self._hold = hold
+        self._look = look
         self._clock = clock
+        self._name = secrets.token_hex(8)
         self._group: asyncio.TaskGroup | None = None
         self._working: dict[Name, asyncio.Task[None]] = {}
         self._bells: dict[str, asyncio.Event] = {}
@@ -79,15 +88,31 @@ class Courier:
         await self._forget()
         async with asyncio.TaskGroup() as group:
             self._group = group
-            for push in self.pushes.open():
-                self._take_on(push.name)
+            holding = group.create_task(self._holding())
             try:
                 yield
             finally:
                 self._group = None
-                for working in list(self._working.values()):
+                for working in [holding, *self._working.values()]:
                     working.cancel()
+        with suppress(CoterieError):  # then others have to wait until it is over by itself
+            await self.pushes.let_go(self._name)
         self.pushes.close()
+
+    async def _holding(self) -> None:
+        """Have what is this courier's, and what is nobody's any more, and work on that."""
+        while True:
+            with suppress(CoterieError):  # out of reach: what it had meanwhile may be another's by then
+                now = self._clock()
+                self._works_on(await self.pushes.held(self._name, now, now + self._hold))
+            await asyncio.sleep(self._look)
+
+    def _works_on(self, names: list[Name]) -> None:
+        """Serve these, and no others."""
+        for name in set(names) - self._working.keys():
+            self._take_on(name)
+        for name in self._working.keys() - set(names):
+            self._working.pop(name).cancel()
 
     async def check(self, config: Config) -> None:
         """Refuse a config that cannot be used, before anything is begun for it.
@@ -100,7 +125,7 @@ class Courier:
         except (BadInput, OffLimits) as error:
             raise InvalidParamsError(f"nobody can be told there: {error.message}") from error
 
-    def want(self, tenant: str, task: str, config: Config, seq: int) -> Config:
+    async def want(self, tenant: str, task: str, config: Config, seq: int) -> Config:
         """Keep a config that was checked, and tell of a task from its event `seq` on; the config as it is kept.
 
         Raises:
@@ -109,19 +134,19 @@ class Courier:
         kept = pb.TaskPushNotificationConfig()
         kept.CopyFrom(config)
         kept.task_id, kept.id = task, config.id or task
-        others = [one for one in self.pushes.of(tenant, task) if one.config.id != kept.id]
+        others = [one for one in await self.pushes.of(tenant, task) if one.config.id != kept.id]
         if len(others) >= MOST:
             raise InvalidParamsError(f"task {task!r} has {MOST} push notification configs, as many as it may")
         push = Push(tenant=tenant, config=kept, seq=seq)
-        before = self.pushes.one(push.name)
+        before = await self.pushes.one(push.name)
         if before is None or before.over or before.config != kept:
-            self.pushes.keep(push)
+            await self.pushes.keep(push, self._name, self._clock() + self._hold)
             self._take_on(push.name)
         return kept
 
-    def drop(self, name: Name) -> None:
+    async def drop(self, name: Name) -> None:
         """Tell a client no more."""
-        self.pushes.drop(name)
+        await self.pushes.drop(name)
         if (working := self._working.pop(name, None)) is not None:
             working.cancel()
 
@@ -139,10 +164,10 @@ class Courier:
 
     async def _forget(self) -> None:
         """Keep nothing of tasks whose runs were let go of: there may be tokens in it."""
-        for push in self.pushes.ended():
-            with suppress(CoterieError):
+        with suppress(CoterieError):
+            for push in await self.pushes.ended():
                 if not await self._host(push.tenant).runs(Which(id=push.config.task_id)):
-                    self.pushes.drop(push.name)
+                    await self.pushes.drop(push.name)
 
     async def _serve(self, name: Name) -> None:
         """Tell one client of one task, to its end."""
@@ -160,10 +185,10 @@ class Courier:
         """Tell of a task as it goes on; False if its journal cannot be read now."""
         host, after = self._host(name[0]), -1
         try:
-            while (push := self.pushes.one(name)) is not None and not push.over:
+            while (push := await self.pushes.one(name)) is not None and not push.over:
                 after = await self._told_after(http, host, push, after)
         except UnknownRun:
-            self.pushes.drop(name)
+            await self.pushes.drop(name)
         except CoterieError:  # the store is out of reach
             return False
         return True
@@ -176,7 +201,7 @@ class Courier:
             if not await self._told(http, push, notice):
                 return after
         if closed(records) is not None:
-            self.pushes.over(push.name)
+            await self.pushes.over(push.name)
             return after
         await self._changed(host, task, len(records) - 1)
         return len(records) - 1
@@ -186,14 +211,14 @@ class Courier:
         for n, event in enumerate(notice.events):
             wait = self._soon
             while problem := await _posted(http, push.config, event, f"{push.config.id}.{notice.seq}.{n}"):
-                self.pushes.failed(push.name, problem, self._clock())
-                kept = self.pushes.one(push.name)
+                await self.pushes.failed(push.name, problem, self._clock())
+                kept = await self.pushes.one(push.name)
                 if kept is None or self._clock() - (kept.since or 0.0) > PATIENCE:
-                    self.pushes.over(push.name)
+                    await self.pushes.over(push.name)
                     return False
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, LATE)
-        self.pushes.told(push.name, notice.seq, notice.state)
+        await self.pushes.told(push.name, notice.seq, notice.state)
         return True
 
     async def _changed(self, host: Host, task: str, after: int) -> None:

@@ -33,16 +33,17 @@ from coterie.doors.a2a.cards import FRESH, Look, Sign, card_of, signer
 from coterie.doors.a2a.courier import Courier
 from coterie.doors.a2a.handler import Handler, TaskOf, no_direct
 from coterie.doors.a2a.legacy import CREATE, RESULT, legacy
-from coterie.doors.a2a.pushes import Pushes
+from coterie.doors.a2a.pushes import PUSHES, Pushes
 from coterie.doors.a2a.tasks import Scope
 from coterie.doors.http.problems import Problem
+from coterie.doors.http.rows import rows_at
 from coterie.doors.http.service import Service
 from coterie.errors import BadInput, MissingExtra
 from coterie.reach.screen import Screen
 from coterie.wire.a2a import task_of_message
 from coterie.words.result import Result
 
-PUSHES = "push.db"
+FILE = "pushes.db"
 CARD = "/.well-known/agent-card.json"
 LIST = "/.well-known/agents.txt"
 """The addresses of the agents of a service, one a line: what `coterie agents discover --list` reads."""
@@ -124,9 +125,9 @@ def _by_grpc(service: Service, handler: Handler) -> Callable[[], AbstractAsyncCo
 
 
 def courier_of(service: Service) -> Courier:
-    """The courier of a service, which works for as long as that is open; what it has to keep lies beside the keys."""
+    """The courier of a service, which works for as long as that is open; what it has to keep is where the keys are."""
     screen = Screen(service.settings.private)
-    courier = Courier(Pushes(service.keys.path.parent / PUSHES), service.host, screen)
+    courier = Courier(Pushes(rows_at(service.keys.beside(FILE), PUSHES)), service.host, screen)
     service.alongside(courier.at_work)
     return courier
 

@@ -146,14 +146,14 @@ class Handler(RequestHandler):
         task = await self._task(params.task_id, context, "operator")
         await self._courier.check(params)
         after = len(await self._host(context).journal(task.id)) - 1
-        return self._courier.want(scope_of(context).by.tenant, task.id, params, after)
+        return await self._courier.want(scope_of(context).by.tenant, task.id, params, after)
 
     async def on_get_task_push_notification_config(
         self, params: pb.GetTaskPushNotificationConfigRequest, context: ServerCallContext
     ) -> pb.TaskPushNotificationConfig:
         validate_proto_required_fields(params)
         task = await self._task(params.task_id, context)
-        found = self._courier.pushes.one((scope_of(context).by.tenant, task.id, params.id))
+        found = await self._courier.pushes.one((scope_of(context).by.tenant, task.id, params.id))
         if found is None:
             raise TaskNotFoundError(f"task {task.id!r} has no push notification config {params.id!r}")
         return found.config
@@ -163,7 +163,7 @@ class Handler(RequestHandler):
     ) -> pb.ListTaskPushNotificationConfigsResponse:
         validate_proto_required_fields(params)
         task = await self._task(params.task_id, context)
-        kept = [one.config for one in self._courier.pushes.of(scope_of(context).by.tenant, task.id)]
+        kept = [one.config for one in await self._courier.pushes.of(scope_of(context).by.tenant, task.id)]
         after = [one for one in kept if one.id > params.page_token]
         page = after[: params.page_size or len(after)]
         more = page[-1].id if len(page) < len(after) else ""
@@ -174,7 +174,7 @@ class Handler(RequestHandler):
     ) -> None:
         validate_proto_required_fields(params)
         task = await self._task(params.task_id, context, "operator")
-        self._courier.drop((scope_of(context).by.tenant, task.id, params.id))
+        await self._courier.drop((scope_of(context).by.tenant, task.id, params.id))
 
     async def on_get_extended_agent_card(
         self, params: pb.GetExtendedAgentCardRequest, context: ServerCallContext
@@ -204,7 +204,7 @@ class Handler(RequestHandler):
         else:
             run = await self._begun(params, context)
         if wanted.url:
-            self._courier.want(scope_of(context).by.tenant, run, wanted, after)
+            await self._courier.want(scope_of(context).by.tenant, run, wanted, after)
         self._courier.ring(run)
         return run, after
 

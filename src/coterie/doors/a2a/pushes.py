@@ -1,33 +1,45 @@
-"""Pushes: the push notification configs of clients, in one SQLite file of the service.
+"""Pushes: the push notification configs of clients, kept where the service keeps its keys.
 
-What is to be told is not kept here: it follows from the journals. Of each config there is how far it was told.
+What is to be told is not kept here: it follows from the journals. Of each config there is how far it was told, and
+which courier tells it now, so that of several replicas one does.
 """
 
 from __future__ import annotations
 
-import os
-import sqlite3
-from pathlib import Path
-from typing import TypeAlias
+import asyncio
+from typing import Any, TypeAlias
 
 from a2a.types import a2a_pb2 as pb
 from msgspec import Struct
 
+from coterie.doors.http.rows import Rows, Table
+
 Name: TypeAlias = tuple[str, str, str]
 """Of a config: the tenant, the task, and its own id."""
-SCHEMA = """
-create table if not exists pushes (
+PUSHES = Table(
+    "pushes",
+    """
     tenant  text not null,
     task    text not null,
     id      text not null,
-    body    blob not null,
-    seq     integer not null,
+    body    {bytes} not null,
+    seq     bigint not null,
     known   text not null,
-    since   real,
+    since   {float},
     problem text not null,
     over    integer not null,
+    courier text not null,
+    until   {float} not null,
     primary key (tenant, task, id)
-) strict
+    """,
+)
+KEEP = """
+insert into pushes values (?, ?, ?, ?, ?, ?, null, '', 0, ?, ?) on conflict (tenant, task, id) do update set
+body = excluded.body, seq = excluded.seq, known = excluded.known, since = null, problem = '', over = 0,
+courier = excluded.courier, until = excluded.until
+"""
+HELD = """
+update pushes set courier = ?, until = ? where over = 0 and (courier = ? or until < ?) returning tenant, task, id
 """
 
 
@@ -53,60 +65,62 @@ class Push(Struct, frozen=True, kw_only=True):
 
 
 class Pushes:
-    """The pushes of all tenants; the file is nobody else's to read, because tokens of clients are in it."""
+    """The pushes of all tenants."""
 
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._db.execute("pragma journal_mode = wal")
-        self._db.execute(SCHEMA)
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
 
-    def keep(self, push: Push) -> None:
-        """Keep a push, in the place of the one of that name; it is on the disk when this returns."""
-        row = (*push.name, push.config.SerializeToString(), push.seq, push.known, None, "", False)
-        self._db.execute("insert or replace into pushes values (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    async def keep(self, push: Push, courier: str, until: float) -> None:
+        """Keep a push, in the place of the one of that name, for a courier to tell; it is durable when this returns."""
+        body = push.config.SerializeToString()
+        await self._told(KEEP, *push.name, body, push.seq, push.known, courier, until)
 
-    def of(self, tenant: str, task: str) -> list[Push]:
+    async def of(self, tenant: str, task: str) -> list[Push]:
         """Those of a task, by their ids."""
-        return self._found("tenant = ? and task = ? order by id", (tenant, task))
+        return await self._found("tenant = ? and task = ? order by id", tenant, task)
 
-    def one(self, name: Name) -> Push | None:
+    async def one(self, name: Name) -> Push | None:
         """The push of that name."""
-        found = self._found("tenant = ? and task = ? and id = ?", name)
+        found = await self._found("tenant = ? and task = ? and id = ?", *name)
         return found[0] if found else None
 
-    def open(self) -> list[Push]:
-        """Those of which there may be more to tell."""
-        return self._found("not over order by tenant, task, id", ())
+    async def held(self, courier: str, now: float, until: float) -> list[Name]:
+        """Those of which there may be more to tell and which a courier tells `until` a time: its own, and nobody's."""
+        return [
+            (tenant, task, id) for tenant, task, id in await self._told(HELD, courier, until, courier, now)
+        ]
 
-    def ended(self) -> list[Push]:
+    async def let_go(self, courier: str) -> None:
+        """Have others tell what a courier tells."""
+        await self._told("update pushes set until = 0 where courier = ?", courier)
+
+    async def ended(self) -> list[Push]:
         """Those of which there is no more to tell."""
-        return self._found("over order by tenant, task, id", ())
+        return await self._found("over = 1 order by tenant, task, id")
 
-    def told(self, name: Name, seq: int, known: str) -> None:
+    async def told(self, name: Name, seq: int, known: str) -> None:
         """A client was told of the state that the event numbered `seq` has led to."""
-        self._set("seq = ?, known = ?, since = null, problem = ''", (seq, known), name)
+        await self._set(name, "seq = ?, known = ?, since = null, problem = ''", seq, known)
 
-    def failed(self, name: Name, problem: str, now: float) -> None:
+    async def failed(self, name: Name, problem: str, now: float) -> None:
         """A client could not be told; `since` is when that was so first."""
-        self._set("problem = ?, since = coalesce(since, ?)", (problem, now), name)
+        await self._set(name, "problem = ?, since = coalesce(since, ?)", problem, now)
 
-    def over(self, name: Name) -> None:
+    async def over(self, name: Name) -> None:
         """There is no more to tell, or nobody to tell it."""
-        self._set("over = 1", (), name)
+        await self._set(name, "over = 1")
 
-    def drop(self, name: Name) -> None:
+    async def drop(self, name: Name) -> None:
         """Forget a push."""
-        self._db.execute("delete from pushes where tenant = ? and task = ? and id = ?", name)
+        await self._told("delete from pushes where tenant = ? and task = ? and id = ?", *name)
 
     def close(self) -> None:
-        """Let go of the file."""
-        self._db.close()
+        """Let go of where they are."""
+        self._rows.close()
 
-    def _found(self, where: str, values: tuple[str, ...]) -> list[Push]:
+    async def _found(self, where: str, *values: str) -> list[Push]:
         wanted = "tenant, body, seq, known, since, problem, over"
-        rows = self._db.execute(f"select {wanted} from pushes where {where}", values)  # noqa: S608 - constants
+        rows = await self._told(f"select {wanted} from pushes where {where}", *values)  # noqa: S608 - constants
         return [
             Push(
                 tenant=tenant,
@@ -120,6 +134,10 @@ class Pushes:
             for tenant, body, seq, known, since, problem, over in rows
         ]
 
-    def _set(self, what: str, values: tuple[object, ...], name: Name) -> None:
+    async def _set(self, name: Name, what: str, *values: object) -> None:
         where = "tenant = ? and task = ? and id = ?"
-        self._db.execute(f"update pushes set {what} where {where}", (*values, *name))  # noqa: S608 - constants
+        await self._told(f"update pushes set {what} where {where}", *values, *name)  # noqa: S608 - constants
+
+    async def _told(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        rows, _ = await asyncio.to_thread(self._rows.told, query, *values)
+        return rows

@@ -65,7 +65,7 @@ GRACE = 10
     metavar="PATH",
     envvar="COTERIE_MEMORY",
     show_envvar=True,
-    help="Where memories are kept: a file, or postgresql://... (default: memory.db beside the store).",
+    help="Where memories are kept: a file, or postgresql://... (default: where the store is).",
 )
 @log_option
 @retention_option

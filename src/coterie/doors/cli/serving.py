@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import secrets
 from pathlib import Path
@@ -126,8 +125,12 @@ class Serving(Struct, frozen=True, kw_only=True):
             policy=policy_called(self.policy),
             observers=observers(log=self.log),
             ledgers=lambda tenant: ledgers_at(self.store, tenant),
-            knowledge=lambda: knowledge_at(self.memory or home_of(self.store) / "memory.db"),
+            knowledge=lambda: knowledge_at(self.memory or self._remembers()),
         )
+
+    def _remembers(self) -> str | Path:
+        """Where is remembered what nobody says another place for: where the store is."""
+        return self.store if is_shared(self.store) else home_of(self.store) / "memory.db"
 
     def _provider(self) -> Jwt | None:
         """The identity provider whose tokens are good here, if one is named.
@@ -145,9 +148,11 @@ class Serving(Struct, frozen=True, kw_only=True):
         return Jwt(issuer=issuer, audience=audience, jwks=keys)
 
     def _secret(self) -> bytes:
-        """What seals the texts that clients carry for the service: the same for all replicas that have one token."""
-        if self.token and is_shared(self.store):
-            return hashlib.sha256(b"coterie seal\0" + self.token.encode()).digest()
+        """What seals the texts that clients carry for the service: the same for all replicas of one store."""
+        if is_shared(self.store):
+            from coterie.doors.http.keys import secret_at
+
+            return secret_at(self.store, "seal").encode()
         return _kept(home_of(self.store) / "secret").encode()
 
 

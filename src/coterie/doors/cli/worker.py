@@ -63,13 +63,14 @@ class Working(Struct, frozen=True, kw_only=True):
             BadInput: if what was said makes none.
         """
         tools = {tool.name: tool for tool in map(tool_of, tools_called(self.tools))}
+        remembers = self.memory or (self.store if is_shared(self.store) else None)
         return Rules(
             model=self.model,
             policy=policy_called(self.policy),
             in_doubt=doubts_said(self.doubts),
             quotas=quotas_said(self.days),
             offered=Offered(tools=tools, models=None, actor=ready),
-            knowledge=None if self.memory is None else knowledge_at(self.memory),
+            knowledge=None if remembers is None else knowledge_at(remembers),
             observers=(*tracing(), *((Lines(),) if self.log else ())),
             lease=self.lease,
         )
@@ -92,7 +93,7 @@ class Working(Struct, frozen=True, kw_only=True):
     metavar="PATH",
     envvar="COTERIE_MEMORY",
     show_envvar=True,
-    help="Where what runs remember is kept: a file, or postgresql://...",
+    help="Where what runs remember is kept: a file, or postgresql://... (default: the store, if it is one).",
 )
 @click.option(
     "--lease",

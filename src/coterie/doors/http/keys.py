@@ -9,21 +9,21 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
 
 from msgspec import Struct
 
+from coterie.doors.http.rows import Table, rows_at
 from coterie.errors import BadInput
-from coterie.stores.places import TENANT, home_of
+from coterie.stores.places import TENANT
 from coterie.words.place import is_shared
 from coterie.words.principal import ROLES, Principal, Role
 
-SCHEMA = """
-create table if not exists {table} (
+KEYS = Table(
+    "keys",
+    """
     id      text primary key,
     hash    {bytes} not null,
     name    text not null,
@@ -31,8 +31,9 @@ create table if not exists {table} (
     role    text not null,
     created {float} not null,
     expires {float}
+    """,
 )
-"""
+SECRETS = Table("secrets", "name text primary key, value text not null")
 
 
 class Key(Struct, frozen=True, kw_only=True):
@@ -46,43 +47,6 @@ class Key(Struct, frozen=True, kw_only=True):
     expires: float | None = None
 
 
-class Rows(Protocol):
-    """Where keys are rows."""
-
-    def told(self, query: str, *values: Any) -> tuple[list[tuple[Any, ...]], int]:
-        """The rows that a statement gives, and how many it changed."""
-        ...
-
-    def close(self) -> None:
-        """Let go of it."""
-        ...
-
-
-class FileRows:
-    """Rows in a file."""
-
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._db.execute(SCHEMA.format(table="keys", bytes="blob", float="real"))
-
-    def told(self, query: str, *values: Any) -> tuple[list[tuple[Any, ...]], int]:
-        cursor = self._db.execute(query, values)
-        return cursor.fetchall(), cursor.rowcount
-
-    def close(self) -> None:
-        self._db.close()
-
-
-def rows_at(place: str | Path) -> Rows:
-    """The rows at a file, or at a PostgreSQL address."""
-    if not is_shared(place):
-        return FileRows(Path(place))
-    from coterie.doors.http.keyserver import ServerRows
-
-    return ServerRows(str(place))
-
-
 class KeyRing:
     """The keys there are at `place`: a file, or a PostgreSQL address.
 
@@ -91,9 +55,8 @@ class KeyRing:
     """
 
     def __init__(self, place: str | Path, *, clock: Callable[[], float] = time.time) -> None:
-        self.path = home_of(place) / "keys.db" if is_shared(place) else Path(place)
-        """What else a service keeps for itself lies beside this."""
-        self._rows = rows_at(place)
+        self._place = place
+        self._rows = rows_at(place, KEYS)
         self._clock = clock
 
     def make(
@@ -172,9 +135,30 @@ class KeyRing:
             return None
         return Principal(name=name, tenant=tenant, role=role)
 
+    def beside(self, file: str) -> str | Path:
+        """Where else a service keeps what it needs for itself: a file beside that of the keys, or the same server."""
+        return self._place if is_shared(self._place) else Path(self._place).parent / file
+
     def close(self) -> None:
         """Let go of where they are."""
         self._rows.close()
+
+
+def secret_at(place: str | Path, name: str) -> str:
+    """A secret that all who keep theirs at `place` have together: made once, by whoever asks first.
+
+    Raises:
+        StoreUnavailable: if the server cannot be reached.
+    """
+    rows = rows_at(place, SECRETS)
+    try:
+        rows.told(
+            "insert into secrets values (?, ?) on conflict (name) do nothing", name, secrets.token_urlsafe(32)
+        )
+        [(value,)], _ = rows.told("select value from secrets where name = ?", name)
+        return str(value)
+    finally:
+        rows.close()
 
 
 def _hash(secret: str) -> bytes:

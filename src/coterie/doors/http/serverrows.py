@@ -1,4 +1,4 @@
-"""Keys in PostgreSQL, for services that are several replicas: what one of them revokes opens no door of another."""
+"""Rows in PostgreSQL, for services that are several replicas: what one of them writes is there for all."""
 
 from __future__ import annotations
 
@@ -7,28 +7,32 @@ from typing import Any
 
 import psycopg
 
-from coterie.doors.http.keys import SCHEMA
+from coterie.doors.http.rows import Table
 from coterie.errors import StoreUnavailable
-
-TABLE = "service_keys"
-"""What the table is called: `keys` alone may be somebody else's."""
 
 
 class ServerRows:
-    """Rows in a table of a database, over one connection that is opened anew where it was lost."""
+    """Rows in a table of a database, over one connection that is opened anew where it was lost.
 
-    def __init__(self, url: str) -> None:
+    The table is called `service_...`, because its name alone may be somebody else's.
+    """
+
+    def __init__(self, url: str, table: Table) -> None:
         self._url = url
+        self._table = table
+        self._called = f"service_{table.name}"
         self._lock = Lock()
         self._db: psycopg.Connection[tuple[Any, ...]] | None = None
 
     def told(self, query: str, *values: Any) -> tuple[list[tuple[Any, ...]], int]:
-        statement = query.replace("?", "%s").replace(" keys ", f" {TABLE} ")
+        statement = query.replace("?", "%s").replace(f" {self._table.name} ", f" {self._called} ")
         try:
             with self._lock:
                 return self._asked(statement, values)
         except psycopg.Error as error:
-            raise StoreUnavailable(f"the keys in PostgreSQL can't be read: {str(error).strip()}") from error
+            raise StoreUnavailable(
+                f"the {self._table.name} in PostgreSQL can't be read: {str(error).strip()}"
+            ) from error
 
     def _asked(self, statement: str, values: tuple[Any, ...]) -> tuple[list[tuple[Any, ...]], int]:
         """What a statement gives; a connection that turns out to be lost is opened once more."""
@@ -43,9 +47,9 @@ class ServerRows:
     def _opened(self) -> psycopg.Connection[tuple[Any, ...]]:
         if self._db is None or self._db.closed:
             self._db = psycopg.connect(self._url, autocommit=True, connect_timeout=5)
-            schema = SCHEMA.format(table=TABLE, bytes="bytea", float="double precision")
+            schema = self._table.schema(self._called, bytes="bytea", float="double precision")
             with self._db.transaction():
-                self._db.execute("select pg_advisory_xact_lock(hashtext(%s))", (TABLE,))
+                self._db.execute("select pg_advisory_xact_lock(hashtext(%s))", (self._called,))
                 self._db.execute(schema.encode())
         return self._db
 
