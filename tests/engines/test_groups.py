@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import subprocess
+import sys
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
@@ -11,13 +13,14 @@ import pytest
 from coterie import Group, Hear, Task, Team, Tell, gather, replay, run, within
 from coterie.engines.local import LocalEngine
 from coterie.engines.nats import NatsEngine
-from coterie.errors import Late
+from coterie.errors import BadInput, Late
 from coterie.shell.alarm import Alarm
 from coterie.shell.host import Host
 from coterie.shell.worker import Worker
 from coterie.stores import MemoryStore, SqliteStore
 from coterie.stores import told as rows
 from coterie.stores.pgtold import PostgresGroups
+from coterie.stores.places import store_at
 from coterie.stores.postgres import PostgresStore
 from coterie.testing import GroupPromises
 from coterie.words.effect import Tainted
@@ -52,6 +55,40 @@ class TestSqliteGroups(GroupPromises):
     async def leave(self):
         for store in self._made:
             await store.close()
+
+
+TAKER = """
+import asyncio, sys
+from coterie.stores.places import store_at
+
+async def take():
+    groups = store_at(sys.argv[1]).groups
+    groups._given = 3600.0
+    told = await groups.take("g", "t")
+    print(told.said, flush=True)
+    await asyncio.sleep(3600)
+
+asyncio.run(take())
+"""
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_what_a_dead_process_was_given_is_given_to_another_at_once(request, kind, tmp_path):
+    """Long before it would be because the dead one says nothing, which takes an hour here."""
+    place = str(tmp_path / "runs.db") if kind == "sqlite" else request.getfixturevalue("server")
+
+    async def scene():
+        store = store_at(place)
+        await store.groups.tell("g", "t", "hello", f"{tmp_path}")
+        with subprocess.Popen([sys.executable, "-c", TAKER, place], stdout=subprocess.PIPE) as taker:
+            first = await asyncio.to_thread(taker.stdout.readline)
+            taker.kill()
+        told = await asyncio.wait_for(store.groups.take("g", "t"), 60)
+        await told.done()
+        await store.close()
+        return first, told.said
+
+    assert asyncio.run(scene()) == (b"hello\n", "hello")
 
 
 class TestPostgresGroups(GroupPromises):
@@ -279,3 +316,15 @@ def test_what_a_group_says_taints_whoever_hears_it():
         return await run(Team("hears", (), hears), "go", store=store)
 
     assert "message to group hands on work" in asyncio.run(scene()).text
+
+
+def test_what_the_broker_does_not_take_is_said(broker):
+    """A message that is too large for it, by whom and how large; nobody waits for ever."""
+
+    async def scene():
+        engine = NatsEngine(broker.url, queue="large")
+        with pytest.raises(BadInput, match="too large"):
+            await engine.groups_of("t").tell("g", "t", "x" * 2_000_000, "r:1")
+        await engine.close()
+
+    asyncio.run(scene())
