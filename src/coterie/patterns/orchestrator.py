@@ -77,24 +77,10 @@ def orchestrator(
     async def play(task: Task) -> Message:
         ledger = Ledger(f"{name}.plan", actors, verify)
         if isinstance(planner, Plan):
-            plan, asked = await runnable(planner, crew, max_steps=max_steps), task
+            plan = await runnable(planner, crew, max_steps=max_steps)
+            missing = failures(await ledger.perform(plan, task, on_failure))
         else:
-            plan, asked = await planned(planner, task, crew, max_steps=max_steps)
-        left = 0 if isinstance(planner, Plan) else replans
-        missing: tuple[Failure, ...] = ()
-        while True:
-            policy = collect_all if left and isinstance(on_failure, FailFast) else on_failure
-            try:
-                missing = failures(await ledger.perform(plan, task, policy))
-                if not left or not ledger.failed or not isinstance(policy, CollectAll):
-                    break
-            except RunError:
-                if not left:
-                    raise
-            left -= 1
-            assert isinstance(planner, Actor)  # a plan has no replans
-            asked = _replan(asked, ledger)
-            plan, asked = await planned(planner, asked, crew, done=ledger.done, max_steps=max_steps)
+            missing = await _performed(planner, task, crew, ledger, replans, max_steps, on_failure)
         return await _answered(task, ledger, synthesizer, name, missing)
 
     known = [planner, *actors.values(), synthesizer, verify]
@@ -114,6 +100,31 @@ def orchestrator(
         given, workers, synthesizer, verify=verify, max_steps=max_steps, name=name, on_failure=on_failure
     )
     return team
+
+
+async def _performed(
+    planner: Actor,
+    task: Task,
+    crew: Mapping[str, Worker],
+    ledger: Ledger,
+    left: int,
+    max_steps: int,
+    on_failure: Policy,
+) -> tuple[Failure, ...]:
+    """Perform a plan, and up to `left` others in the place of one that failed; what is missing in the end."""
+    plan, asked = await planned(planner, task, crew, max_steps=max_steps)
+    while True:
+        policy = collect_all if left and isinstance(on_failure, FailFast) else on_failure
+        try:
+            missing = failures(await ledger.perform(plan, task, policy))
+            if not left or not ledger.failed or not isinstance(policy, CollectAll):
+                return missing
+        except RunError:
+            if not left:
+                raise
+        left -= 1
+        asked = _replan(asked, ledger)
+        plan, asked = await planned(planner, asked, crew, done=ledger.done, max_steps=max_steps)
 
 
 def _calls(planner: Actor | Plan, crew: Mapping[str, Worker], steps: int) -> list[Calls]:

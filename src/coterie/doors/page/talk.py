@@ -17,6 +17,22 @@ MAIL = 200
 """Messages that are shown: the last ones."""
 RADIUS = 22
 """Of an actor's circle, in units of the picture."""
+ARROW = el(
+    "defs",
+    el(
+        "marker",
+        el("path", d="M0 0 8 4 0 8z", class_="arrow"),
+        id="arrow",
+        viewBox="0 0 8 8",
+        refX=7,
+        refY=4,
+        markerWidth=9,
+        markerHeight=9,
+        markerUnits="userSpaceOnUse",
+        orient="auto",
+    ),
+)
+"""The head of an arrow."""
 
 
 def talk(seen: Moment) -> Html:
@@ -70,21 +86,7 @@ def _picture(edges: dict[tuple[str, str], int]) -> Html:
     return el(
         "svg",
         el("title", f"{len(heard)} actors and who talks to whom"),
-        el(
-            "defs",
-            el(
-                "marker",
-                el("path", d="M0 0 8 4 0 8z", class_="arrow"),
-                id="arrow",
-                viewBox="0 0 8 8",
-                refX=7,
-                refY=4,
-                markerWidth=9,
-                markerHeight=9,
-                markerUnits="userSpaceOnUse",
-                orient="auto",
-            ),
-        ),
+        ARROW,
         *lines,
         *(_actor(name, place) for name, place in places.items()),
         viewBox=f"{left:.0f} 0 {wide:.0f} {high:.0f}",
