@@ -14,7 +14,7 @@ RUNS ?= 300
 ENGINE ?= nats
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-all test test-interop chaos check bench bench-peers docs conformance acp-client clean
+.PHONY: help demo demo-all test quality test-interop chaos check bench bench-peers docs conformance acp-client clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,8 +25,11 @@ demo: $(LOCAL) ## see teams at work
 demo-all: $(ALL) ## see the eight ready-made teams at work, one after the other
 	@$(BIN)/python -m examples.demo_all
 
-test: $(DEV) ## run the tests, a file a core
-	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not chaos"
+test: $(DEV) ## run the tests, a file a core; what failed is run once more, and named if it passes then
+	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not chaos and not quality" --reruns 1 -r R
+
+quality: $(DEV) ## see how well the embedded model plans, routes and calls: a few minutes
+	@$(BIN)/python -m pytest -m quality
 
 test-interop: ## run the tests of members from other frameworks, each in an environment of its own
 	@.ci/interop $(PYTHON) test $(PEERS)

@@ -5,10 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from coterie.testing.sockets import block_sockets
 
 AUDITED = str(Path(__file__).parent / "audited")
+
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
+"""No example fails because its machine has other things to do."""
 
 
 @pytest.fixture(scope="session", autouse=True)

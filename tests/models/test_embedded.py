@@ -87,7 +87,7 @@ class Node(Struct):
 
 TYPES = [Verdict, Plan, Card | Cash, tuple[int, str], dict[str, float], Node, Literal["yes", "no"]]
 PROMPTS = [
-    *(request for request, _ in ROUTING["requests"][:14]),
+    *(request for request, _ in ROUTING["requests"][:5]),
     "Say nothing at all.",
     'Answer with """ and } and ].',
     "Antworte bitte auf Deutsch, mit äöü.",
@@ -100,7 +100,7 @@ PROMPTS = [
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", TYPES, ids=str)
 def test_an_answer_fits_its_schema_whatever_was_asked(small: Embedded, kind: Any) -> None:
-    """Over twenty prompts, hostile ones too, what was not cut off is a value of the type."""
+    """Over eleven prompts, hostile ones too, what was not cut off is a value of the type."""
     limit = {"max_tokens": 48}
     said = answers(small, *(ask(text, output=schema_of(kind), settings=limit) for text in PROMPTS))
     whole = [message for message in said if message.usage.output_tokens < limit["max_tokens"]]
@@ -215,7 +215,7 @@ def test_models_are_found_by_name() -> None:
     assert [embedded(which).name for which in ("", "small")] == ["embedded", "embedded:small"]
 
 
-@pytest.mark.slow
+@pytest.mark.quality
 def test_requests_are_routed_better_than_by_chance() -> None:
     """With an example each, the default sends most of twenty requests to the right worker of four."""
     fields = "\n".join(f"- {worker}: {field}" for worker, field in ROUTING["workers"].items())
@@ -236,7 +236,7 @@ def test_requests_are_routed_better_than_by_chance() -> None:
     assert right >= 10, f"{right} of 20"
 
 
-@pytest.mark.slow
+@pytest.mark.quality
 def test_tools_are_chosen_and_filled_in_well() -> None:
     """The default calls the right tool with the right arguments, or none, for most of twelve requests."""
     tools = tuple(ToolSpec(**tool) for tool in TOOLS["tools"])

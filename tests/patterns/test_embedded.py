@@ -46,7 +46,7 @@ from tests.patterns.test_catalogue import NAMES
 
 pytestmark = pytest.mark.weights
 
-SHORT, TYPED = {"max_tokens": 16}, {"max_tokens": 120}
+SHORT, TYPED = {"max_tokens": 16}, {"max_tokens": 80}
 
 
 def says(name, instructions="Answer in at most five words."):
@@ -98,7 +98,7 @@ TEAMS = {
         supervisor(
             decides("lead", "If there is no result yet, give ann a task. After that, answer."),
             [ann],
-            max_turns=3,
+            max_turns=2,
         ),
         "Have ann name a fruit.",
     ),

@@ -137,7 +137,7 @@ were chosen with the 20 in view, and not with the 10."""
 
 @pytest.mark.weights
 @pytest.mark.slow
-@pytest.mark.parametrize("which", SENSIBLE)
+@pytest.mark.parametrize("which", [pytest.param("seen", marks=pytest.mark.quality), "unseen"])
 def test_the_embedded_model_plans(which):
     """Every plan can be run; most use the workers that a person would, and nobody who has no part in it."""
     asked = GOALS if which == "seen" else GOALS["unseen"]
