@@ -118,11 +118,10 @@ class Sandbox(Struct, frozen=True, kw_only=True):
 def _tasks() -> int:
     """The processes and threads that the user of this process has."""
     count = 0
-    for path in Path("/proc").iterdir():
-        if path.name.isdigit():
-            with suppress(OSError):
-                if path.stat().st_uid == os.getuid():
-                    count += len(list(path.joinpath("task").iterdir()))
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if path.stat().st_uid == os.getuid():
+                count += len(list(path.joinpath("task").iterdir()))
     return count
 
 
