@@ -1,11 +1,13 @@
 """The disk below a store whose appends survive a power cut."""
 
 import asyncio
+import threading
 from pathlib import Path
 
 import pytest
 
 from coterie.errors import StoreUnavailable
+from coterie.stores import disk
 from coterie.stores.sqlite import SqliteStore
 from coterie.testing.journals import numbered, opening
 from coterie.words.event import Settled
@@ -44,3 +46,26 @@ def test_a_store_behind_a_link_is_kept_where_it_is(tmp_path: Path) -> None:
         return lengths
 
     assert asyncio.run(scene()) == [2] * 70
+
+
+def test_the_disk_is_at_work_before_the_loop_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has the disk keep something does not hold the interpreter until the thread has begun."""
+    seen: list[bool] = []
+    begun = threading.Event()
+    wait = begun.wait
+
+    def watched(seconds: float | None = None) -> bool:
+        seen.append(wait(60))
+        return seen[-1]
+
+    async def scene() -> None:
+        (tmp_path / "r.db-wal").touch()
+        below = disk.Disk(tmp_path / "r.db")
+        monkeypatch.setattr(begun, "wait", watched)
+        monkeypatch.setattr(below, "_begun", begun)
+        await below.keep()
+        await below.keep()
+        below.close()
+
+    asyncio.run(scene())
+    assert seen == [True, True]

@@ -84,6 +84,29 @@ def test_steps_of_many_runs_share_a_row(tmp_path: Path) -> None:
     assert rows == 1
 
 
+def test_a_run_that_is_alone_waits_for_nobody_until_another_comes(tmp_path: Path) -> None:
+    """After a turn of the loop for itself its appends are written when they return; with a second run they share."""
+
+    async def scene() -> tuple[list[bool], int]:
+        store = SqliteStore(tmp_path / "r.db")
+        alone, at_once = await store.claim("alone"), list[bool]()
+        for n in range(3):
+            appended = store.append(alone, numbered([opening("alone") if n == 0 else Settled("s", n)], n))
+            at_once.append(appended.done())
+            await appended
+        other = await store.claim("other")
+        before = _rows(tmp_path / "r.db")
+        await asyncio.gather(
+            store.append(alone, numbered([Settled("s", 3)], 3)),
+            store.append(other, numbered([opening("other")])),
+        )
+        shared = _rows(tmp_path / "r.db") - before
+        await store.close()
+        return at_once, shared
+
+    assert asyncio.run(scene()) == ([False, True, True], 1)
+
+
 def test_who_lost_a_run_takes_nobody_down(tmp_path: Path) -> None:
     """In one commit, the pages of a run that was taken over are left out, and the others go in."""
 
@@ -152,3 +175,10 @@ def test_a_long_look_for_the_ends_of_runs_is_not_repeated(
         return listed, known, again
 
     assert asyncio.run(scene()) == ([6, 1], [(1, 7), (7, 7)], [6, 1])
+
+
+def _rows(path: Path) -> int:
+    db = sqlite3.connect(path)
+    [(rows,)] = db.execute("select count(*) from packs")
+    db.close()
+    return int(rows)

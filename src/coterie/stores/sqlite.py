@@ -3,7 +3,8 @@
 Theory of operation
 ===================
 
-1. What the runs of one process append within one turn of the loop is one transaction.
+1. What the runs of one process append within one turn of the loop is one transaction. A run that was alone for a
+   turn waits for none: each of its appends is one.
 2. `durability` says what an append that has returned survives:
    `full`: everything, power cuts too. A commit is as with `normal`; then a thread has the disk keep
    SQLite's log, and the loop goes on meanwhile. That is what SQLite's own `full` does in one go, which would
@@ -86,6 +87,7 @@ class SqliteStore:
         self._busy: asyncio.Future[None] | None = None
         self._beat: asyncio.TimerHandle | None = None
         self._seen = 0
+        self._alone = False  # whether a run had a whole turn of the loop for itself
 
     async def claim(self, run: str, /, hear: Hear | None = None) -> Lease:
         if run in self._held:
@@ -96,6 +98,7 @@ class SqliteStore:
             if held.epoch > 1:
                 self._learn(held)
         self._held[run] = held
+        self._alone = False
         if hear is not None and held.epoch > 1:
             self._signals.hand_over([held], run)
         self._keep_beating()
@@ -132,13 +135,15 @@ class SqliteStore:
             if not records:
                 return come()
             if records[0].seq != held.seq:
-                raise _misplaced(held, records[0])
-            group = self._group or self._gather()
+                raise StoreError(f"run {held.run!r} has {held.seq} events; {records[0].seq} cannot come next")
+            group = self._group or Group(asyncio.get_running_loop())
             written = group.add(held, records)
             if held.handed and (numbers := gone(held, records, heard)):
                 group.heard.append((held, numbers))
         except CoterieError as error:
             return come(error)
+        if group is not self._group:
+            self._gather(group)
         if self._relaxed:
             written.set_result(None)
         elif self._disk is not None and self._busy is None and group.size >= self._enough():
@@ -294,15 +299,20 @@ class SqliteStore:
         """How much is written before everybody has had a turn: so some runs work while others wait for the disk."""
         return max(EARLY, len(self._held) // 2)
 
-    def _gather(self) -> Group:
-        """A new group, which is committed when everybody on the loop has had a turn."""
-        loop = asyncio.get_running_loop()
-        group = self._group = Group(loop)
+    def _gather(self, group: Group) -> None:
+        """Begin with a group, which is committed when everybody on the loop has had a turn, if there is anybody."""
+        self._group = group
         if self._relaxed:
-            loop.call_later(LAG, self._flush)
+            asyncio.get_running_loop().call_later(LAG, self._flush)
+        elif self._alone:
+            self._flush()
         elif self._busy is None:
-            loop.call_soon(self._flush)
-        return group
+            asyncio.get_running_loop().call_soon(self._flush_turn)
+
+    def _flush_turn(self) -> None:
+        """Commit what was gathered in one turn of the loop."""
+        self._alone = len(self._held) == 1
+        self._flush()
 
     def _flush(self) -> None:
         """Commit the group that was gathered; with `full`, it is settled when the disk has it."""
@@ -381,7 +391,3 @@ class SqliteStore:
             self._leases.renew(self._held.values(), self._seen)
             self._signals.hand_over(list(self._held.values()))
         self._keep_beating()
-
-
-def _misplaced(held: Held, record: Record) -> StoreError:
-    return StoreError(f"run {held.run!r} has {held.seq} events; {record.seq} cannot come next")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from operator import attrgetter
 from typing import Any
 
 from msgspec import Raw
@@ -20,7 +19,6 @@ from coterie.words.message import Message, content
 from coterie.words.thread import Thread
 from coterie.words.usage import NOTHING
 
-_time = attrgetter("time")
 _SMALL = {int, float, bool}
 
 
@@ -97,7 +95,7 @@ class Writer:
     def asked(self, event: Asked) -> list[Any]:
         effect = event.effect
         body: Any
-        if isinstance(effect, Stored):
+        if type(effect) is Stored:
             kind, body = effect.was, effect.body
         else:
             kind, body = effect.kind, encode(effect.request())
@@ -159,8 +157,11 @@ _WRITE: dict[type, Callable[[Writer, Any], list[Any]]] = {
 
 def _when(records: Sequence[Record]) -> Any:
     """When a page happened: one time for all of its events, or a list."""
-    times = list(map(_time, records))
-    return times[0] if times.count(times[0]) == len(times) else times
+    first = records[0].time
+    for record in records:
+        if record.time != first:
+            return [record.time for record in records]
+    return first
 
 
 def _where(records: Sequence[Record]) -> str:
