@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 
 from coterie import Group, Hear, Task, Team, Tell, gather, replay, run, within
+from coterie.engines import groups as nats_groups
 from coterie.engines.local import LocalEngine
 from coterie.engines.nats import NatsEngine
 from coterie.errors import BadInput, Late
@@ -279,6 +280,28 @@ def test_while_the_broker_is_away_whoever_tells_or_hears_waits():
 
     with nats() as broker:
         assert asyncio.run(asyncio.wait_for(scene(broker), 60)) == ["meanwhile", "before"]
+
+
+def test_a_broker_that_has_forgotten_everything_is_told_anew(broker, monkeypatch):
+    """As one that was set up again: who waits is served, and who tells is heard."""
+    monkeypatch.setattr(nats_groups, "LONG", 0.5)
+
+    async def scene():
+        engines = [NatsEngine(broker.url, queue="anew") for _ in range(2)]
+        desk, hand = (engine.groups_of("t") for engine in engines)
+        await desk.tell("g", "t", "before", "r:1")
+        await (await hand.take("g", "t")).done()
+        waiting = asyncio.create_task(hand.take("g", "t"))
+        await asyncio.sleep(0.1)
+        await (await engines[0]._opened()).delete_stream(nats_groups.STREAM)
+        await desk.tell("g", "t", "after", "r:2")
+        told = await waiting
+        await told.done()
+        for engine in engines:
+            await engine.close()
+        return told.said
+
+    assert asyncio.run(asyncio.wait_for(scene(), 60)) == "after"
 
 
 def test_a_member_that_is_slow_keeps_no_message_from_others(broker):

@@ -65,24 +65,26 @@ class NatsGroups:
         body, subject = msgspec.msgpack.encode(said), self._subject(group, topic)
         while True:
             try:
-                post = self._post or await self._opened()
+                post = self._post if self._stream is not None and self._post else await self._opened()
                 await post.put(subject, body, f"{subject}/{key}")
             except MaxPayloadError as error:
                 raise BadInput(
                     f"a message of {len(body):,} bytes to group {group!r} is too large for the broker"
                 ) from error
             except LOST:
+                self._stream = None
                 await asyncio.sleep(LOOK)
             else:
                 return
 
     async def take(self, group: str, topic: str) -> NatsTold:
-        subject = self._subject(group, topic)
+        subject, line = self._subject(group, topic), None
         while True:
             try:
                 line = self._lines.get(subject) or await self._line(subject)
                 return NatsTold(await line.next())
             except LOST:
+                await self._forget(subject, line)
                 await asyncio.sleep(LOOK)
 
     async def close(self) -> None:
@@ -90,6 +92,13 @@ class NatsGroups:
         for line in self._lines.values():
             await line.close()
         self._lines.clear()
+
+    async def _forget(self, subject: str, line: _Line | None) -> None:
+        """Begin anew with a group on a topic, if nobody has: the broker may have lost what it knew of it."""
+        self._stream = None
+        if line is not None and self._lines.get(subject) is line:
+            del self._lines[subject]
+            await line.close()
 
     def _subject(self, group: str, topic: str) -> str:
         return f"coterie-told.{digest_of([*self._whose, group, topic]).hex()[:32]}"
@@ -109,8 +118,8 @@ class NatsGroups:
     async def _opened(self) -> _Post:
         """What messages are put by."""
         async with self._turn:
+            await self._ready()
             if self._post is None:
-                await self._ready()
                 self._post = await _Post.open(await self._connected())
             return self._post
 
@@ -205,6 +214,7 @@ class _Line:
         """Messages that were asked for and have not come."""
         self._many = 1
         self._asked = self._took = 0.0
+        self._told = asyncio.get_running_loop().time()
         self._idle: asyncio.TimerHandle | None = None
         self._leaving: asyncio.Task[None] | None = None
 
@@ -221,9 +231,8 @@ class _Line:
         self._waiting.append(waiter)
         try:
             await self._ask()
-            while not await self._wait(waiter):
-                self._owed = 0  # what was asked for is over, whatever became of it
-                await self._ask()
+            while not (await asyncio.wait([waiter], timeout=LONG + 1))[0]:
+                self._is_heard_of()
         except BaseException:
             if waiter.done():  # it came at the very moment in which nobody wanted it any more
                 self._here.appendleft(waiter.result())
@@ -235,10 +244,14 @@ class _Line:
             self._look_after()
         return waiter.result()
 
-    async def _wait(self, waiter: asyncio.Future[Msg]) -> bool:
-        """Whether a message comes for as long as it may have been asked for."""
-        done, _ = await asyncio.wait([waiter], timeout=LONG + 1)
-        return bool(done)
+    def _is_heard_of(self) -> None:
+        """See that the broker has said something since it should have.
+
+        Raises:
+            TimeoutError: if it has not: it was lost, or knows nothing of us any more.
+        """
+        if asyncio.get_running_loop().time() - self._told > LONG + 1:
+            raise TimeoutError
 
     def _look_after(self) -> None:
         """See what is to become of what is here, and of what was asked for, if nobody waits."""
@@ -263,9 +276,13 @@ class _Line:
     async def _came(self, message: Msg) -> None:
         """Take a message, or what the broker says of those that were asked for and do not come."""
         if not message.reply:
-            left = (message.headers or {}).get("Nats-Pending-Messages", "0")
-            self._owed = max(0, self._owed - int(left))
+            left = int((message.headers or {}).get("Nats-Pending-Messages", "0"))
+            if left:  # nothing came for a while
+                self._told = asyncio.get_running_loop().time()
+                self._owed = max(0, self._owed - left)
+                await self._ask()
             return
+        self._told = asyncio.get_running_loop().time()
         self._owed = max(0, self._owed - 1)
         if self._waiting:
             self._waiting.popleft().set_result(message)
