@@ -12,6 +12,7 @@ from coterie.ports import DUE, HANDED, Hear
 from coterie.stores.held import Held
 from coterie.stores.holder import dead, holder
 from coterie.stores.reading import newest, tail_of
+from coterie.stores.renewals import renewals
 from coterie.stores.schema import transaction
 
 LEASE = 30.0
@@ -94,3 +95,4 @@ class Leases:
         rows = [(now + self._seconds, held.written[0], seen, held.key, held.epoch) for held in all_held]
         with transaction(self._db):
             self._db.executemany(_RENEW, rows)
+        renewals.add(len(rows))

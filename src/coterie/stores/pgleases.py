@@ -11,6 +11,7 @@ from coterie.ports import DUE, HANDED, Hear
 from coterie.stores.held import Held, overview_of
 from coterie.stores.holder import dead, holder
 from coterie.stores.links import AGAIN, Connection, Links
+from coterie.stores.renewals import renewals
 from coterie.stores.rows import PUTS, put
 from coterie.stores.statements import CLAIM, DUE_NOW, KEEP, RELEASE, WAKE, WHOSE
 
@@ -116,6 +117,7 @@ class Leases:
         for one in held:
             if one.key in kept:
                 one.until = asked + self._seconds
+        renewals.add(len(kept))
         return len(kept)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -13,6 +13,8 @@ from prometheus_client.registry import Collector
 
 from coterie.kernel.story import under_way
 from coterie.models.gate import BOUNDS, gates, waits
+from coterie.telemetry.clusters import Clusters, OneWorker
+from coterie.words.cluster import Cluster, Hand
 from coterie.words.effect import Ask, Effect, body_of, kind_of
 from coterie.words.event import Asked, Closed, Noted, Record, Settled
 from coterie.words.usage import Usage
@@ -48,6 +50,9 @@ class Figures:
         )
         self._parked = Gauge("coterie_runs_parked", "Runs that are put away", ["status"], registry=kept)
         kept.register(_Gates())
+        self._steps = Counter("coterie_steps", "Steps of runs that were done", ["kind"], registry=kept)
+        self._cluster = Clusters()
+        kept.register(self._cluster)
         self._open: dict[str, _Open] = {}
         self._known: set[str] = set()
         self._labelled: dict[tuple[Any, tuple[str, ...]], Any] = {}
@@ -59,6 +64,14 @@ class Figures:
     def parked(self, status: str, count: int) -> None:
         """Say how many runs are put away: those that `waiting` is the status of, and those that are `paused`."""
         self._parked.labels(status).set(count)
+
+    def cluster(self, seen: Cluster | None) -> None:
+        """Say how the cluster stands that performs what is begun here; None where nobody knows."""
+        self._cluster.seen = seen
+
+    def of_worker(self, hand: Callable[[], Hand]) -> None:
+        """Tell of the worker that this process is, too, by what it says of itself."""
+        self.registry.register(OneWorker(hand))
 
     def began(self, run: str, records: Sequence[Record], /) -> None:
         self._open[run] = _Open(under_way(records))
@@ -106,6 +119,8 @@ class Figures:
         outcome = "done" if settled.failure is None else "failed"
         if settled.reused:
             return  # nothing was done for it
+        if effect is not None:
+            self._of(self._steps, kind_of(effect)).inc()
         if effect is not None and kind_of(effect) == "use":
             self._of(self._tools, self._name(tool_of(effect)), outcome).inc()
         elif effect is not None and kind_of(effect) == "think":

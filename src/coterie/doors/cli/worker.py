@@ -21,7 +21,7 @@ from coterie.doors.teams import tools_called
 from coterie.engines.places import engine_at, share_gates
 from coterie.errors import BadInput
 from coterie.memory.places import knowledge_at
-from coterie.ports import Engine, Surveyed
+from coterie.ports import Engine, Observer, Surveyed
 from coterie.shell.alarm import Alarm
 from coterie.shell.retention import EVERY, Keeping
 from coterie.shell.worker import Worker
@@ -30,6 +30,7 @@ from coterie.teamfile.closed import Offered
 from coterie.teamfile.ready import ready
 from coterie.telemetry.lines import Lines
 from coterie.telemetry.observers import tracing
+from coterie.telemetry.shown import counted
 from coterie.tool import tool_of
 from coterie.words.place import is_shared
 from coterie.words.retention import Retention
@@ -51,13 +52,14 @@ class Working(Struct, frozen=True, kw_only=True):
     memory: str | None = None
     lease: float = LEASE
     log: bool = False
+    metrics: str | None = None
     policy: str | None = None
     doubts: tuple[str, ...] = ()
     days: tuple[str, ...] = ()
     retention: Retention | None = None
 
-    def rules(self) -> Rules:
-        """What its hosts go by.
+    def rules(self, *counting: Observer) -> Rules:
+        """What its hosts go by; `counting` are observers whose figures are shown.
 
         Raises:
             BadInput: if what was said makes none.
@@ -71,7 +73,7 @@ class Working(Struct, frozen=True, kw_only=True):
             quotas=quotas_said(self.days),
             offered=Offered(tools=tools, models=None, actor=ready),
             knowledge=None if remembers is None else knowledge_at(remembers),
-            observers=(*tracing(), *((Lines(),) if self.log else ())),
+            observers=(*tracing(), *((Lines(),) if self.log else ()), *counting),
             lease=self.lease,
         )
 
@@ -103,6 +105,11 @@ class Working(Struct, frozen=True, kw_only=True):
     help="Seconds for which a run stays with a worker that is not heard of.",
 )
 @log_option
+@click.option(
+    "--metrics",
+    metavar="PORT",
+    help="Show figures to Prometheus on a port of this machine; HOST:PORT for others, who need no key.",
+)
 @policy_option
 @doubt_option
 @day_option
@@ -120,13 +127,14 @@ def worker(**said: Any) -> None:
         )
     if not is_shared(told.store):
         click.echo(f"the store {told.store!r} is a file: only workers on this machine share it", err=True)
-    asyncio.run(_work(told, told.engine, told.rules()))
+    asyncio.run(_work(told, told.engine))
 
 
-async def _work(told: Working, engine: str, rules: Rules) -> None:
+async def _work(told: Working, engine: str) -> None:
     """Work until somebody stops it."""
+    counting = counted(told.metrics)
     dispatcher = engine_at(engine, told.queue)
-    hosts = Hosts(told.store, dispatcher, rules)
+    hosts = Hosts(told.store, dispatcher, told.rules(*(() if counting is None else (counting.figures,))))
     performing = Worker(
         dispatcher,
         hosts.host_of,
@@ -135,6 +143,8 @@ async def _work(told: Working, engine: str, rules: Rules) -> None:
         per_tenant=told.per_tenant,
         per_team=told.per_team,
     )
+    if counting is not None:
+        click.echo(f"figures at {counting.show(performing.hand)}", err=True)
     working = asyncio.get_running_loop().create_task(performing.work())
     share_gates(dispatcher)
     telling = asyncio.get_running_loop().create_task(_tell(dispatcher, performing))
@@ -155,6 +165,8 @@ async def _work(told: Working, engine: str, rules: Rules) -> None:
     share_gates(None)
     await hosts.close()
     await dispatcher.close()
+    if counting is not None:
+        counting.close()
     click.echo(f"performed {performing.performed}", err=True)
 
 

@@ -10,7 +10,10 @@ from coterie import __version__
 from coterie.doors.http.api.shapes import Health
 from coterie.doors.http.operations import Call, Operations
 from coterie.doors.http.problems import Problem
+from coterie.errors import EngineUnavailable
+from coterie.ports import Surveyed
 from coterie.stores.places import DEFAULT
+from coterie.words.cluster import Cluster, cluster_of
 
 operations = Operations()
 PARKED = ("waiting", "paused")
@@ -31,6 +34,10 @@ class Counts(Protocol):
         """Say how many runs are put away."""
         ...
 
+    def cluster(self, seen: Cluster | None) -> None:
+        """Say how the cluster stands that performs what is begun here."""
+        ...
+
 
 @operations.add("GET", "/healthz", needs=None, gives=Health)
 async def health(_: Call) -> Health:
@@ -48,7 +55,19 @@ async def read_metrics(call: Call) -> Response:
         raise Problem(404, "nothing is counted here: pip install 'coterie[otel]'")
     for status in PARKED:
         figures.parked(status, await call.service.count(status))
+    figures.cluster(await _cluster(call))
     return Response(figures.text(), headers={"content-type": PROMETHEUS})
+
+
+async def _cluster(call: Call) -> Cluster | None:
+    """How the cluster stands; None where there is none, or nobody can be asked."""
+    engine = call.service.engine
+    if not isinstance(engine, Surveyed):
+        return None
+    try:
+        return cluster_of(await engine.queues(), await engine.workers())
+    except EngineUnavailable:
+        return None
 
 
 @operations.add("GET", "/readyz", needs=None, gives=Health, problems=(503,))
