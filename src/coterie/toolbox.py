@@ -120,7 +120,7 @@ def hash_of(text: str) -> str:
 
 
 def _message(call: ToolCall, text: str, value: Any = None, *, taint: Sources = ()) -> Message:
-    if isinstance(value, Message):
+    if type(value) is Message:
         value, taint = value.output, merged(value.taint, taint)
     output = None if isinstance(value, str) else value
     return Message(sender=call.name, text=text, output=output, answers=call.id, taint=taint)

@@ -34,7 +34,10 @@ class Board:
 
     def woken(self, entry: Entry) -> list[Strand]:
         """The strands whose wait `entry` ends, the longest waiting first."""
-        waits = self.watching.get(entry.key, ())
+        waits = self.watching.pop(entry.key, None)
+        if waits is None:
+            return []
         live = [(s, w) for s, w in waits if s.wait is w and not s.closed]
-        self.watching[entry.key] = [(s, w) for s, w in live if w.after >= entry.version]
+        if rest := [(s, w) for s, w in live if w.after >= entry.version]:
+            self.watching[entry.key] = rest
         return [s for s, w in live if w.after < entry.version]

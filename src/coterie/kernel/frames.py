@@ -151,14 +151,14 @@ class Frame:
         """Let the frame above know what this one has cost and read."""
         parent = self.parent
         if parent is not None:
-            parent.spend(self.usage)
+            parent.spend(self.usage if self._uses else self._spent)
             if self.taint is not parent.taint:
                 parent.read(self.taint)
 
     def said(self, value: Message | str) -> Message:
         """What the actor answers, with what it cost and where its words came from."""
         message = Message(sender=self.name, text=value) if isinstance(value, str) else value
-        spent = self.usage
+        spent = self.usage if self._uses else self._spent
         if spent is not NOTHING and message.usage is not spent:
             message = replace(message, usage=spent)
         return labelled(message, self.taint) if self.taint else message
@@ -217,7 +217,7 @@ def narrow(frame: Frame, branches: int) -> None:
         account = account.above
 
 
-def played(call: Call) -> Coroutine[Any, Any, Message]:
+def play_of(call: Call) -> Coroutine[Any, Any, Message]:
     """The play of a call, stopped when the seconds are over that its actor is limited to."""
     play, limits = call.actor.play(call.task), call.actor.limits
     if limits is None or limits.seconds is None:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from coterie.kernel.frames import Call, Playable, Strand, played
+from coterie.kernel.frames import Call, Playable, Strand, play_of
 from coterie.kernel.machine import Machine
 from coterie.kernel.shared import PARKED, SETTLES, Shared
 from coterie.words.effect import Get, Put, Watch
@@ -47,7 +47,7 @@ class Governed(Machine):
 
     @staticmethod
     def played(call: Call) -> Coroutine[Any, Any, Message]:
-        return _permitted(Permit("call", call.actor.name), partial(played, call))
+        return _permitted(Permit("call", call.actor.name), partial(play_of, call))
 
     def settle(self, settled: Settled) -> None:
         wait = self._asking.pop(settled.path, None)

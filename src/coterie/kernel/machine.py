@@ -28,7 +28,7 @@ from coterie.kernel.branches import branch
 from coterie.kernel.budget import Budget
 from coterie.kernel.children import CHILDREN
 from coterie.kernel.conclude import conclusion, keep
-from coterie.kernel.frames import Call, Frame, Playable, Strand, narrow, open_frame, played
+from coterie.kernel.frames import Call, Frame, Playable, Strand, narrow, open_frame, play_of
 from coterie.kernel.grants import check, granted
 from coterie.kernel.joins import Join
 from coterie.kernel.shared import PARKED, SETTLES, Shared
@@ -54,6 +54,8 @@ class Machine:
     value: Message | None = None
     error: Exception | None = None
     done = False
+    played = staticmethod(play_of)
+    """The work of a call."""
     _last: Think | None = None
     concluding = False
     _shared: Shared | None = None
@@ -88,11 +90,6 @@ class Machine:
         """The work of the run."""
         return actor.play(task)
 
-    @staticmethod
-    def played(call: Call) -> Coroutine[Any, Any, Message]:
-        """The work of a call."""
-        return played(call)
-
     def wants(self) -> list[Asked]:
         """Effects asked for since the last call, oldest first, that somebody still waits for."""
         asked, self._asked = self._asked, []
@@ -103,8 +100,9 @@ class Machine:
         Without `people` a question is nothing that could be begun. None leaves everything as it is.
         """
         asked = self._asked
-        busy = len(self.parked) != 1 or self._dropped or self.suspects or self.budget.refused
-        if len(asked) != 1 or busy or (self._shared is not None and self._shared.listening):
+        if len(asked) != 1 or len(self.parked) != 1 or self._dropped or self.suspects or self.budget.refused:
+            return None
+        if self._shared is not None and self._shared.listening:
             return None
         return asked.pop() if people or asked[0].effect.__class__ is not Ask else None
 
@@ -227,7 +225,7 @@ class Machine:
         if self._shared is not None:
             self._shared.leave(frame)
         if frame.actor is not None:
-            if type(value) is not str and not isinstance(value, Message):
+            if not isinstance(value, (str, Message)):
                 return self._fail(strand, not_a_message(frame, value))
             value = frame.said(value)
             if self._notes is not None:
@@ -293,6 +291,7 @@ class Machine:
             waiter.frame.finished += [value for value in join.outcomes if isinstance(value, Message)]
         for strand in join.strands:
             self._close(strand)
+        join.strands = []  # each knows its join: no circle is left for the garbage collector
 
     def _close(self, strand: Strand) -> None:
         """Close a strand and everything below it; nobody waits for them now."""

@@ -141,39 +141,41 @@ class Shared:
     def put(self, strand: Strand, put: Put) -> Any:
         path = strand.frame.path
         shape = storable(put.value, path)
-        entry = self.board.put(put, path, strand.frame.taint)
+        board = self._board or self.board
+        entry = board.put(put, path, strand.frame.taint)
         if entry is None:
             return 0
         if self._notes is not None:
             self._notes.append(Noted(path, "put", put.key, shape))
-        for watcher in self.board.woken(entry):
+        for watcher in board.woken(entry):
             watcher.frame.read(entry.taint)
             self._ready.append((watcher, entry, None))
         return entry.version
 
     def get(self, strand: Strand, get: Get) -> Any:
-        entry = self.board.get(get.key)
+        entry = (self._board or self.board).get(get.key)
         if entry.taint:
             strand.frame.read(entry.taint)
         return entry
 
     def watch(self, strand: Strand, watch: Watch) -> Any:
-        entry = self.board.get(watch.key)
+        board = self._board or self.board
+        entry = board.get(watch.key)
         if entry.version > watch.after:
             strand.frame.read(entry.taint)
             return entry
         strand.wait = watch
-        self.board.watch(strand, watch)
+        board.watch(strand, watch)
         return PARKED
 
     def claim(self, strand: Strand, claim: Claim) -> Any:
-        if self.claims.claim(strand, claim):
+        if (self._claims or self.claims).claim(strand, claim):
             return None
         strand.wait = claim
         return PARKED
 
     def release(self, strand: Strand, release: Release) -> Any:
-        self.claims.release(strand, release)
+        (self._claims or self.claims).release(strand, release)
 
     def mark(self, strand: Strand, mark: Mark) -> Any:
         repeated(strand.frame, mark)

@@ -124,8 +124,9 @@ def read(strand: Reader, settled: Settled, suspects: dict[str, Sources]) -> Any:
     if brings := strand.brings:
         strand.brings = ()
         if brings is not frame.taint:
-            frame.read(brought(brings, settled))
-    return labelled(settled.value, frame.taint)
+            frame.taint = merged(frame.taint, brought(brings, settled))
+    value = settled.value
+    return labelled(value, frame.taint) if type(value) is Message else value
 
 
 def tainted(task: Task) -> Sources:

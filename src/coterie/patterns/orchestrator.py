@@ -14,7 +14,7 @@ from coterie.errors import BranchesFailed, RunError
 from coterie.patterns.answers import missing_of
 from coterie.patterns.parallel import concatenate
 from coterie.patterns.planner import fitted
-from coterie.patterns.plans import MANY, check_plan, planned, runnable
+from coterie.patterns.plans import MANY, check_plan, planned, tell
 from coterie.patterns.steps import Ledger
 from coterie.patterns.workers import Worker, Workers, assign, workers_of
 from coterie.team import Team
@@ -69,17 +69,19 @@ def orchestrator(
     """
     crew = workers_of(workers, f"orchestrator {name!r}")
     actors = {one: worker.actor for one, worker in crew.items()}
-    if isinstance(planner, Plan):
-        check_plan(assign(planner, crew)[0], crew, max_steps=max_steps)
+    given, made = assign(planner, crew) if isinstance(planner, Plan) else (None, ())
+    if given is not None:
+        check_plan(given, crew, max_steps=max_steps)
     elif isinstance(planner, Agent) and planner.output is None:
         planner = fitted(planner, workers, full=verify is not None)
 
     async def play(task: Task) -> Message:
         ledger = Ledger(f"{name}.plan", actors, verify)
-        if isinstance(planner, Plan):
-            plan = await runnable(planner, crew, max_steps=max_steps)
-            missing = failures(await ledger.perform(plan, task, on_failure))
+        if given is not None:
+            await tell(made)
+            missing = failures(await ledger.perform(given, task, on_failure))
         else:
+            assert isinstance(planner, Actor)  # what is no plan makes one
             missing = await _performed(planner, task, crew, ledger, replans, max_steps, on_failure)
         return await _answered(task, ledger, synthesizer, name, missing)
 

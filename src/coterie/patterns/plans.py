@@ -13,7 +13,7 @@ from coterie.patterns.workers import Worker, Workers, assign, workers_of
 from coterie.typed import parse, value_of
 from coterie.words.effect import Put
 from coterie.words.message import Message
-from coterie.words.plan import Plan, Step
+from coterie.words.plan import Assigned, Plan, Step
 from coterie.words.task import Task, task_of
 
 MANY = 50
@@ -64,9 +64,14 @@ async def runnable(
     """
     plan, made = assign(plan, crew)
     check_plan(plan, crew, done=done, max_steps=max_steps)
+    await tell(made)
+    return plan
+
+
+async def tell(made: tuple[Assigned, ...]) -> None:
+    """Put on the board why steps that named nobody go to whom."""
     if made:
         await Put("plan.assigned", made)
-    return plan
 
 
 def plan_in(message: Message) -> Plan:

@@ -7,6 +7,7 @@ is how each step ended that another one waits for.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +21,9 @@ from coterie.words.message import Message
 from coterie.words.plan import Plan, Step
 from coterie.words.task import Task
 from coterie.words.thread import Thread
+
+_APART = re.compile(r"[/.\s]")
+"""What cannot stand in a name."""
 
 
 class Ledger:
@@ -83,16 +87,17 @@ class Work(Actor):
                 await self._verify(ledger.verify, message)
         except Exception as error:  # whatever a worker raises, nobody may wait for this step for ever
             ledger.failed[step.id] = failure_of(error)
-            await self._tell("failed")
+            if step.id in ledger.needed:
+                await self._tell("failed")
             raise
         ledger.done[step.id] = message
-        await self._tell("done")
+        if step.id in ledger.needed:
+            await self._tell("done")
         return message
 
-    async def _tell(self, end: str) -> None:
+    def _tell(self, end: str) -> Put:
         """Let the steps that need this one go on."""
-        if self.step.id in self.ledger.needed:
-            await Put(self.place + self.step.id, end)
+        return Put(self.place + self.step.id, end)
 
     async def _inputs(self) -> dict[str, Message]:
         """The results this step depends on, once they are there."""
@@ -126,4 +131,4 @@ def _told(step: Step) -> str:
 
 def _label(id: str) -> str:
     """A step's id as it stands in a path."""
-    return "".join("-" if letter in "/." or letter.isspace() else letter for letter in id) or "step"
+    return _APART.sub("-", id) or "step"

@@ -49,7 +49,7 @@ os.register_at_fork(after_in_child=_dice.seed)
 
 def new_id() -> str:
     """A run id: when, in milliseconds, and 40 random bits; ids sort by age."""
-    return f"{time.time_ns() // 1_000_000:011x}{_dice.getrandbits(40):010x}"
+    return f"{time.time_ns() // 1_000_000 << 40 | _dice.getrandbits(40):021x}"
 
 
 def plain(task: Task, name: str) -> Task:

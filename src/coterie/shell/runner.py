@@ -81,7 +81,6 @@ class Runner(Answering):
         of the journal left the machine.
         """
         machine, store, lease, bursts = self.machine, self._store, self._lease, 0
-        given = self.world.given
         self._task = asyncio.current_task()
         self._watch_the_clock()
         asked = machine.wants() if standing is None else standing.asked
@@ -110,7 +109,7 @@ class Runner(Answering):
                     await store.append(lease, records, self._told())
                     if self.watch is not None:
                         self.watch(records)
-                if given:
+                if given := self.world.given:
                     await given.journaled(events)
                 bursts += 1
                 if bursts % BREATH == 0:
@@ -127,8 +126,8 @@ class Runner(Answering):
         self._pause.stop()
         if self._jobs or self._stopped:
             await self._stop_all()
-        if self.world.given:
-            await self.world.given.leave()
+        if given := self.world.given:
+            await given.leave()
         if self._gate is not None:
             await self._gate.close()
         if store is not None:
@@ -156,8 +155,8 @@ class Runner(Answering):
         if type(event) is Settled:
             if self._jobs:
                 self._jobs.pop(event.path, None)
-            if self.world.given and event.path not in self.machine.parked:
-                self.world.given.unheard(event.path)
+            if (given := self.world.given) and event.path not in self.machine.parked:
+                given.unheard(event.path)
             self.machine.settle(event)
         elif type(event) is Signalled:
             signal(self.machine, event)

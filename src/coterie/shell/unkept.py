@@ -55,8 +55,8 @@ async def _one_by_one(machine: Machine, world: World, run: str) -> None:
     bursts, people = 0, world.ask is not None
     while (ask := machine.alone(people=people)) is not None:
         machine.settle(settled := await world.perform(ask, run))
-        if world.given:
-            await world.given.journaled([settled])
+        if given := world.given:
+            await given.journaled([settled])
         bursts += 1
         if bursts == BREATH:
             bursts = 0

@@ -114,7 +114,7 @@ class World:
         self.clock = clock
         self.sayings: Sayings | None = None
         """Where models say what they are saying now; None while nobody watches."""
-        self.given = Given()
+        self.given: Given | None = None
         """What the run was given as a member of groups."""
         self.starter: Starter | None = None
         """Who begins other runs for this one."""
@@ -125,7 +125,7 @@ class World:
     def copy(self) -> World:
         """The same world, for another run."""
         other = copy.copy(self)
-        other.given = Given()
+        other.given = None
         return other
 
     def model(self, think: Think) -> Model:
@@ -167,7 +167,7 @@ class World:
         if usage is NOTHING:
             usage = ONE_REQUEST
             message = replace(message, usage=usage)
-        if not all(map(_is_plain, message.calls)):
+        if message.calls and not all(map(_is_plain, message.calls)):
             message = replace(message, calls=tuple(map(_as_kept, message.calls)))
         return Settled(path, message, None, usage)
 
@@ -205,6 +205,7 @@ class World:
 
     async def _take(self, path: str, take: Take, run: str, doubt: float | None) -> Settled:
         told = await self._starter().groups().take(take.group, take.topic)
+        self.given = self.given or Given()
         self.given.keep(path, told)
         return Settled(path, told.said)
 
