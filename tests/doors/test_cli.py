@@ -20,8 +20,8 @@ from msgspec.structs import asdict
 
 from coterie.doors.cli.commands import COMMANDS, coterie
 from coterie.doors.cli.perform import chosen
-from coterie.doors.cli.run import run
-from coterie.doors.cli.running import Running
+from coterie.doors.cli.run import resume, run
+from coterie.doors.cli.running import Resuming, Running
 from coterie.doors.spending import BY
 from coterie.shell.run import journal
 from coterie.stores.sqlite import SqliteStore
@@ -448,8 +448,10 @@ def test_usage_is_told_by_whatever_one_asks() -> None:
     assert say("usage", "--tenant", "nobody").stdout == ""
 
 
-def test_what_a_run_is_begun_with_is_one_value():
-    """Every option of `coterie run` is a field, with the same default; those of a ready-made team are beside them."""
+def test_what_a_run_is_begun_and_gone_on_with_is_one_value():
+    """Every option of the command is a field, with the same default; those of a ready-made team are beside them."""
     said = run.make_context("run", ["team.yaml", "go", "--store", "runs.db"]).params
     assert {**said, "options": {}} == asdict(Running(team="team.yaml", task="go", store="runs.db"))
     assert Running.of({**said, "docs": "a", "out": None}).options == {"docs": "a"}
+    again = resume.make_context("resume", ["r", "--store", "runs.db"]).params
+    assert again == asdict(Resuming(name="r", store="runs.db"))

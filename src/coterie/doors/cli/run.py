@@ -3,39 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from coterie.actor import Actor
 from coterie.doors.cli import remote
-from coterie.doors.cli.doubts import doubt_option, doubts_said
-from coterie.doors.cli.governance import policy_called, policy_of, policy_option
+from coterie.doors.cli.doubts import doubt_option
+from coterie.doors.cli.governance import policy_option
 from coterie.doors.cli.options import model_option
 from coterie.doors.cli.outcome import told
-from coterie.doors.cli.pairs import caps_said, pair
 from coterie.doors.cli.perform import INTERRUPTED, Desk, attended
-from coterie.doors.cli.quotas import day_option, quota_said
+from coterie.doors.cli.quotas import day_option
 from coterie.doors.cli.remote import over, server_option
-from coterie.doors.cli.running import Maker, Running, memory_at, model_called
-from coterie.doors.cli.store import journals_option, opened_store, tenant_meant
+from coterie.doors.cli.running import Maker, Resuming, Running, gone_on_with
+from coterie.doors.cli.store import journals_option, opened_store
 from coterie.doors.cli.team import KINDS, TeamCommand
 from coterie.doors.cli.terminal import view_of
-from coterie.doors.teams import team_of_run
-from coterie.kernel.story import opened, task_of_run
-from coterie.ports import Store
-from coterie.shell.job import Job
+from coterie.kernel.story import opened
 from coterie.shell.run import journal
-from coterie.shell.traced import world_for
-from coterie.shell.world import Asker, World
 from coterie.teams import READY
-from coterie.telemetry.observers import tracing
-from coterie.words.event import Opened
 from coterie.words.limits import CAPS
 
 if TYPE_CHECKING:
-    from coterie.client import AsyncClient
+    pass
 
 _CAPS = f"A limit of the run: {', '.join(CAPS)}."
 _MEMORY = "What it remembers with: the file of `coterie memory`."
@@ -106,52 +96,28 @@ def run(ctx: click.Context, /, **said: Any) -> None:
 @click.option("--json", "as_json", is_flag=True, help=_EVENTS)
 @click.option("--quiet", is_flag=True, help=_QUIET)
 @click.pass_context
-def resume(
-    ctx: click.Context,
-    /,
-    name: str,
-    answers: tuple[str, ...],
-    caps: tuple[str, ...],
-    team: str | None,
-    memory: str | None,
-    model: str | None,
-    policy: str | None,
-    doubts: tuple[str, ...],
-    days: tuple[str, ...],
-    store: str,
-    server: str | None,
-    as_json: bool,
-    quiet: bool,
-) -> None:
+def resume(ctx: click.Context, /, **said: Any) -> None:
     """Go on with RUN: interrupted, cancelled, failed, or waiting for answers.
 
     What its journal says is done is not done again. A run that succeeded gives its answer again.
     """
-    answered, raised = dict(pair(answer, "an answer is PATH=VALUE") for answer in answers), caps_said(caps)
+    resuming = Resuming(**said)
     remote.refuse(
-        server, team=team, memory=memory, model=model, policy=policy, in_doubt=doubts, day_limit=days
+        resuming.server,
+        team=resuming.team,
+        memory=resuming.memory,
+        model=resuming.model,
+        policy=resuming.policy,
+        in_doubt=resuming.doubts,
+        day_limit=resuming.days,
     )
-    doubted, quota = doubts_said(doubts), quota_said(days)
-    if server:
-        view = view_of(as_json=as_json, quiet=quiet)
-
-        async def there(client: AsyncClient) -> int:
-            run = await remote.resumed(client, name, answered, raised)
-            return await remote.performed(client, run, view, quiet=quiet, answer=not as_json)
-
-        ctx.exit(over(server, store, there))
-
-    async def job(kept: Store, ask: Asker | None) -> Job:
-        began = opened(await journal(kept, name))
-        remembers = memory_at(memory or began.origin.get("memory"))
-        models = model_called(model or began.origin.get("model"))
-        world = world_for(tracing(), models, ask=ask, memory=remembers, doubts=doubted)
-        made = _again(team_of_run(began, team), began, world, kept, answered)
-        made.raised, made.policy = raised, policy_called(policy) or policy_of(began)
-        made.quota, made.tenant = quota, tenant_meant()
-        return made
-
-    ctx.exit(asyncio.run(_performed(job, store, as_json=as_json, quiet=quiet)))
+    if resuming.server:
+        ctx.exit(over(resuming.server, resuming.store, resuming.there))
+    ctx.exit(
+        asyncio.run(
+            _performed(resuming.here(), resuming.store, as_json=resuming.as_json, quiet=resuming.quiet)
+        )
+    )
 
 
 async def _performed(
@@ -171,15 +137,8 @@ async def _performed(
         while result.waiting and ask is not None:  # steps in doubt: only a person can tell
             answers = {question: await ask(question, asked) for question, asked in result.waiting.items()}
             began = opened(await journal(store, job.id))
-            again = _again(job.actor, began, job.world, store, answers)
+            again = gone_on_with(job.actor, began, job.world, store, answers)
             again.policy, again.quota, again.tenant = job.policy, job.quota, job.tenant
             result = await desk.perform(again)
     code = told(result, store=path, quiet=quiet, answer=not as_json)
     return INTERRUPTED if desk.interrupted and result.status == "cancelled" else code
-
-
-def _again(actor: Actor, began: Opened, world: World, store: Store, answers: Mapping[str, Any]) -> Job:
-    job = Job(actor, task_of_run(began), world, store, began.run)
-    job.answers = answers
-    job.again = True
-    return job

@@ -1,4 +1,4 @@
-"""What a run is begun with at the command line: one value, made of what `coterie run` was told."""
+"""What a run is begun and gone on with at the command line: a value each, made of what the command was told."""
 
 from __future__ import annotations
 
@@ -11,22 +11,25 @@ from msgspec import Struct
 from coterie.actor import Actor
 from coterie.doors.cli import remote
 from coterie.doors.cli.doubts import doubts_said
-from coterie.doors.cli.governance import policy_called
-from coterie.doors.cli.pairs import caps_said
+from coterie.doors.cli.governance import policy_called, policy_of
+from coterie.doors.cli.pairs import caps_said, pair
 from coterie.doors.cli.plan import read
 from coterie.doors.cli.quotas import quota_said
 from coterie.doors.cli.store import tenant_meant
 from coterie.doors.cli.terminal import view_of
-from coterie.doors.teams import options_of, origin_of, team_of
+from coterie.doors.teams import options_of, origin_of, team_of, team_of_run
 from coterie.errors import BadInput
+from coterie.kernel.story import opened, task_of_run
 from coterie.kernel.values import to_plain
 from coterie.models.find import find
 from coterie.ports import Memory, Model, Store
 from coterie.shell.job import Job, new_id
+from coterie.shell.run import journal
 from coterie.shell.session import Turns
 from coterie.shell.traced import world_for
-from coterie.shell.world import Asker
+from coterie.shell.world import Asker, World
 from coterie.telemetry.observers import tracing
+from coterie.words.event import Opened
 from coterie.words.limits import DEFAULT
 from coterie.words.task import Task
 
@@ -123,6 +126,62 @@ class Running(Struct, frozen=True, kw_only=True):
         place = str(Path(self.store).resolve())
         stores = [option.name for option in options_of(self.team) if option.kind == "store"]
         return {**self.options, **{name: place for name in stores if name not in self.options}}
+
+
+class Resuming(Struct, frozen=True, kw_only=True):
+    """What `coterie resume` was told: a field for every option, by its name."""
+
+    name: str
+    store: str
+    answers: tuple[str, ...] = ()
+    caps: tuple[str, ...] = ()
+    team: str | None = None
+    memory: str | None = None
+    model: str | None = None
+    policy: str | None = None
+    doubts: tuple[str, ...] = ()
+    days: tuple[str, ...] = ()
+    server: str | None = None
+    as_json: bool = False
+    quiet: bool = False
+
+    async def there(self, client: AsyncClient) -> int:
+        """Have a service go on with it, and show how it goes; the exit code."""
+        run = await remote.resumed(client, self.name, self._answered(), caps_said(self.caps))
+        view = view_of(as_json=self.as_json, quiet=self.quiet)
+        return await remote.performed(client, run, view, quiet=self.quiet, answer=not self.as_json)
+
+    def here(self) -> Maker:
+        """What makes its job; answers, limits and rules are looked at before.
+
+        Raises:
+            BadInput: if something that was said makes no sense.
+        """
+        answered, raised = self._answered(), caps_said(self.caps)
+        doubts, quota = doubts_said(self.doubts), quota_said(self.days)
+
+        async def job(kept: Store, ask: Asker | None) -> Job:
+            began = opened(await journal(kept, self.name))
+            remembers = memory_at(self.memory or began.origin.get("memory"))
+            model = model_called(self.model or began.origin.get("model"))
+            world = world_for(tracing(), model, ask=ask, memory=remembers, doubts=doubts)
+            made = gone_on_with(team_of_run(began, self.team), began, world, kept, answered)
+            made.raised, made.policy = raised, policy_called(self.policy) or policy_of(began)
+            made.quota, made.tenant = quota, tenant_meant()
+            return made
+
+        return job
+
+    def _answered(self) -> dict[str, str]:
+        return dict(pair(answer, "an answer is PATH=VALUE") for answer in self.answers)
+
+
+def gone_on_with(actor: Actor, began: Opened, world: World, store: Store, answers: Mapping[str, Any]) -> Job:
+    """The job that goes on with a run, with answers to what it asks, by their paths."""
+    job = Job(actor, task_of_run(began), world, store, began.run)
+    job.answers = answers
+    job.again = True
+    return job
 
 
 def model_called(name: str | None) -> Model | None:
