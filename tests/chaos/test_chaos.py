@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.chaos.__main__ import ENGINES
+from tests.chaos.__main__ import ENGINES, main
 from tests.chaos.cluster import Cluster
 from tests.chaos.network import namespaces_missing
 from tests.chaos.scene import played
@@ -32,3 +32,12 @@ def test_p04_every_run_ends_right_whatever_happens(tmp_path, how):
         told = asyncio.run(played(cluster, minutes=0.5, runs=72))
     assert told.wrong == []
     assert set(told.done) == {"kill", "freeze", "cut", "restart_broker", "restart_postgres"}
+
+
+def test_network_namespaces_are_root_only(monkeypatch, capsys):
+    """Who is not is told so before anything is begun."""
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    monkeypatch.setattr("sys.argv", ["chaos", "--namespaces"])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert "network namespaces need" in capsys.readouterr().err
