@@ -80,6 +80,7 @@ class Namespace:
         self._link = f"ch{os.getpid()}-{number}"
         self._net = f"10.231.{number}"
         self._inner = Loopback(servers, f"{self._net}.1")
+        self._laid = False
         named = f'hostname {self._name} && exec "$@"'
         self.prefix = (
             *("ip", "netns", "exec", self._name),
@@ -95,6 +96,7 @@ class Namespace:
         """Make the namespace and its link."""
         name, link = self._name, self._link
         _ip("netns", "add", name)
+        self._laid = True
         _ip("link", "add", link, "type", "veth", "peer", "name", "out", "netns", name)
         _ip("addr", "add", f"{self._net}.1/24", "dev", link)
         _ip("link", "set", link, "up")
@@ -112,9 +114,10 @@ class Namespace:
         _ip("link", "set", self._link, "up")
 
     async def close(self) -> None:
-        """Take the namespace away, and its link with it."""
+        """Take the namespace away, if it was made, and its link with it."""
         await self._inner.close()
-        _ip("netns", "del", self._name)
+        if self._laid:
+            _ip("netns", "del", self._name)
 
 
 def namespaces_missing() -> str:
