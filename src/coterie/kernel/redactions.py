@@ -25,7 +25,7 @@ def redactions(records: Iterable[Record]) -> list[Redaction]:
     found: list[Redaction] = []
     for record in records:
         event = record.event
-        if isinstance(event, Signalled) and event.kind == "redacted":
+        if type(event) is Signalled and event.kind == "redacted":
             events, why = tuple(event.value["events"]), str(event.value["why"])
             found.append(Redaction(seq=record.seq, time=record.time, events=events, by=event.about, why=why))
     return found
