@@ -59,13 +59,13 @@ class Pause:
     def begun(self, ask: Asked, since: float | None) -> None:
         """Take note of a step that is begun, or was begun at `since` before the run was gone on with."""
         effect = ask.effect
-        if isinstance(effect, Sleep):
+        if type(effect) is Sleep:
             self._idle[ask.path] = (self.clock() if since is None else since) + effect.seconds
-        elif isinstance(effect, Ask):
+        elif type(effect) is Ask:
             self._idle[ask.path] = math.inf
         elif isinstance(effect, Take):
             self._hears.add(ask.path)
-        elif isinstance(effect, Start):
+        elif type(effect) is Start:
             self._since[ask.path] = self.clock() if since is None else since
 
     def rests(self, path: str) -> None:

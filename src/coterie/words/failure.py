@@ -87,9 +87,9 @@ def best_effort(*, within: float) -> BestEffort:
 
 def failures(outcomes: list[Any]) -> tuple[Failure, ...]:
     """The failures among the outcomes of a join, in declared order."""
-    return tuple(outcome for outcome in outcomes if isinstance(outcome, Failure))
+    return tuple([outcome for outcome in outcomes if type(outcome) is Failure])
 
 
 def successes(outcomes: list[Any]) -> list[Any]:
     """The outcomes of a join that are not failures, in declared order."""
-    return [outcome for outcome in outcomes if not isinstance(outcome, Failure)]
+    return [outcome for outcome in outcomes if type(outcome) is not Failure]
