@@ -14,8 +14,10 @@ from coterie.doors.cli.commands import coterie
 from coterie.errors import Corrupt
 from coterie.models import scripted
 from coterie.shell.host import Host
-from coterie.shell.moving import move
+from coterie.shell.moving import move, move_ledgers
 from coterie.stores import SqliteStore
+from coterie.stores.ledgers import SqliteLedgers
+from coterie.stores.pgledgers import PostgresLedgers
 from coterie.stores.postgres import PostgresStore
 from coterie.testing.journals import seen
 from coterie.words.event import Signalled
@@ -155,6 +157,28 @@ def test_what_was_changed_does_not_go(stores, tmp_path):
 
     with pytest.raises(Corrupt, match="run 'long' stays where it is"):
         asyncio.run(scene())
+
+
+@pytest.mark.parametrize("way", ["to the server", "to the file"])
+def test_ledgers_keep_the_times_of_their_entries(url, tmp_path, way):
+    """Each entry is at the new place under its number, with its time; a move that was cut short goes on."""
+    both = SqliteLedgers(tmp_path / "ledgers.db"), PostgresLedgers(url, tenant=f"moved-{next(_tenants)}")
+    source, target = both if way == "to the server" else both[::-1]
+
+    async def scene():
+        for n in range(3):
+            await source.append("topics/a", {"n": n}, when=1000.5 + n)
+        await source.append("boards/b", "x")
+        before = [await source.read(name) for name in ("topics/a", "boards/b")]
+        await target.append("topics/a", {"n": 0}, when=1000.5)  # and killed
+        moved = await move_ledgers(source, target)
+        after = [await target.read(name) for name in ("topics/a", "boards/b")]
+        left = await source.heads("")
+        for ledgers in both:
+            await ledgers.close()
+        return moved, before == after, left
+
+    assert asyncio.run(scene()) == (2, True, [])
 
 
 def test_the_command_moves_and_copies(url, tmp_path, monkeypatch):

@@ -22,8 +22,12 @@ class Ledgers(Protocol):
     Its promises are `coterie.testing.LedgerPromises`.
     """
 
-    async def append(self, name: str, body: Any, /, *, at: int | None = None) -> Entry:
+    async def append(
+        self, name: str, body: Any, /, *, at: int | None = None, when: float | None = None
+    ) -> Entry:
         """Write an entry at the end of a ledger, new or not; durable when this returns.
+
+        It was written now, or `when`: an entry that comes from elsewhere keeps its time.
 
         Raises:
             Changed: if its number would not be `at`. Nothing was written.

@@ -86,12 +86,15 @@ async def _written(source: KeptStore, target: KeptStore, seen: Overview) -> str:
 
 
 async def move_ledgers(source: Ledgers, target: Ledgers, *, copy: bool = False) -> int:
-    """Move what is kept beside journals, entry by entry; how many ledgers that were. What is there already stays."""
+    """Move what is kept beside journals, each entry with its time; how many ledgers that were.
+
+    What is there already stays.
+    """
     heads = await source.heads("")
     for name, _ in heads:
         last = await target.last(name)
         for entry in await source.read(name, after=-1 if last is None else last.seq):
-            await target.append(name, entry.body, at=entry.seq)
+            await target.append(name, entry.body, at=entry.seq, when=entry.time)
         if not copy:
             await source.drop(name)
     return len(heads)

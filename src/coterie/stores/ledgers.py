@@ -60,9 +60,11 @@ class SqliteLedgers:
             self._db.execute("pragma synchronous = full")
             self._db.execute(SCHEMA)
 
-    async def append(self, name: str, body: Any, /, *, at: int | None = None) -> Entry:
+    async def append(
+        self, name: str, body: Any, /, *, at: int | None = None, when: float | None = None
+    ) -> Entry:
         kept = storable(body, name)
-        return await asyncio.to_thread(self._append, name, kept, at)
+        return await asyncio.to_thread(self._append, name, kept, at, when)
 
     async def read(self, name: str, /, after: int = -1, limit: int | None = None) -> list[Entry]:
         query = "select seq, time, body from ledger where name = ? and seq > ? order by seq limit ?"
@@ -85,13 +87,13 @@ class SqliteLedgers:
         with self._lock:
             self._db.close()
 
-    def _append(self, name: str, body: Any, at: int | None) -> Entry:
+    def _append(self, name: str, body: Any, at: int | None, when: float | None) -> Entry:
         with self._lock, self._told(), transaction(self._db):
             query = "select coalesce(max(seq) + 1, 0) from ledger where name = ?"
             [(seq,)] = self._db.execute(query, (name,))
             if at is not None and at != seq:
                 raise Changed(f"{name!r} has {seq} entries now, not {at}: read it again")
-            entry = Entry(seq, self._clock(), body)
+            entry = Entry(seq, self._clock() if when is None else when, body)
             row = (name, seq, entry.time, msgspec.msgpack.encode(body))
             self._db.execute("insert into ledger values (?, ?, ?, ?)", row)
             return entry

@@ -63,11 +63,13 @@ class PostgresLedgers:
         self._db: Connection | None = None
         self._turn = asyncio.Lock()
 
-    async def append(self, name: str, body: Any, /, *, at: int | None = None) -> Entry:
+    async def append(
+        self, name: str, body: Any, /, *, at: int | None = None, when: float | None = None
+    ) -> Entry:
         kept = storable(body, name)
         given = {"tenant": self.tenant, "name": name, "at": at, "body": msgspec.msgpack.encode(kept)}
         while True:
-            now = time.time()
+            now = time.time() if when is None else when
             rows = await self._rows(APPEND, {**given, "time": now})
             if rows:
                 return Entry(rows[0][0], now, kept)

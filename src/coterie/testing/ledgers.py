@@ -70,6 +70,14 @@ class LedgerPromises:
         assert [one.body for one in await ledgers.read("a")] == ["first"]
 
     @in_loop
+    async def test_an_entry_from_elsewhere_keeps_its_time(self, ledgers: Ledgers) -> None:
+        """One that says when it was written was written then; the next is written now."""
+        old = await ledgers.append("a", "old", at=0, when=12.5)
+        new = await ledgers.append("a", "new")
+        assert (old.time, new.time > 1e9) == (12.5, True)
+        assert await ledgers.read("a") == [old, new]
+
+    @in_loop
     async def test_of_many_at_once_each_has_a_place(self, ledgers: Ledgers) -> None:
         """No number is given twice, and no entry is lost; of those that want one place, one has it."""
         written = await asyncio.gather(*(ledgers.append("a", n) for n in range(20)))
