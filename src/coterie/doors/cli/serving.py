@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Self
 
 import click
@@ -157,11 +159,12 @@ class Serving(Struct, frozen=True, kw_only=True):
 
 
 def _kept(path: Path) -> str:
-    """A token in a file: made once, and readable by nobody else."""
-    if path.is_file():
-        return path.read_text().strip()
+    """A token in a file: made once, whoever else comes in the same moment, and readable by nobody else."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    token = secrets.token_urlsafe(32)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(token + "\n")
-    return token
+    if not path.is_file():
+        with NamedTemporaryFile("w", dir=path.parent) as made:
+            made.write(secrets.token_urlsafe(32) + "\n")
+            made.flush()
+            with suppress(FileExistsError):
+                os.link(made.name, path)
+    return path.read_text().strip()
