@@ -66,10 +66,11 @@ and not exists (select 1 from overviews o where o.run = r.id and o.epoch = r.epo
 """Has a run that has not ended be due at a time, if not sooner. Its row is locked, so a release is before or after."""
 SIGNAL: Final = f"""
 with said as (insert into signals (tenant, run, body) values (%(tenant)s, %(run)s, %(body)s)),
-woken as ({WAKE} returning id)
-select pg_notify('coterie', %(about)s)
+woken as ({WAKE} returning holder)
+select pg_notify('coterie', %(about)s) from woken where holder <> ''
 """
-"""Says something to a run: whoever holds it is told, and if nobody does, it is due."""
+"""Says something to a run: whoever holds it is told, and if nobody does, it is due. The row is locked, so a claim that
+this does not see looks for signals later. Telling costs every process a look, and commits that tell wait in line."""
 SAID: Final = "select id, body from signals where tenant = %s and run = %s order by id"
 """What was said to a run and is not in its journal yet."""
 DUE_NOW: Final = """
