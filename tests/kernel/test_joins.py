@@ -1,3 +1,5 @@
+from inspect import CORO_CLOSED, getcoroutinestate
+
 import pytest
 
 from coterie import Agent, Sleep, best_effort, collect_all, fail_fast, first, gather, quorum, race, within
@@ -186,3 +188,17 @@ def test_policies_that_make_no_sense_are_refused(make, why):
     """They say what they need."""
     with pytest.raises(ValueError, match=why):
         make()
+
+
+def test_what_never_began_is_closed():
+    """A branch that ends at once leaves nothing of the others unawaited, however deep it would have been joined."""
+    inner = [ends(1, n) for n in range(3)]
+
+    async def at_once():
+        return "first"
+
+    async def play(task):
+        return await race(at_once(), gather(inner[0], first(inner[1], within(9, inner[2]))))
+
+    assert simulate(play).message.text == "first"
+    assert [getcoroutinestate(one) for one in inner] == [CORO_CLOSED] * 3

@@ -10,6 +10,7 @@ which sibling finished first.
 from __future__ import annotations
 
 from collections.abc import Coroutine, Generator
+from inspect import CORO_CREATED, getcoroutinestate
 from typing import Any, Protocol
 
 from msgspec.structs import replace
@@ -293,6 +294,9 @@ class Strand:
     def shut(self) -> list[Exception]:
         """Close its coroutines, the deepest first, and count what they spent and read; what they raised meanwhile."""
         raised: list[Exception] = []
+        part = self.owner.parts[self.slot] if self.owner is not None and self.slot >= 0 else None
+        if isinstance(part, Join) and getcoroutinestate(self.coro) == CORO_CREATED:
+            part.forgo()
         for coro in (self.coro, *(coro for coro, _ in reversed(self.stack))):
             try:
                 coro.close()

@@ -15,7 +15,7 @@ failed, or it was closed because nobody waits for it any more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from coterie.errors import BranchesFailed, Late, RunError, failure_of
@@ -55,6 +55,14 @@ class Join:
 
     def __await__(self) -> Generator[Join, Any, Any]:
         return (yield self)
+
+    def forgo(self) -> None:
+        """Close what it would have run; nobody will await it any more."""
+        for part in self.parts:
+            if isinstance(part, Join):
+                part.forgo()
+            elif isinstance(part, Coroutine):
+                part.close()
 
     @property
     def good(self) -> int:
