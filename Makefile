@@ -25,7 +25,7 @@ demo: $(LOCAL) ## see teams at work
 demo-all: $(ALL) ## see the eight ready-made teams at work, one after the other
 	@$(BIN)/python -m examples.demo_all
 
-test: $(DEV) ## run the tests, a file a core; what failed is run once more, and named if it passes then
+test: $(DEV) ## run the tests; what failed is run once more, and named if it passes then
 	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not chaos and not quality" --reruns 1 -r R
 
 quality: $(DEV) ## see how well the embedded model plans, routes and calls: a few minutes

@@ -16,6 +16,11 @@ settings.load_profile("busy")
 """No example fails because its machine has other things to do."""
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Processes for `-n auto`: half as many again as there are cores, for much of the suite waits."""
+    return (os.cpu_count() or 1) * 3 // 2
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _nothing_phones_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Whatever the suite does, no socket of this process, or of a Python that it starts, leaves the machine (P22)."""
