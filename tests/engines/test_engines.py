@@ -15,7 +15,6 @@ from coterie.shell.host import Host
 from coterie.shell.worker import Worker
 from coterie.stores import SqliteStore
 from coterie.words.event import Settled
-from tests.stores.servers import nats, temporal
 
 ECHO = scripted(lambda think: f"{think.actor}: {think.thread[-1].text}")
 DONE = Counter()
@@ -82,18 +81,6 @@ TEAMS = {
     "busy": Team("busy", (), _busy),
     "a": Agent("a"),
 }
-
-
-@pytest.fixture(scope="module")
-def broker():
-    with nats() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def workflows():
-    with temporal() as server:
-        yield server
 
 
 @pytest.fixture(params=["local", "nats", "temporal"])

@@ -25,21 +25,9 @@ from coterie.stores.places import store_at
 from coterie.stores.postgres import PostgresStore
 from coterie.testing import GroupPromises
 from coterie.words.effect import Tainted
-from tests.stores.servers import nats, postgres
+from tests.stores.servers import nats
 
 _queues = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def broker():
-    with nats() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def server():
-    with postgres() as url:
-        yield url
 
 
 class TestSqliteGroups(GroupPromises):

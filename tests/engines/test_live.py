@@ -10,7 +10,6 @@ import subprocess
 import sys
 
 import httpx
-import pytest
 
 from coterie import Agent
 from coterie.engines.nats import NatsEngine
@@ -25,7 +24,6 @@ from coterie.words.effect import Stored
 from coterie.words.event import Asked, Record, Settled
 from coterie.words.message import Message
 from tests.engines.test_processes import SOURCE
-from tests.stores.servers import nats, postgres
 
 TOKEN = "a-token-of-this-test"  # noqa: S105 - a test's
 TEAM = '''
@@ -52,18 +50,6 @@ class Slow:
 team = Agent("slow", model=Slow())
 '''
 _queues = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def broker():
-    with nats() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def server():
-    with postgres() as url:
-        yield url
 
 
 def process(folder, *words):

@@ -24,21 +24,8 @@ from coterie.shell.worker import Worker
 from coterie.stores import MemoryStore
 from coterie.testing import EnginePromises
 from tests.http.serving import TOKEN
-from tests.stores.servers import nats, temporal
 
 _queues = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def broker():
-    with nats() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def workflows():
-    with temporal() as server:
-        yield server
 
 
 class TestLocalEngine(EnginePromises):
